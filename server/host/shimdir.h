@@ -1,0 +1,55 @@
+/* The shim directory D of one session:
+ *
+ *   D/             0711  D/bin/ 0711 on PATH, one relative link per command: bin/git ->
+ * ../cmdmox-shim D/cmdmox-shim  0755  one copy of the launcher (a hard link to an earlier
+ * session's, when one is there) D/endpoint     0644  "unix:priv/s", relative to D, so that D can be
+ * bind-mounted elsewhere D/priv/        0700  the socket, priv/s D/lock         0600  held with
+ * flock by the owning process; a directory whose lock is free is litter
+ *
+ * Every byte of these paths matters (sun_path is 107 bytes), so D is short and
+ * never under a test's own temporary directory. */
+#ifndef CMOX_HOST_SHIMDIR_H
+#define CMOX_HOST_SHIMDIR_H
+
+#include "server/base/error.h"
+#include "server/base/span.h"
+
+typedef struct cmox_shimdir cmox_shimdir_t;
+
+typedef struct cmox_shimdir_options {
+  const char *shim;                /* NULL: CMOX_SHIM, else the installed one */
+  const char *temporary_directory; /* NULL: CMOX_TMPDIR, else /tmp, /var/tmp, TMPDIR, the first that
+                                      is usable */
+} cmox_shimdir_options_t;
+
+/* Makes D and proves that the launcher runs there. Owned by the caller.
+ * CMOX_E_TEMP_DIRECTORY (unwritable, missing; every place tried is named), CMOX_E_UNSAFE_DIRECTORY
+ * (the parent is foreign, or writable by others without the sticky bit), CMOX_E_PATH_TOO_LONG,
+ * CMOX_E_NOT_EXECUTABLE (noexec), CMOX_E_SHIM_MISSING, CMOX_E_SHIM_BROKEN (mode, architecture),
+ * CMOX_E_SHIM_VERSION, CMOX_E_IO, CMOX_E_NO_MEMORY. On failure nothing is left on disk. */
+cmox_code_t cmox_shimdir_create(const cmox_shimdir_options_t *options, cmox_shimdir_t **out,
+                                cmox_error_t *error);
+
+const char *cmox_shimdir_bin(const cmox_shimdir_t *dir); /* absolute */
+const char *cmox_shimdir_socket(
+    const cmox_shimdir_t *dir); /* absolute, at most CMOX_SOCKET_PATH_MAX bytes */
+
+/* Adds the link of a command (already validated) and checks that it can be executed; again is fine.
+ */
+cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
+
+/* Checks every link once more, where it stands: it may be executed and leads to our launcher. */
+cmox_code_t cmox_shimdir_check(const cmox_shimdir_t *dir, cmox_error_t *error);
+
+/* The session is over: the directory stays as a tombstone whose shims answer
+ * 125, and goes when the process ends (atexit, in the process that made it only). Frees dir; NULL
+ * is fine. */
+void cmox_shimdir_entomb(cmox_shimdir_t *dir);
+
+/* Removes the directories under parent that dead processes of this user left. Returns how many. */
+size_t cmox_shimdir_sweep(const char *parent);
+
+/* CMOX_OK when this may be a command's name: 1..255 bytes, no '/', no NUL, not "." or "..". */
+cmox_code_t cmox_command_name_check(cmox_span_t command, cmox_error_t *error);
+
+#endif

@@ -1,0 +1,80 @@
+/* Transport: moves frames over libuv, knows nothing of their meaning.
+ *
+ * Listener: binds, accepts, asks the socket who the peer is, hands over a link.
+ * Link: cuts the incoming bytes into frames, queues the outgoing ones.
+ *
+ * Contract: everything here runs on the loop's thread. No call blocks. Callbacks
+ * come from the loop, never from inside a cmox_link_* call, except on_frame, which comes from the
+ * read callback and may send and close. A failed peer closes its own link only. */
+#ifndef CMOX_TRANSPORT_H
+#define CMOX_TRANSPORT_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "server/base/error.h"
+#include "server/base/span.h"
+
+typedef struct cmox_link cmox_link_t;
+typedef struct cmox_listener cmox_listener_t;
+
+typedef struct cmox_link_events {
+  /* One frame body; the bytes are valid during the call only. */
+  void (*frame)(cmox_link_t *link, cmox_span_t body);
+  /* Exactly once and last; the link is freed when it returns. why is CMOX_OK after
+   * the peer's orderly end or cmox_link_close, else CMOX_E_BAD_FRAME, CMOX_E_FRAME_TOO_LARGE,
+   * CMOX_E_DEADLINE_EXCEEDED (handshake), CMOX_E_LINK_CLOSED (a half frame, reset, write error),
+   * CMOX_E_NO_MEMORY, CMOX_E_TOO_COMPLEX (the peer does not read and its queue is full). */
+  void (*closed)(cmox_link_t *link, cmox_code_t why);
+} cmox_link_events_t;
+
+/* Takes over fds that are already connected (a socket pair end: in == out; stdio: two). On
+ * failure the descriptors are closed too. Frames are accepted up to CMOX_FRAME_MAX_HELLO until
+ * cmox_link_set_max_frame, and the link is dropped CMOX_HANDSHAKE_DEADLINE_MS after its start
+ * unless cmox_link_established was called. */
+cmox_code_t cmox_link_open(uv_loop_t *loop, int in, int out, const cmox_link_events_t *events,
+                           void *user, cmox_link_t **out_link, cmox_error_t *error);
+
+void *cmox_link_user(const cmox_link_t *link);
+void cmox_link_set_user(cmox_link_t *link, void *user);
+/* Replaces the callbacks; for a link that a listener handed over. */
+void cmox_link_set_events(cmox_link_t *link, const cmox_link_events_t *events, void *user);
+void cmox_link_set_max_frame(cmox_link_t *link, uint32_t max_body);
+void cmox_link_established(cmox_link_t *link); /* stops the handshake deadline */
+
+/* Queues one frame (the body; the prefix is added here; the bytes are copied).
+ * Frames sent from within on_frame leave in one write when it returns; other
+ * frames at once as far as the kernel takes them. After close or failure it
+ * does nothing. CMOX_E_NO_MEMORY leaves the link closing. */
+cmox_code_t cmox_link_send(cmox_link_t *link, cmox_span_t body);
+
+/* Bytes queued and not yet taken by the kernel. */
+size_t cmox_link_queued(const cmox_link_t *link);
+
+/* Sends what is queued, then closes; no more frames are delivered. */
+void cmox_link_close(cmox_link_t *link, cmox_code_t why);
+
+typedef struct cmox_listener_events {
+  /* A peer with an accepted user id. The callee sets the link's events. */
+  void (*link)(cmox_listener_t *listener, cmox_link_t *link);
+  /* Exactly once, after cmox_listener_close; the listener is freed when it returns. May be NULL. */
+  void (*closed)(cmox_listener_t *listener);
+} cmox_listener_events_t;
+
+/* Listens on a Unix socket. The path must not exist (no unlink of what others
+ * made) and be at most CMOX_SOCKET_PATH_MAX bytes (CMOX_E_PATH_TOO_LONG); it is created
+ * with mode 0600 without touching the process's umask. Peers whose uid is neither
+ * this process's effective uid nor 0 are closed before a byte is read. */
+cmox_code_t cmox_listener_open(uv_loop_t *loop, const char *path,
+                               const cmox_listener_events_t *events, void *user,
+                               cmox_listener_t **out, cmox_error_t *error);
+void *cmox_listener_user(const cmox_listener_t *listener);
+/* Stops accepting, unlinks the path. Links that were accepted live on. */
+void cmox_listener_close(cmox_listener_t *listener);
+
+/* Calls done(user) once everything that peers had sent before this call has
+ * been delivered: pending connections accepted, readable links read (bounded: a flood of new calls
+ * cannot hold it back for ever). */
+cmox_code_t cmox_transport_drain(uv_loop_t *loop, void (*done)(void *user), void *user);
+
+#endif
