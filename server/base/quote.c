@@ -1,0 +1,114 @@
+#include "server/base/quote.h"
+
+#include <ctype.h>
+
+size_t cmox_utf8_length(cmox_span_t text) {
+  if (text.len == 0) return 0;
+  uint8_t first = text.data[0];
+  if (first < 0x80) return 1;
+  size_t len = first >= 0xf0 && first < 0xf5   ? 4
+               : first >= 0xe0 && first < 0xf0 ? 3
+               : first >= 0xc2 && first < 0xe0 ? 2
+                                               : 0;
+  if (len == 0 || text.len < len) return 0;
+  for (size_t i = 1; i < len; i++)
+    if ((text.data[i] & 0xc0) != 0x80) return 0;
+  uint8_t second = text.data[1];
+  bool bad = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+             (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+  return bad ? 0 : len;
+}
+
+/* C1 controls (U+0080..U+009F) steer terminals too. */
+static bool is_printable(cmox_span_t text, size_t len) {
+  if (len == 1) return text.data[0] >= 0x20 && text.data[0] != 0x7f;
+  return !(len == 2 && text.data[0] == 0xc2 && text.data[1] < 0xa0);
+}
+
+static void escape_byte(cmox_buf_t *out, uint8_t byte, bool hex_may_follow) {
+  switch (byte) {
+    case '\n':
+      cmox_buf_puts(out, "\\n");
+      return;
+    case '\t':
+      cmox_buf_puts(out, "\\t");
+      return;
+    case '\r':
+      cmox_buf_puts(out, "\\r");
+      return;
+    default:
+      break;
+  }
+  /* In C, \x eats every hex digit that follows; three octal digits do not. */
+  if (hex_may_follow)
+    cmox_buf_printf(out, "\\%03o", byte);
+  else
+    cmox_buf_printf(out, "\\x%02x", byte);
+}
+
+static void escape_all(cmox_buf_t *out, cmox_span_t text, char quote) {
+  for (size_t i = 0; i < text.len;) {
+    cmox_span_t rest = cmox_span(text.data + i, text.len - i);
+    size_t len = cmox_utf8_length(rest);
+    if (len == 0 || !is_printable(rest, len)) {
+      bool hex = rest.len > 1 && isxdigit(rest.data[1]);
+      escape_byte(out, rest.data[0], hex);
+      i++;
+      continue;
+    }
+    if (len == 1 && (rest.data[0] == '\\' || rest.data[0] == (uint8_t)quote))
+      cmox_buf_putc(out, '\\');
+    cmox_buf_append(out, rest.data, len);
+    i += len;
+  }
+}
+
+static cmox_span_t shown_part(cmox_span_t text, size_t shown_max) {
+  return cmox_span(text.data, text.len > shown_max ? shown_max : text.len);
+}
+
+static void say_cut(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
+  if (text.len > shown_max) cmox_buf_printf(out, "... (%zu bytes)", text.len);
+}
+
+void cmox_quote_c(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
+  cmox_buf_putc(out, '"');
+  escape_all(out, shown_part(text, shown_max), '"');
+  cmox_buf_putc(out, '"');
+  say_cut(out, text, shown_max);
+}
+
+static bool is_plain(cmox_span_t text) {
+  if (text.len == 0) return false;
+  for (size_t i = 0; i < text.len; i++) {
+    uint8_t c = text.data[i];
+    if (c >= 0x80 || !(isalnum(c) || memchr("_-./:=@%+,", c, 10))) return false;
+  }
+  return true;
+}
+
+static bool needs_escapes(cmox_span_t text) {
+  for (size_t i = 0; i < text.len;) {
+    cmox_span_t rest = cmox_span(text.data + i, text.len - i);
+    size_t len = cmox_utf8_length(rest);
+    if (len == 0 || !is_printable(rest, len) || rest.data[0] == '\'') return true;
+    i += len;
+  }
+  return false;
+}
+
+void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
+  cmox_span_t shown = shown_part(text, shown_max);
+  if (is_plain(shown)) {
+    cmox_buf_append_span(out, shown);
+  } else if (needs_escapes(shown)) {
+    cmox_buf_puts(out, "$'");
+    escape_all(out, shown, '\'');
+    cmox_buf_putc(out, '\'');
+  } else {
+    cmox_buf_putc(out, '\'');
+    cmox_buf_append_span(out, shown);
+    cmox_buf_putc(out, '\'');
+  }
+  say_cut(out, text, shown_max);
+}

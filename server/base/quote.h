@@ -1,0 +1,22 @@
+/* Bytes for people: nothing printed ever contains a control character that
+ * the other side chose. */
+#ifndef CMOX_BASE_QUOTE_H
+#define CMOX_BASE_QUOTE_H
+
+#include "server/base/buf.h"
+#include "server/base/span.h"
+
+#define CMOX_QUOTE_ALL SIZE_MAX
+
+/* Length of the UTF-8 sequence at the start of text, 0 when it is none. */
+size_t cmox_utf8_length(cmox_span_t text);
+
+/* "text" as a C string literal: \n, \t, \xHH, valid UTF-8 as it is. Above
+ * shown_max bytes of text it is cut and the whole length is said. */
+void cmox_quote_c(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
+
+/* A word of a POSIX shell: bare when it is plain, else in single quotes, with
+ * $'...' where control characters need it. */
+void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
+
+#endif

@@ -1,0 +1,179 @@
+#include "server/match/explain.h"
+
+#include "server/base/alloc.h"
+#include "server/base/quote.h"
+#include "server/model/mask.h"
+
+enum { CALL_SHOWN_MAX = 400 };
+
+void cmox_differences_free(cmox_difference_t *differences, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    cmox_free_block(differences[i].subject);
+    cmox_free_block(differences[i].expected);
+    cmox_free_block(differences[i].actual);
+  }
+  cmox_free_block(differences);
+}
+
+void cmox_describe_test(cmox_buf_t *out, cmox_test_t test) {
+  switch (test.kind) {
+    case CMOX_TEST_EQUALS:
+      break;
+    case CMOX_TEST_ANY:
+      cmox_buf_puts(out, "anything");
+      return;
+    case CMOX_TEST_STARTS_WITH:
+      cmox_buf_puts(out, "starting with ");
+      break;
+    case CMOX_TEST_CONTAINS:
+      cmox_buf_puts(out, "containing ");
+      break;
+    case CMOX_TEST_REGEX:
+      cmox_buf_puts(out, "matching ");
+      break;
+  }
+  cmox_quote_c(out, test.value, CMOX_SHOWN_MAX);
+}
+
+static void describe_argument(cmox_buf_t *out, cmox_span_list_t args, size_t index, bool shell) {
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  bool secret = cmox_mask_argument(args, index, &masked);
+  cmox_span_t shown = secret ? cmox_buf_span(&masked) : args.items[index];
+  if (shell)
+    cmox_quote_shell(out, shown, CMOX_SHOWN_MAX);
+  else
+    cmox_quote_c(out, shown, CMOX_SHOWN_MAX);
+  cmox_buf_clear(&masked);
+}
+
+void cmox_describe_call(cmox_buf_t *out, const cmox_call_t *call) {
+  cmox_quote_shell(out, call->data.command, CMOX_SHOWN_MAX);
+  cmox_span_list_t args = cmox_call_args(&call->data);
+  size_t start = out->len;
+  for (size_t i = 0; i < args.count; i++) {
+    if (out->len - start > CALL_SHOWN_MAX) {
+      cmox_buf_printf(out, " ... (%zu arguments)", args.count);
+      return;
+    }
+    cmox_buf_putc(out, ' ');
+    describe_argument(out, args, i, true);
+  }
+}
+
+void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect) {
+  static const char *const kinds[] = {"", "stub", "mock", "spy"};
+  cmox_buf_printf(out, "%s ", kinds[expect->kind]);
+  cmox_quote_shell(out, expect->command, CMOX_SHOWN_MAX);
+  if (expect->source.file) {
+    cmox_buf_puts(out, " (");
+    cmox_buf_append_span(out, cmox_span_str(expect->source.file));
+    cmox_buf_printf(out, ":%u)", expect->source.line);
+  }
+}
+
+static bool argument_equal(const cmox_argv_facet_t *argv, cmox_span_list_t args, size_t i) {
+  return i < args.count && i < argv->count &&
+         cmox_matchers_accept(argv->matchers, argv->nodes[i], args.items[i]);
+}
+
+static size_t rows_of(const cmox_argv_facet_t *argv, cmox_span_list_t args) {
+  return argv->count > args.count ? argv->count : args.count;
+}
+
+size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call) {
+  size_t distance = cmox_expect_accepts_stdin(expect, call) ? 0 : 1;
+  const cmox_argv_facet_t *argv = &expect->facets.argv;
+  if (!argv->present) return distance;
+  cmox_span_list_t args = cmox_call_args(&call->data);
+  size_t rows = rows_of(argv, args);
+  for (size_t i = 0; i < rows; i++)
+    if (!argument_equal(argv, args, i)) distance++;
+  return distance;
+}
+
+/* An expected value is masked where the same place of the call would be. */
+static void describe_expected(cmox_buf_t *out, const cmox_argv_facet_t *argv, size_t i) {
+  cmox_test_t test = cmox_matchers_test(argv->matchers, argv->nodes[i]);
+  cmox_test_t before =
+      i > 0 ? cmox_matchers_test(argv->matchers, argv->nodes[i - 1]) : (cmox_test_t){0};
+  cmox_span_t pair[2] = {before.value, test.value};
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  if (test.kind != CMOX_TEST_ANY && cmox_mask_argument((cmox_span_list_t){pair, 2}, 1, &masked))
+    test.value = cmox_buf_span(&masked);
+  cmox_describe_test(out, test);
+  cmox_buf_clear(&masked);
+}
+
+static bool add_argument_row(cmox_difference_t *row, const cmox_argv_facet_t *argv,
+                             cmox_span_list_t args, size_t i) {
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_buf_printf(&text, "argument %zu", i + 1);
+  row->subject = cmox_buf_take_text(&text);
+  if (i < argv->count)
+    describe_expected(&text, argv, i);
+  else
+    cmox_buf_puts(&text, "(no argument)");
+  row->expected = cmox_buf_take_text(&text);
+  if (i < args.count)
+    describe_argument(&text, args, i, false);
+  else
+    cmox_buf_puts(&text, "(no argument)");
+  row->actual = cmox_buf_take_text(&text);
+  row->equal = argument_equal(argv, args, i);
+  return row->subject && row->expected && row->actual;
+}
+
+static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
+  switch (call->stdin_end) {
+    case CMOX_STDIN_NOT_READ:
+      cmox_buf_puts(out, "(not read)");
+      return;
+    case CMOX_STDIN_ERROR:
+      cmox_buf_puts(out, "(closed or unreadable)");
+      return;
+    case CMOX_STDIN_EOF:
+      break;
+    case CMOX_STDIN_LIMIT:
+      cmox_buf_puts(out, "(more than could be read) ");
+      break;
+    case CMOX_STDIN_DEADLINE:
+      cmox_buf_puts(out, "(no end within its deadline) ");
+      break;
+  }
+  cmox_quote_c(out, cmox_buf_span(&call->stdin_data), CMOX_SHOWN_MAX);
+}
+
+static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
+                          const cmox_call_t *call) {
+  const cmox_stdin_facet_t *facet = &expect->facets.stdin_match;
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  row->subject = cmox_strdup("stdin");
+  cmox_describe_test(&text, cmox_matchers_test(facet->matchers, facet->node));
+  row->expected = cmox_buf_take_text(&text);
+  describe_stdin(&text, call);
+  row->actual = cmox_buf_take_text(&text);
+  row->equal = cmox_expect_accepts_stdin(expect, call);
+  return row->subject && row->expected && row->actual;
+}
+
+cmox_difference_t *cmox_explain(const cmox_expect_t *expect, const cmox_call_t *call,
+                                size_t *count) {
+  *count = 0;
+  const cmox_argv_facet_t *argv = &expect->facets.argv;
+  cmox_span_list_t args = cmox_call_args(&call->data);
+  size_t rows = argv->present ? rows_of(argv, args) : 0;
+  size_t all = rows + (expect->facets.stdin_match.present ? 1 : 0);
+  if (all == 0) return NULL;
+  cmox_difference_t *list = cmox_calloc(all, sizeof *list);
+  if (!list) return NULL;
+  bool complete = true;
+  for (size_t i = 0; i < rows && complete; i++)
+    complete = add_argument_row(&list[i], argv, args, i);
+  if (complete && all > rows) complete = add_stdin_row(&list[rows], expect, call);
+  if (!complete) {
+    cmox_differences_free(list, all);
+    return NULL;
+  }
+  *count = all;
+  return list;
+}

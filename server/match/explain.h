@@ -1,0 +1,36 @@
+/* Why not: what a double expected against what a call brought, for people. */
+#ifndef CMOX_MATCH_EXPLAIN_H
+#define CMOX_MATCH_EXPLAIN_H
+
+#include "server/match/expect.h"
+
+#define CMOX_SHOWN_MAX 160u /* bytes of one value in a report */
+
+typedef struct cmox_difference {
+  char *subject;  /* "argument 2", "stdin", "arguments" */
+  char *expected; /* quoted and masked */
+  char *actual;
+  bool equal;
+} cmox_difference_t;
+
+void cmox_differences_free(cmox_difference_t *differences, size_t count);
+
+/* Every argument of either side, and stdin where the double looks at it, equal
+ * ones too. Owned by the caller; NULL with *count 0 when memory is out or the
+ * double accepts anything. */
+cmox_difference_t *cmox_explain(const cmox_expect_t *expect, const cmox_call_t *call,
+                                size_t *count);
+
+/* How far the call is from being accepted: 0 accepts; more is farther. */
+size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call);
+
+/* `"clone"`, `starting with "v"`, `matching /^v/`, `anything` */
+void cmox_describe_test(cmox_buf_t *out, cmox_test_t test);
+
+/* The call as a shell would write it, masked and cut: git push origin */
+void cmox_describe_call(cmox_buf_t *out, const cmox_call_t *call);
+
+/* "mock git" with the place of its declaration, when known: mock git (test.c:12) */
+void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect);
+
+#endif

@@ -1,0 +1,96 @@
+/* One call of a mocked command: what the shim said, and what became of it. */
+#ifndef CMOX_MODEL_CALL_H
+#define CMOX_MODEL_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/limits.h"
+#include "server/base/buf.h"
+#include "server/base/span.h"
+#include "server/model/reply.h"
+
+typedef enum cmox_call_state {
+  CMOX_CALL_PENDING = 1, /* waits for stdin or at a gate */
+  CMOX_CALL_ANSWERED,    /* the shim has not said that it is done */
+  CMOX_CALL_COMPLETED,
+  CMOX_CALL_LOST /* the shim was gone before it was done */
+} cmox_call_state_t;
+
+typedef enum cmox_verdict {
+  CMOX_VERDICT_NONE, /* not decided */
+  CMOX_VERDICT_ACCEPTED,
+  CMOX_VERDICT_UNEXPECTED,
+  CMOX_VERDICT_EXCESS
+} cmox_verdict_t;
+
+typedef enum cmox_stdin_end {
+  CMOX_STDIN_NOT_READ,
+  CMOX_STDIN_EOF,
+  CMOX_STDIN_LIMIT,
+  CMOX_STDIN_DEADLINE,
+  CMOX_STDIN_ERROR
+} cmox_stdin_end_t;
+
+/* What a shim is told to do with its stdin. */
+typedef enum cmox_stdin_mode {
+  CMOX_STDIN_IGNORE, /* it belongs to the caller */
+  CMOX_STDIN_CAPTURE,
+  CMOX_STDIN_DRAIN
+} cmox_stdin_mode_t;
+
+typedef struct cmox_stdin_policy {
+  cmox_stdin_mode_t mode;
+  uint64_t max_bytes;   /* 0: the default cap */
+  uint32_t deadline_ms; /* 0: the default deadline */
+} cmox_stdin_policy_t;
+
+/* What a shim says of its process; borrowed. */
+typedef struct cmox_invocation_data {
+  cmox_span_t command;
+  cmox_span_list_t argv; /* argv[0] included */
+  cmox_span_list_t env;  /* raw entries */
+  cmox_span_t cwd;
+  uint32_t pid;
+  uint32_t ppid;
+  uint32_t tty_mask;
+  uint8_t key[CMOX_INVOCATION_KEY_BYTES];
+} cmox_invocation_data_t;
+
+typedef struct cmox_call {
+  uint64_t id;                 /* from 1, in the order of start */
+  cmox_invocation_data_t data; /* owned: points into this block, env into the journal's store */
+  uint64_t start_ns;
+  uint64_t end_ns; /* 0: not ended */
+  cmox_call_state_t state;
+  cmox_verdict_t verdict;
+  uint64_t double_id;       /* 0: none took it */
+  cmox_reply_data_t *reply; /* one reference; NULL: not answered */
+
+  cmox_buf_t stdin_data;
+  uint64_t stdin_length; /* bytes read; more than stdin_data holds when drained */
+  cmox_stdin_end_t stdin_end;
+
+  uint64_t stdout_written; /* from Completed */
+  uint64_t stderr_written;
+  bool broken_pipe;
+
+  const char *unexpected_why; /* static text, for calls refused whatever the doubles say; or NULL */
+
+  /* While the shim waits. */
+  uint64_t link;             /* its connection; 0: gone */
+  uint32_t silence_ms;       /* what it bears; 0: for ever */
+  uint64_t told_ns;          /* when it last heard from us */
+  cmox_stdin_policy_t asked; /* what it was told to read; mode IGNORE: nothing */
+  char *gate;                /* owned; what holds it; NULL: nothing */
+  size_t held_index;         /* in the session's list of held calls */
+} cmox_call_t;
+
+/* The arguments after argv[0]. */
+cmox_span_list_t cmox_call_args(const cmox_invocation_data_t *data);
+
+/* A copy of everything but env, which stays empty; NULL when memory is out. */
+cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data);
+void cmox_call_free(cmox_call_t *call); /* NULL is fine */
+
+#endif

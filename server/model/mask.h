@@ -1,0 +1,17 @@
+/* The one place that decides which bytes of a call may not be shown: every
+ * message and report goes through it. The rules grow with the scrubber. */
+#ifndef CMOX_MODEL_MASK_H
+#define CMOX_MODEL_MASK_H
+
+#include "server/base/buf.h"
+#include "server/base/span.h"
+
+/* The part of args[index] that looks secret: the value of --token=..., the
+ * argument after --password, the value of SECRET_NAME=..., the password in
+ * scheme://user:password@host. Empty: nothing does. */
+cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index);
+
+/* args[index] with its secret part replaced by "***"; `out` is only touched when there is one. */
+bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out);
+
+#endif

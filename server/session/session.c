@@ -1,0 +1,437 @@
+/* The decision about a call.
+ *
+ * 1. INVOKE: the call enters the journal. A retry (same key) gets the answer it missed.
+ * 2. Gather: when a candidate looks at stdin, the shim is told to read it; STDIN pieces come in,
+ * CONTINUE ends them.
+ * 3. Decide: one lookup over the doubles takes the call or refuses it, and consumes the slot at
+ * once.
+ * 4. Answer: the double's reply, at once or when its gate is released.
+ * 5. COMPLETED: the shim has written everything. LINK_LOST before that: it was killed.
+ *
+ * Fails closed: a call before replay, after verify, or that nothing accepts is
+ * answered with one line and 125, and stays in the journal for verify. */
+#include "server/session/session.h"
+
+#include "server/base/alloc.h"
+#include "server/match/doubles.h"
+#include "server/report/report.h"
+#include "server/verify/verify.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+enum { PROGRESS_PER_SILENCE = 3 }; /* a shim hears from us this often before it gives up */
+
+struct cmox_session {
+  cmox_phase_t phase;
+  cmox_doubles_t *doubles;
+  cmox_journal_t *journal;
+  cmox_findings_t findings;
+  cmox_reply_data_t *empty_reply;
+  char *dialect;
+  cmox_call_t **held; /* calls at a gate */
+  size_t held_count;
+  size_t held_capacity;
+  uint64_t next_tick_ns; /* 0: none */
+};
+
+cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
+  cmox_session_t *session = cmox_calloc(1, sizeof *session);
+  if (!session) return NULL;
+  const char *dialect = options && options->dialect ? options->dialect : "c";
+  session->doubles = cmox_doubles_new();
+  session->journal = cmox_journal_new();
+  session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
+  session->dialect = cmox_strdup(dialect);
+  if (session->doubles && session->journal && session->empty_reply && session->dialect)
+    return session;
+  cmox_session_free(session);
+  return NULL;
+}
+
+void cmox_session_free(cmox_session_t *session) {
+  if (!session) return;
+  cmox_findings_clear(&session->findings);
+  cmox_doubles_free(session->doubles);
+  cmox_journal_free(session->journal);
+  cmox_reply_unref(session->empty_reply);
+  cmox_free_block(session->dialect);
+  cmox_free_block(session->held);
+  cmox_free_block(session);
+}
+
+cmox_phase_t cmox_session_phase(const cmox_session_t *session) { return session->phase; }
+
+const cmox_journal_t *cmox_session_journal(const cmox_session_t *session) {
+  return session->journal;
+}
+
+const cmox_findings_t *cmox_session_findings(const cmox_session_t *session) {
+  return &session->findings;
+}
+
+uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_id,
+                                 cmox_span_t command) {
+  if (double_id) {
+    const cmox_expect_t *expect = cmox_doubles_find(session->doubles, double_id);
+    return expect ? expect->taken : 0;
+  }
+  size_t all = cmox_journal_count(session->journal);
+  if (command.len == 0) return all;
+  uint64_t count = 0;
+  for (size_t i = 0; i < all; i++)
+    count += cmox_span_equal(cmox_journal_at(session->journal, i)->data.command, command);
+  return count;
+}
+
+void cmox_actions_clear(cmox_actions_t *actions) {
+  cmox_free_block(actions->items);
+  *actions = (cmox_actions_t){0};
+}
+
+static cmox_code_t no_memory(cmox_error_t *error) {
+  return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+}
+
+static cmox_action_t *add_action(cmox_actions_t *actions, cmox_action_kind_t kind,
+                                 const cmox_call_t *call) {
+  cmox_action_t *grown =
+      cmox_grow(actions->items, &actions->capacity, actions->count + 1, sizeof *grown);
+  if (!grown) return NULL;
+  actions->items = grown;
+  cmox_action_t *action = &grown[actions->count++];
+  *action = (cmox_action_t){.kind = kind, .link = call->link, .call_id = call->id};
+  return action;
+}
+
+/* ---- Gates ------------------------------------------------------------- */
+
+static void unhold(cmox_session_t *session, cmox_call_t *call) {
+  if (!call->gate) return;
+  cmox_call_t *last = session->held[--session->held_count];
+  session->held[call->held_index] = last;
+  last->held_index = call->held_index;
+  cmox_free_block(call->gate);
+  call->gate = NULL;
+}
+
+static void want_tick(cmox_session_t *session, const cmox_call_t *call) {
+  if (call->silence_ms == 0) return;
+  uint64_t at = call->told_ns + call->silence_ms * NS_PER_MS / PROGRESS_PER_SILENCE;
+  if (session->next_tick_ns == 0 || at < session->next_tick_ns) session->next_tick_ns = at;
+}
+
+static bool hold(cmox_session_t *session, cmox_call_t *call, const char *gate) {
+  cmox_call_t **grown =
+      cmox_grow(session->held, &session->held_capacity, session->held_count + 1, sizeof *grown);
+  if (!grown) return false;
+  session->held = grown;
+  call->gate = cmox_strdup(gate);
+  if (!call->gate) return false;
+  call->held_index = session->held_count;
+  grown[session->held_count++] = call;
+  want_tick(session, call);
+  return true;
+}
+
+static cmox_code_t on_tick(cmox_session_t *session, const cmox_event_t *event,
+                           cmox_actions_t *actions, cmox_error_t *error) {
+  session->next_tick_ns = 0;
+  for (size_t i = 0; i < session->held_count; i++) {
+    cmox_call_t *call = session->held[i];
+    uint64_t at = call->told_ns + call->silence_ms * NS_PER_MS / PROGRESS_PER_SILENCE;
+    if (call->silence_ms && call->link && event->now_ns >= at) {
+      if (!add_action(actions, CMOX_ACTION_PROGRESS, call)) return no_memory(error);
+      call->told_ns = event->now_ns;
+    }
+    if (call->link) want_tick(session, call);
+  }
+  return CMOX_OK;
+}
+
+/* ---- Calls ------------------------------------------------------------- */
+
+static bool answer(cmox_actions_t *actions, cmox_call_t *call) {
+  cmox_action_t *action = add_action(actions, CMOX_ACTION_REPLY, call);
+  if (!action) return false;
+  action->reply = call->reply;
+  call->state = CMOX_CALL_ANSWERED;
+  return true;
+}
+
+/* The reply of a refused call: its finding in one line, status 125. Without
+ * memory for the words it is refused without them. */
+static cmox_reply_data_t *refusal(const cmox_session_t *session, const cmox_call_t *call) {
+  cmox_findings_t findings = {0};
+  char *text = NULL;
+  if (cmox_verify_refused(session->doubles, call, &findings))
+    text = cmox_report_refusal(&findings.items[0]);
+  const char *line = text ? text : "cmdmox: unexpected call (out of memory)\n";
+  cmox_reply_data_t *reply = cmox_reply_new(
+      &(cmox_reply_data_t){.err = cmox_span_str(line), .exit_code = CMOX_EXIT_SHIM_FAILURE});
+  cmox_free_block(text);
+  cmox_findings_clear(&findings);
+  return reply;
+}
+
+static cmox_code_t refuse(cmox_session_t *session, cmox_call_t *call, cmox_verdict_t verdict,
+                          cmox_actions_t *actions, cmox_error_t *error) {
+  call->verdict = verdict;
+  call->reply = refusal(session, call);
+  if (!call->reply || !answer(actions, call)) return no_memory(error);
+  return CMOX_OK;
+}
+
+static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
+                        cmox_actions_t *actions, cmox_error_t *error) {
+  const cmox_answer_t *said = &expect->facets.answer;
+  cmox_reply_data_t *reply = said->present ? said->reply : session->empty_reply;
+  call->reply = cmox_reply_ref(reply);
+  call->double_id = expect->id;
+  call->verdict = CMOX_VERDICT_ACCEPTED;
+  expect->taken++;
+  bool done = said->gate ? hold(session, call, said->gate) : answer(actions, call);
+  return done ? CMOX_OK : no_memory(error);
+}
+
+static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
+                          cmox_error_t *error) {
+  cmox_lookup_t lookup = cmox_doubles_lookup(session->doubles, call);
+  switch (lookup.kind) {
+    case CMOX_LOOKUP_TAKEN:
+      return take(session, lookup.expect, call, actions, error);
+    case CMOX_LOOKUP_EXCESS:
+      call->double_id = lookup.expect->id;
+      return refuse(session, call, CMOX_VERDICT_EXCESS, actions, error);
+    case CMOX_LOOKUP_UNEXPECTED:
+      break;
+  }
+  return refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+}
+
+static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox_actions_t *actions,
+                             cmox_error_t *error) {
+  cmox_action_t *action = add_action(actions, CMOX_ACTION_READ_STDIN, call);
+  if (!action) return no_memory(error);
+  action->stdin_policy = policy;
+  call->asked = policy;
+  call->stdin_end = CMOX_STDIN_NOT_READ;
+  call->stdin_length = 0;
+  cmox_buf_clear(&call->stdin_data);
+  return CMOX_OK;
+}
+
+/* The shim lost its connection before it heard from us and asks again. */
+static cmox_code_t answer_again(cmox_call_t *call, const cmox_event_t *event,
+                                cmox_actions_t *actions, cmox_error_t *error) {
+  call->link = event->link;
+  call->silence_ms = event->silence_ms;
+  call->told_ns = event->now_ns;
+  if (call->gate) {
+    call->state = CMOX_CALL_PENDING;
+    return CMOX_OK;
+  }
+  if (call->reply) return answer(actions, call) ? CMOX_OK : no_memory(error);
+  call->state = CMOX_CALL_PENDING;
+  return ask_stdin(call, call->asked, actions, error);
+}
+
+static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
+                             cmox_actions_t *actions, cmox_error_t *error) {
+  cmox_call_t *call = cmox_journal_find_key(session->journal, event->invocation->key);
+  if (call) return answer_again(call, event, actions, error);
+  call = cmox_journal_add(session->journal, event->invocation, event->now_ns);
+  if (!call) return no_memory(error);
+  call->link = event->link;
+  call->silence_ms = event->silence_ms;
+  call->told_ns = event->now_ns;
+  if (session->phase != CMOX_PHASE_REPLAY) {
+    call->unexpected_why = session->phase == CMOX_PHASE_RECORD
+                               ? "the test has not called replay yet"
+                               : "the test has already called verify";
+    return refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  }
+  cmox_stdin_policy_t policy = cmox_doubles_gather(session->doubles, call);
+  if (policy.mode != CMOX_STDIN_IGNORE) return ask_stdin(call, policy, actions, error);
+  return decide(session, call, actions, error);
+}
+
+/* The call an event speaks of, when it comes from the call's own connection and
+ * the call is in a state for it. */
+static cmox_call_t *reading_call(cmox_session_t *session, const cmox_event_t *event,
+                                 cmox_error_t *error) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  if (call && call->link == event->link && call->verdict == CMOX_VERDICT_NONE &&
+      call->asked.mode != CMOX_STDIN_IGNORE)
+    return call;
+  (void)cmox_fail(error, CMOX_E_BAD_STATE, "stdin: this call was not asked for it");
+  return NULL;
+}
+
+static cmox_code_t on_stdin(cmox_session_t *session, const cmox_event_t *event,
+                            cmox_error_t *error) {
+  cmox_call_t *call = reading_call(session, event, error);
+  if (!call) return CMOX_E_BAD_STATE;
+  if (call->asked.mode == CMOX_STDIN_DRAIN ||
+      event->bytes.len > call->asked.max_bytes - call->stdin_length)
+    return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "stdin: more bytes than were asked for");
+  cmox_buf_append_span(&call->stdin_data, event->bytes);
+  if (call->stdin_data.failed) return no_memory(error);
+  call->stdin_length += event->bytes.len;
+  return CMOX_OK;
+}
+
+static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *event,
+                               cmox_actions_t *actions, cmox_error_t *error) {
+  cmox_call_t *call = reading_call(session, event, error);
+  if (!call) return CMOX_E_BAD_STATE;
+  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_length = event->continued.bytes;
+  call->stdin_end = event->continued.end;
+  call->told_ns = event->now_ns;
+  return decide(session, call, actions, error);
+}
+
+static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *event) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  if (!call || call->link != event->link || call->state != CMOX_CALL_ANSWERED) return CMOX_OK;
+  call->state = CMOX_CALL_COMPLETED;
+  call->end_ns = event->now_ns;
+  call->stdout_written = event->completed.stdout_written;
+  call->stderr_written = event->completed.stderr_written;
+  call->broken_pipe = event->completed.broken_pipe;
+  return CMOX_OK;
+}
+
+static cmox_code_t on_link_lost(cmox_session_t *session, const cmox_event_t *event) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  if (!call || call->link != event->link) return CMOX_OK;
+  call->link = 0;
+  if (call->state == CMOX_CALL_COMPLETED) return CMOX_OK;
+  call->state = CMOX_CALL_LOST;
+  call->end_ns = event->now_ns;
+  unhold(session, call);
+  return CMOX_OK;
+}
+
+static cmox_code_t on_release(cmox_session_t *session, const cmox_event_t *event,
+                              cmox_actions_t *actions, cmox_error_t *error) {
+  for (size_t i = session->held_count; i-- > 0;) {
+    cmox_call_t *call = session->held[i];
+    if (strcmp(call->gate, event->gate) != 0) continue;
+    if (!answer(actions, call)) return no_memory(error);
+    unhold(session, call);
+  }
+  return CMOX_OK;
+}
+
+/* ---- The test ---------------------------------------------------------- */
+
+static cmox_code_t check_open(const cmox_session_t *session, cmox_error_t *error) {
+  if (session->phase != CMOX_PHASE_VERIFIED) return CMOX_OK;
+  return cmox_fail(error, CMOX_E_BAD_STATE,
+                   "the session has been verified: declare doubles before verify");
+}
+
+static cmox_code_t check_facets(const cmox_expect_t *expect, const cmox_facets_t *facets,
+                                cmox_error_t *error) {
+  if (facets->has_count && expect->kind != CMOX_KIND_MOCK)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "a count belongs to a mock: stubs and spies take any number of calls");
+  if (facets->has_count && facets->count.minimum > facets->count.maximum)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "the least number of calls is above the greatest");
+  return CMOX_OK;
+}
+
+static cmox_code_t on_declare(cmox_session_t *session, const cmox_event_t *event,
+                              cmox_actions_t *actions, cmox_error_t *error) {
+  cmox_code_t code = check_open(session, error);
+  cmox_expect_t like = {.kind = event->declared.kind};
+  if (code == CMOX_OK) code = check_facets(&like, event->facets, error);
+  if (code != CMOX_OK) return code;
+  cmox_expect_t *expect = cmox_doubles_add(session->doubles, event->command, event->declared.kind,
+                                           event->declared.source);
+  if (!expect) return no_memory(error);
+  cmox_facets_apply(&expect->facets, event->facets);
+  actions->double_id = expect->id;
+  return CMOX_OK;
+}
+
+static cmox_code_t on_refine(cmox_session_t *session, const cmox_event_t *event,
+                             cmox_error_t *error) {
+  cmox_code_t code = check_open(session, error);
+  if (code != CMOX_OK) return code;
+  cmox_expect_t *expect = cmox_doubles_find(session->doubles, event->double_id);
+  if (!expect) return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
+  code = check_facets(expect, event->facets, error);
+  if (code == CMOX_OK) cmox_facets_apply(&expect->facets, event->facets);
+  return code;
+}
+
+static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
+  if (session->phase == CMOX_PHASE_VERIFIED)
+    return cmox_fail(error, CMOX_E_BAD_STATE,
+                     "replay: the session has been verified; start a new one");
+  session->phase = CMOX_PHASE_REPLAY;
+  return CMOX_OK;
+}
+
+static cmox_code_t on_verify(cmox_session_t *session, cmox_error_t *error) {
+  if (session->phase == CMOX_PHASE_RECORD)
+    return cmox_fail(error, CMOX_E_BAD_STATE,
+                     "verify: replay was never called, so nothing was tested");
+  cmox_code_t code = cmox_verify_run(session->doubles, session->journal, &session->findings, error);
+  if (code != CMOX_OK) return code;
+  session->phase = CMOX_PHASE_VERIFIED;
+  for (size_t i = 0; i < session->findings.count; i++) {
+    cmox_finding_t *finding = &session->findings.items[i];
+    if (finding->kind == CMOX_FINDING_UNEXPECTED_CALL && !finding->call->unexpected_why)
+      finding->suggestion = cmox_suggest(session->dialect, finding->call);
+  }
+  return CMOX_OK;
+}
+
+cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event,
+                              cmox_actions_t *actions, cmox_error_t *error) {
+  actions->count = 0;
+  actions->double_id = 0;
+  cmox_code_t code = CMOX_OK;
+  switch (event->kind) {
+    case CMOX_EVENT_INVOKE:
+      code = on_invoke(session, event, actions, error);
+      break;
+    case CMOX_EVENT_STDIN:
+      code = on_stdin(session, event, error);
+      break;
+    case CMOX_EVENT_CONTINUE:
+      code = on_continue(session, event, actions, error);
+      break;
+    case CMOX_EVENT_COMPLETED:
+      code = on_completed(session, event);
+      break;
+    case CMOX_EVENT_LINK_LOST:
+      code = on_link_lost(session, event);
+      break;
+    case CMOX_EVENT_TICK:
+      code = on_tick(session, event, actions, error);
+      break;
+    case CMOX_EVENT_DECLARE:
+      code = on_declare(session, event, actions, error);
+      break;
+    case CMOX_EVENT_REFINE:
+      code = on_refine(session, event, error);
+      break;
+    case CMOX_EVENT_RELEASE:
+      code = on_release(session, event, actions, error);
+      break;
+    case CMOX_EVENT_REGISTER:
+      code = check_open(session, error);
+      break;
+    case CMOX_EVENT_REPLAY:
+      code = on_replay(session, error);
+      break;
+    case CMOX_EVENT_VERIFY:
+      code = on_verify(session, error);
+      break;
+  }
+  actions->next_tick_ns = session->next_tick_ns;
+  return code;
+}

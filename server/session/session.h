@@ -1,0 +1,109 @@
+/* The session: decides what happens to every call. Pure: no socket, no clock,
+ * no file. Events come in with their time, actions go out; who carries the
+ * bytes is not its business.
+ *
+ * A call is decided in two phases: gather what matching needs (stdin), then one
+ * atomic match-and-consume, so that two concurrent calls cannot both take
+ * the last slot of a mock. */
+#ifndef CMOX_SESSION_H
+#define CMOX_SESSION_H
+
+#include "server/base/error.h"
+#include "server/journal/journal.h"
+#include "server/match/expect.h"
+#include "server/verify/finding.h"
+
+typedef struct cmox_session cmox_session_t;
+
+typedef enum cmox_phase { CMOX_PHASE_RECORD, CMOX_PHASE_REPLAY, CMOX_PHASE_VERIFIED } cmox_phase_t;
+
+typedef enum cmox_event_kind {
+  CMOX_EVENT_INVOKE,    /* link, invocation, silence_ms */
+  CMOX_EVENT_STDIN,     /* call_id, bytes: a piece of its stdin */
+  CMOX_EVENT_CONTINUE,  /* call_id, continued: its stdin is all here */
+  CMOX_EVENT_COMPLETED, /* call_id, completed */
+  CMOX_EVENT_LINK_LOST, /* link, call_id */
+  CMOX_EVENT_TICK,
+  CMOX_EVENT_REGISTER, /* command */
+  CMOX_EVENT_DECLARE,  /* declared */
+  CMOX_EVENT_REFINE,   /* double_id, facets (moved out of on success) */
+  CMOX_EVENT_RELEASE,  /* gate */
+  CMOX_EVENT_REPLAY,
+  CMOX_EVENT_VERIFY
+} cmox_event_kind_t;
+
+typedef struct cmox_event {
+  cmox_event_kind_t kind;
+  uint64_t now_ns; /* monotonic */
+  uint64_t link;   /* the caller's name for the shim's connection, from 1 */
+  uint64_t call_id;
+  uint64_t double_id;
+  cmox_span_t bytes;
+  cmox_span_t command;
+  const char *gate;
+  const cmox_invocation_data_t *invocation;
+  uint32_t silence_ms; /* how long the shim bears silence; 0: for ever */
+  struct {
+    uint64_t bytes;
+    cmox_stdin_end_t end;
+  } continued;
+  struct {
+    uint64_t stdout_written;
+    uint64_t stderr_written;
+    bool broken_pipe;
+  } completed;
+  struct {
+    cmox_double_kind_t kind;
+    cmox_source_t source; /* borrowed */
+  } declared;
+  cmox_facets_t *facets;
+} cmox_event_t;
+
+typedef enum cmox_action_kind {
+  CMOX_ACTION_REPLY,      /* answer the call on link with reply */
+  CMOX_ACTION_READ_STDIN, /* have the shim read its stdin, as stdin_policy says */
+  CMOX_ACTION_PROGRESS    /* tell the shim that its call is being worked on */
+} cmox_action_kind_t;
+
+typedef struct cmox_action {
+  cmox_action_kind_t kind;
+  uint64_t link;
+  uint64_t call_id;
+  const cmox_reply_data_t *reply; /* valid until the next step */
+  cmox_stdin_policy_t stdin_policy;
+} cmox_action_t;
+
+/* What one step decided. Zero it before the first use. */
+typedef struct cmox_actions {
+  cmox_action_t *items;
+  size_t count;
+  size_t capacity;
+  uint64_t double_id;    /* DECLARE: the new double */
+  uint64_t next_tick_ns; /* when the next TICK is wanted; 0: none */
+} cmox_actions_t;
+
+void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
+
+typedef struct cmox_session_options {
+  const char *dialect; /* language of the lines to paste: "c", "python", "shell" */
+} cmox_session_options_t;
+
+cmox_session_t *cmox_session_new(const cmox_session_options_t *options); /* NULL: out of memory */
+void cmox_session_free(cmox_session_t *session);                         /* NULL is fine */
+
+/* One event in, actions out (the list is emptied first). Anything but CMOX_OK
+ * means that the event was refused and nothing changed; for the calls of a
+ * shim the caller passes the error on to it, which ends with 125. */
+cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event,
+                              cmox_actions_t *actions, cmox_error_t *error);
+
+cmox_phase_t cmox_session_phase(const cmox_session_t *session);
+const cmox_journal_t *cmox_session_journal(const cmox_session_t *session);
+/* The findings of the last VERIFY; empty before. */
+const cmox_findings_t *cmox_session_findings(const cmox_session_t *session);
+/* Calls that this double took, or (double_id 0) calls of this command, or
+ * (command empty too) all calls. */
+uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_id,
+                                 cmox_span_t command);
+
+#endif

@@ -1,0 +1,43 @@
+/* What verification found. */
+#ifndef CMOX_VERIFY_FINDING_H
+#define CMOX_VERIFY_FINDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/buf.h"
+#include "server/match/explain.h"
+
+typedef enum cmox_finding_kind {
+  CMOX_FINDING_UNEXPECTED_CALL = 1, /* numbers as in control.proto */
+  CMOX_FINDING_EXCESS_CALL = 2,
+  CMOX_FINDING_WRONG_COUNT = 3,
+  CMOX_FINDING_UNFULFILLED = 5,
+  CMOX_FINDING_IN_FLIGHT = 7,
+  CMOX_FINDING_NEVER_COMPLETED = 8
+} cmox_finding_kind_t;
+
+typedef struct cmox_finding {
+  cmox_finding_kind_t kind;
+  bool advisory;               /* worth saying, no failure by itself */
+  const cmox_call_t *call;     /* NULL: none; borrowed from the journal */
+  const cmox_expect_t *expect; /* the expectation it speaks of, or the nearest; NULL: none */
+  char *message;               /* one line */
+  cmox_difference_t *differences;
+  size_t difference_count;
+  char *suggestion; /* a line to paste; NULL: none */
+} cmox_finding_t;
+
+/* Owned list. Valid while the session it came from is not stepped. */
+typedef struct cmox_findings {
+  cmox_finding_t *items;
+  size_t count;
+  size_t capacity;
+} cmox_findings_t;
+
+void cmox_findings_clear(cmox_findings_t *findings);
+/* A zeroed finding at the end of the list; NULL when memory is out. */
+cmox_finding_t *cmox_findings_add(cmox_findings_t *findings);
+bool cmox_findings_passed(const cmox_findings_t *findings); /* none that is not advisory */
+
+#endif

@@ -1,0 +1,135 @@
+#include "server/verify/verify.h"
+
+#include <inttypes.h>
+
+const cmox_expect_t *cmox_nearest(const cmox_doubles_t *doubles, const cmox_call_t *call) {
+  cmox_expect_list_t list = cmox_doubles_of(doubles, call->data.command);
+  const cmox_expect_t *nearest = NULL;
+  size_t least = SIZE_MAX;
+  for (size_t i = 0; i < list.count; i++) {
+    size_t distance = cmox_distance(list.items[i], call);
+    if (distance < least) {
+      nearest = list.items[i];
+      least = distance;
+    }
+  }
+  return nearest;
+}
+
+static const char *plural(uint64_t count) { return count == 1 ? "call" : "calls"; }
+
+void cmox_describe_count(cmox_buf_t *out, cmox_count_t count) {
+  if (count.maximum == 0)
+    cmox_buf_puts(out, "no call");
+  else if (count.maximum == count.minimum)
+    cmox_buf_printf(out, "exactly %" PRIu64 " %s", count.minimum, plural(count.minimum));
+  else if (count.maximum == CMOX_COUNT_UNBOUNDED)
+    cmox_buf_printf(out, "at least %" PRIu64 " %s", count.minimum, plural(count.minimum));
+  else
+    cmox_buf_printf(out, "between %" PRIu64 " and %" PRIu64 " calls", count.minimum, count.maximum);
+}
+
+/* The rest of a line is in `text`; a finding without its message would mislead. */
+static bool finish(cmox_finding_t *finding, cmox_buf_t *text) {
+  finding->message = cmox_buf_take_text(text);
+  return finding->message != NULL;
+}
+
+bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
+                         cmox_findings_t *findings) {
+  cmox_finding_t *finding = cmox_findings_add(findings);
+  if (!finding) return false;
+  finding->call = call;
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  if (call->verdict == CMOX_VERDICT_EXCESS) {
+    finding->kind = CMOX_FINDING_EXCESS_CALL;
+    finding->expect = cmox_doubles_find(doubles, call->double_id);
+    cmox_buf_puts(&text, "one call too many: ");
+    cmox_describe_call(&text, call);
+    return finish(finding, &text);
+  }
+  finding->kind = CMOX_FINDING_UNEXPECTED_CALL;
+  cmox_buf_puts(&text, "unexpected call: ");
+  cmox_describe_call(&text, call);
+  if (call->unexpected_why) {
+    cmox_buf_printf(&text, " (%s)", call->unexpected_why);
+    return finish(finding, &text);
+  }
+  finding->expect = cmox_nearest(doubles, call);
+  if (!finding->expect)
+    cmox_buf_puts(&text, " (the command is registered and has no double)");
+  else
+    finding->differences = cmox_explain(finding->expect, call, &finding->difference_count);
+  return finish(finding, &text);
+}
+
+static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
+                              cmox_findings_t *findings) {
+  for (size_t i = 0; i < cmox_journal_count(journal); i++) {
+    const cmox_call_t *call = cmox_journal_at(journal, i);
+    bool refused = call->verdict == CMOX_VERDICT_UNEXPECTED || call->verdict == CMOX_VERDICT_EXCESS;
+    if (refused && !cmox_verify_refused(doubles, call, findings)) return false;
+  }
+  return true;
+}
+
+static bool add_counts(const cmox_doubles_t *doubles, bool called, cmox_findings_t *findings) {
+  cmox_expect_list_t all = cmox_doubles_all(doubles);
+  for (size_t i = 0; i < all.count; i++) {
+    const cmox_expect_t *expect = all.items[i];
+    cmox_count_t count = cmox_expect_count(expect);
+    if (expect->taken >= count.minimum || (expect->taken > 0) != called) continue;
+    cmox_finding_t *finding = cmox_findings_add(findings);
+    if (!finding) return false;
+    finding->kind = called ? CMOX_FINDING_WRONG_COUNT : CMOX_FINDING_UNFULFILLED;
+    finding->expect = expect;
+    cmox_buf_t text = CMOX_BUF_EMPTY;
+    if (called)
+      cmox_buf_printf(&text, "called %" PRIu64 " %s: ", expect->taken,
+                      expect->taken == 1 ? "time" : "times");
+    else
+      cmox_buf_puts(&text, "never called: ");
+    cmox_describe_double(&text, expect);
+    cmox_buf_puts(&text, ", expected ");
+    cmox_describe_count(&text, count);
+    if (!finish(finding, &text)) return false;
+  }
+  return true;
+}
+
+static bool add_unfinished(const cmox_journal_t *journal, cmox_findings_t *findings) {
+  for (size_t i = 0; i < cmox_journal_count(journal); i++) {
+    const cmox_call_t *call = cmox_journal_at(journal, i);
+    if (call->state == CMOX_CALL_COMPLETED) continue;
+    bool undecided = call->verdict == CMOX_VERDICT_NONE;
+    bool lost = call->state == CMOX_CALL_LOST;
+    cmox_finding_t *finding = cmox_findings_add(findings);
+    if (!finding) return false;
+    finding->kind = lost ? CMOX_FINDING_NEVER_COMPLETED : CMOX_FINDING_IN_FLIGHT;
+    /* A call that was decided did reach its double; that its process was
+     * killed or still runs may be just what the test is about. */
+    finding->advisory = !undecided;
+    finding->call = call;
+    cmox_buf_t text = CMOX_BUF_EMPTY;
+    if (lost)
+      cmox_buf_puts(&text,
+                    undecided ? "ended before it was answered: " : "killed before it was done: ");
+    else
+      cmox_buf_puts(&text, undecided ? "still waiting: " : "still running: ");
+    cmox_describe_call(&text, call);
+    if (!lost && undecided && call->asked.mode != CMOX_STDIN_IGNORE)
+      cmox_buf_puts(&text, " (reading its stdin, which has not ended)");
+    if (!finish(finding, &text)) return false;
+  }
+  return true;
+}
+
+cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
+                            cmox_findings_t *findings, cmox_error_t *error) {
+  cmox_findings_clear(findings);
+  if (add_refused_calls(doubles, journal, findings) && add_counts(doubles, true, findings) &&
+      add_counts(doubles, false, findings) && add_unfinished(journal, findings))
+    return CMOX_OK;
+  cmox_findings_clear(findings);
+  return cmox_fail(error, CMOX_E_NO_MEMORY, "verify: out of memory");
+}

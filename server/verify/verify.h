@@ -1,0 +1,26 @@
+/* Expectations against the journal: what is wrong, most useful first. */
+#ifndef CMOX_VERIFY_H
+#define CMOX_VERIFY_H
+
+#include "server/base/error.h"
+#include "server/journal/journal.h"
+#include "server/match/doubles.h"
+#include "server/verify/finding.h"
+
+/* Fills *findings (emptied first) in this order: unexpected and excess calls,
+ * wrong counts, unfulfilled expectations, calls in flight, calls whose shim was
+ * gone before it was done. Only CMOX_E_NO_MEMORY can fail; never a shorter list. */
+cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
+                            cmox_findings_t *findings, cmox_error_t *error);
+
+/* Adds the finding of one refused call; false when memory is out. */
+bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
+                         cmox_findings_t *findings);
+
+/* The double of the call's command that comes nearest to accepting it; NULL when it has none. */
+const cmox_expect_t *cmox_nearest(const cmox_doubles_t *doubles, const cmox_call_t *call);
+
+/* "exactly 1 call", "at least 2 calls", "between 1 and 3 calls", "no call" */
+void cmox_describe_count(cmox_buf_t *out, cmox_count_t count);
+
+#endif
