@@ -22,7 +22,8 @@ extern const cmox_precheck_limits_t cmox_precheck_defaults;
 /* CMOX_OK when data[0..len) is a well-formed message of this type within the
  * limits and every string field is valid UTF-8 without NUL (protobuf-c cuts at NUL);
  * CMOX_E_BAD_PAYLOAD for malformed bytes, CMOX_E_TOO_COMPLEX above a limit.
- * Unknown fields are skipped but counted; groups and wire-type mismatches are malformed.
+ * Unknown fields are skipped but counted; groups, wire-type mismatches and a
+ * second copy of a sub-message that is not repeated are malformed.
  * *why (static text, may be NULL) says what was wrong. */
 cmox_code_t cmox_precheck(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t len,
                           const cmox_precheck_limits_t *limits, const char **why);
