@@ -4,7 +4,7 @@
 #include "server/report/report.h"
 
 /* Equal arguments are shown as context up to this many rows. */
-enum { CONTEXT_ROWS_MAX = 12, SUGGESTION_SHOWN_MAX = 600 };
+enum { CONTEXT_ROWS_MAX = 12, SUGGESTION_SHOWN_MAX = 4096 };
 
 static void difference_rows(cmox_buf_t *out, const cmox_finding_t *finding) {
   size_t hidden = 0;
@@ -61,7 +61,9 @@ char *cmox_report_text(const cmox_findings_t *findings) {
     cmox_buf_puts(&out, "   to accept this call:\n     ");
     cmox_span_t line = cmox_span_str(finding->suggestion);
     if (line.len > SUGGESTION_SHOWN_MAX) {
-      cmox_buf_append(&out, line.data, SUGGESTION_SHOWN_MAX);
+      size_t cut = SUGGESTION_SHOWN_MAX;
+      while (cut > 0 && (line.data[cut] & 0xc0) == 0x80) cut--; /* not inside a character */
+      cmox_buf_append(&out, line.data, cut);
       cmox_buf_printf(&out, "... (%zu bytes)", line.len);
     } else {
       cmox_buf_append_span(&out, line);

@@ -237,9 +237,13 @@ static cmox_code_t answer_again(cmox_call_t *call, const cmox_event_t *event,
 static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
                              cmox_actions_t *actions, cmox_error_t *error) {
   cmox_call_t *call = cmox_journal_find_key(session->journal, event->invocation->key);
-  if (call) return answer_again(call, event, actions, error);
+  if (call) {
+    actions->call_id = call->id;
+    return answer_again(call, event, actions, error);
+  }
   call = cmox_journal_add(session->journal, event->invocation, event->now_ns);
   if (!call) return no_memory(error);
+  actions->call_id = call->id;
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
@@ -330,9 +334,9 @@ static cmox_code_t check_open(const cmox_session_t *session, cmox_error_t *error
                    "the session has been verified: declare doubles before verify");
 }
 
-static cmox_code_t check_facets(const cmox_expect_t *expect, const cmox_facets_t *facets,
+static cmox_code_t check_facets(cmox_double_kind_t kind, const cmox_facets_t *facets,
                                 cmox_error_t *error) {
-  if (facets->has_count && expect->kind != CMOX_KIND_MOCK)
+  if (facets->has_count && kind != CMOX_KIND_MOCK)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      "a count belongs to a mock: stubs and spies take any number of calls");
   if (facets->has_count && facets->count.minimum > facets->count.maximum)
@@ -341,11 +345,15 @@ static cmox_code_t check_facets(const cmox_expect_t *expect, const cmox_facets_t
   return CMOX_OK;
 }
 
+cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t kind,
+                               const cmox_facets_t *facets, cmox_error_t *error) {
+  cmox_code_t code = check_open(session, error);
+  return code == CMOX_OK ? check_facets(kind, facets, error) : code;
+}
+
 static cmox_code_t on_declare(cmox_session_t *session, const cmox_event_t *event,
                               cmox_actions_t *actions, cmox_error_t *error) {
-  cmox_code_t code = check_open(session, error);
-  cmox_expect_t like = {.kind = event->declared.kind};
-  if (code == CMOX_OK) code = check_facets(&like, event->facets, error);
+  cmox_code_t code = cmox_session_check(session, event->declared.kind, event->facets, error);
   if (code != CMOX_OK) return code;
   cmox_expect_t *expect = cmox_doubles_add(session->doubles, event->command, event->declared.kind,
                                            event->declared.source);
@@ -361,7 +369,7 @@ static cmox_code_t on_refine(cmox_session_t *session, const cmox_event_t *event,
   if (code != CMOX_OK) return code;
   cmox_expect_t *expect = cmox_doubles_find(session->doubles, event->double_id);
   if (!expect) return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
-  code = check_facets(expect, event->facets, error);
+  code = check_facets(expect->kind, event->facets, error);
   if (code == CMOX_OK) cmox_facets_apply(&expect->facets, event->facets);
   return code;
 }
@@ -392,6 +400,7 @@ static cmox_code_t on_verify(cmox_session_t *session, cmox_error_t *error) {
 cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event,
                               cmox_actions_t *actions, cmox_error_t *error) {
   actions->count = 0;
+  actions->call_id = 0;
   actions->double_id = 0;
   cmox_code_t code = CMOX_OK;
   switch (event->kind) {

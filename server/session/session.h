@@ -78,6 +78,7 @@ typedef struct cmox_actions {
   cmox_action_t *items;
   size_t count;
   size_t capacity;
+  uint64_t call_id;      /* INVOKE: the call */
   uint64_t double_id;    /* DECLARE: the new double */
   uint64_t next_tick_ns; /* when the next TICK is wanted; 0: none */
 } cmox_actions_t;
@@ -96,6 +97,10 @@ void cmox_session_free(cmox_session_t *session);                         /* NULL
  * shim the caller passes the error on to it, which ends with 125. */
 cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event,
                               cmox_actions_t *actions, cmox_error_t *error);
+
+/* Whether a DECLARE with these facets would be accepted, memory aside. */
+cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t kind,
+                               const cmox_facets_t *facets, cmox_error_t *error);
 
 cmox_phase_t cmox_session_phase(const cmox_session_t *session);
 const cmox_journal_t *cmox_session_journal(const cmox_session_t *session);

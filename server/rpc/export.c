@@ -1,0 +1,174 @@
+/* The engine's nouns as messages. Each view borrows from what it shows. */
+#include "server/rpc/internal.h"
+
+/* A journal entry with everything the message points to, in one block. */
+typedef struct call_view {
+  Cmdmox__V1__Invocation message; /* first: the view is the message */
+  Cmdmox__V1__CapturedStream streams[3];
+  ProtobufCBinaryData bytes[];
+} call_view_t;
+
+enum { STREAM_ROOM = 1u << 20 }; /* for the envelope and the small fields, bytes */
+
+static void fill_list(cmox_span_list_t from, ProtobufCBinaryData *to) {
+  for (size_t i = 0; i < from.count; i++) to[i] = cmox_to_bytes(from.items[i]);
+}
+
+/* An answer must fit one frame: what does not is cut, and says so. */
+static void fill_stream(Cmdmox__V1__CapturedStream *to, cmox_span_t bytes, uint64_t length,
+                        size_t *room) {
+  cmdmox__v1__captured_stream__init(to);
+  size_t shown = bytes.len < *room ? bytes.len : *room;
+  *room -= shown;
+  to->data = cmox_to_bytes(cmox_span(bytes.data, shown));
+  to->length = length;
+  to->truncated = shown < bytes.len;
+}
+
+static void fill_outcome(const cmox_call_t *call, call_view_t *view, size_t *room) {
+  Cmdmox__V1__Invocation *to = &view->message;
+  const cmox_reply_data_t *reply = call->reply;
+  if (!reply || call->state == CMOX_CALL_PENDING) return;
+  fill_stream(&view->streams[1], reply->out, reply->out.len, room);
+  fill_stream(&view->streams[2], reply->err, reply->err.len, room);
+  to->stdout_capture = &view->streams[1];
+  to->stderr_capture = &view->streams[2];
+  if (call->state == CMOX_CALL_LOST || reply->hang) return;
+  if (reply->signal) {
+    to->end_case = CMDMOX__V1__INVOCATION__END_SIGNAL;
+    to->signal = (char *)(uintptr_t)reply->signal;
+  } else {
+    to->end_case = CMDMOX__V1__INVOCATION__END_EXIT_CODE;
+    to->exit_code = reply->exit_code;
+  }
+}
+
+static void fill_stdin(const cmox_call_t *call, call_view_t *view, size_t *room) {
+  if (call->asked.mode == CMOX_STDIN_IGNORE) return;
+  Cmdmox__V1__CapturedStream *stream = &view->streams[0];
+  fill_stream(stream, cmox_buf_span(&call->stdin_data), call->stdin_length, room);
+  stream->truncated |= call->stdin_end != CMOX_STDIN_EOF || call->asked.mode == CMOX_STDIN_DRAIN;
+  stream->stdin_end = (Cmdmox__V1__StdinEnd)call->stdin_end; /* same numbers; checked in tests */
+  view->message.stdin_capture = stream;
+}
+
+cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
+                              cmox_error_t *error) {
+  const cmox_invocation_data_t *data = &call->data;
+  size_t bytes = data->argv.count + data->env.count;
+  call_view_t *view = cmox_calloc(1, sizeof *view + bytes * sizeof(ProtobufCBinaryData));
+  if (!view) return cmox_fail(error, CMOX_E_NO_MEMORY, "journal: out of memory");
+  Cmdmox__V1__Invocation *to = &view->message;
+  cmdmox__v1__invocation__init(to);
+  to->invocation_id = call->id;
+  to->double_id = call->double_id;
+  to->command = cmox_to_bytes(data->command);
+  to->argv = view->bytes;
+  to->n_argv = data->argv.count;
+  fill_list(data->argv, to->argv);
+  to->env_block = view->bytes + data->argv.count;
+  to->n_env_block = data->env.count;
+  fill_list(data->env, to->env_block);
+  to->cwd = cmox_to_bytes(data->cwd);
+  to->pid = data->pid;
+  to->ppid = data->ppid;
+  to->tty_mask = data->tty_mask;
+  to->start_ns = call->start_ns;
+  to->end_ns = call->end_ns;
+  to->state = (Cmdmox__V1__CallState)call->state;
+  to->verdict = (Cmdmox__V1__CallVerdict)call->verdict;
+  to->stdout_written = call->stdout_written;
+  to->stderr_written = call->stderr_written;
+  to->broken_pipe = call->broken_pipe;
+  size_t used = cmdmox__v1__invocation__get_packed_size(to) + STREAM_ROOM;
+  size_t room = used < CMOX_FRAME_MAX_DEFAULT ? CMOX_FRAME_MAX_DEFAULT - used : 0;
+  fill_stdin(call, view, &room);
+  fill_outcome(call, view, &room);
+  *out = to;
+  return CMOX_OK;
+}
+
+/* ---- Findings --------------------------------------------------------------- */
+
+/* One finding with everything its message points to, in one block. */
+typedef struct finding_view {
+  Cmdmox__V1__Finding message;
+  Cmdmox__V1__Location location;
+  uint64_t call_id;
+  Cmdmox__V1__Difference **rows;
+} finding_view_t;
+
+static void fill_rows(const cmox_finding_t *finding, finding_view_t *view,
+                      Cmdmox__V1__Difference *differences) {
+  for (size_t i = 0; i < finding->difference_count; i++) {
+    const cmox_difference_t *from = &finding->differences[i];
+    cmdmox__v1__difference__init(&differences[i]);
+    differences[i].subject = from->subject;
+    differences[i].expected = from->expected;
+    differences[i].actual = from->actual;
+    differences[i].equal = from->equal;
+    view->rows[i] = &differences[i];
+  }
+  view->message.differences = view->rows;
+  view->message.n_differences = finding->difference_count;
+}
+
+static void fill_expectation(const cmox_expect_t *expect, finding_view_t *view) {
+  Cmdmox__V1__Finding *to = &view->message;
+  cmox_count_t count = cmox_expect_count(expect);
+  to->double_id = expect->id;
+  to->actual_count = expect->taken;
+  to->expected_minimum = count.minimum;
+  if (count.maximum != CMOX_COUNT_UNBOUNDED) {
+    to->expected_upper_case = CMDMOX__V1__FINDING__EXPECTED_UPPER_EXPECTED_MAXIMUM;
+    to->expected_maximum = count.maximum;
+  }
+  if (!expect->source.file) return;
+  cmdmox__v1__location__init(&view->location);
+  view->location.file = expect->source.file;
+  view->location.line = expect->source.line;
+  to->location = &view->location;
+}
+
+static Cmdmox__V1__Finding *finding_view(const cmox_finding_t *finding) {
+  size_t rows = finding->difference_count;
+  finding_view_t *view = cmox_calloc(
+      1, sizeof *view + rows * (sizeof(Cmdmox__V1__Difference *) + sizeof(Cmdmox__V1__Difference)));
+  if (!view) return NULL;
+  Cmdmox__V1__Finding *to = &view->message;
+  cmdmox__v1__finding__init(to);
+  to->kind = (Cmdmox__V1__FindingKind)finding->kind;
+  to->advisory = finding->advisory;
+  to->message = finding->message;
+  if (finding->suggestion) to->suggestion = finding->suggestion;
+  if (finding->call) {
+    view->call_id = finding->call->id;
+    to->invocation_ids = &view->call_id;
+    to->n_invocation_ids = 1;
+  }
+  if (finding->expect) fill_expectation(finding->expect, view);
+  Cmdmox__V1__Difference *differences = (Cmdmox__V1__Difference *)(void *)(view + 1);
+  view->rows = (Cmdmox__V1__Difference **)(void *)(differences + rows);
+  fill_rows(finding, view, differences);
+  return to;
+}
+
+cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__VerifyResponse *out,
+                                  cmox_error_t *error) {
+  out->findings = cmox_calloc(findings->count, sizeof *out->findings);
+  for (size_t i = 0; out->findings && i < findings->count; i++) {
+    out->findings[i] = finding_view(&findings->items[i]);
+    if (!out->findings[i]) break;
+    out->n_findings++;
+  }
+  if (out->findings && out->n_findings == findings->count) return CMOX_OK;
+  cmox_convert_findings_clear(out);
+  return cmox_fail(error, CMOX_E_NO_MEMORY, "verify: out of memory");
+}
+
+void cmox_convert_findings_clear(Cmdmox__V1__VerifyResponse *response) {
+  for (size_t i = 0; i < response->n_findings; i++) cmox_free_block(response->findings[i]);
+  cmox_free_block(response->findings);
+  response->findings = NULL;
+  response->n_findings = 0;
+}

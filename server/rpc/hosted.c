@@ -1,0 +1,125 @@
+/* A session with its place on disk and the links of its shims. */
+#include "server/rpc/internal.h"
+
+static void on_tick(uv_timer_t *timer) {
+  cmox_hosted_t *hosted = timer->data;
+  cmox_event_t event = {.kind = CMOX_EVENT_TICK};
+  cmox_error_t error;
+  if (cmox_hosted_step(hosted, &event, &error) == CMOX_OK) cmox_hosted_act(hosted);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  cmox_rpc_t *rpc = handle->data;
+  cmox_free_block(handle);
+  rpc->open_handles--;
+  cmox_rpc_check_closed(rpc);
+}
+
+static void close_timer(cmox_hosted_t *hosted) {
+  if (!hosted->tick) return;
+  hosted->tick->data = hosted->rpc;
+  uv_close((uv_handle_t *)hosted->tick, on_timer_closed);
+  hosted->tick = NULL;
+}
+
+static cmox_code_t open_timer(cmox_hosted_t *hosted) {
+  hosted->tick = cmox_malloc(sizeof *hosted->tick);
+  if (!hosted->tick) return CMOX_E_NO_MEMORY;
+  (void)uv_timer_init(hosted->rpc->loop, hosted->tick); /* cannot fail */
+  hosted->tick->data = hosted;
+  hosted->rpc->open_handles++;
+  return CMOX_OK;
+}
+
+static void set_timer(cmox_hosted_t *hosted, uint64_t now_ns) {
+  uint64_t at = hosted->actions.next_tick_ns;
+  if (at == 0) {
+    (void)uv_timer_stop(hosted->tick);
+    return;
+  }
+  uv_update_time(hosted->rpc->loop);
+  uint64_t ms = at > now_ns ? (at - now_ns + 999999) / 1000000 : 0;
+  (void)uv_timer_start(hosted->tick, on_tick, ms, 0);
+}
+
+cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_error_t *error) {
+  const cmox_rpc_host_t *host = &hosted->rpc->host;
+  event->now_ns = host->now_ns(host->context);
+  uint64_t before = hosted->actions.next_tick_ns;
+  cmox_code_t code = cmox_session_step(hosted->session, event, &hosted->actions, error);
+  if (hosted->actions.next_tick_ns != before || event->kind == CMOX_EVENT_TICK)
+    set_timer(hosted, event->now_ns);
+  return code;
+}
+
+static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRequest *request,
+                        cmox_error_t *error) {
+  cmox_rpc_t *rpc = hosted->rpc;
+  cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL};
+  hosted->session = cmox_session_new(&options);
+  if (!hosted->session || open_timer(hosted) != CMOX_OK)
+    return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  cmox_code_t code = rpc->host.random(rpc->host.context, hosted->id, sizeof hosted->id, error);
+  if (code != CMOX_OK) return code;
+  return rpc->host.open_place(rpc->host.context, hosted,
+                              cmox_from_bytes(request->temporary_directory), &hosted->place, error);
+}
+
+cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
+                            cmox_hosted_t **out, cmox_error_t *error) {
+  cmox_rpc_t *rpc = owner->rpc;
+  cmox_hosted_t *hosted = cmox_calloc(1, sizeof *hosted);
+  if (!hosted) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  hosted->rpc = rpc;
+  hosted->owner = owner;
+  cmox_code_t code = fill(hosted, request, error);
+  if (code == CMOX_OK) {
+    HASH_ADD(hh, rpc->sessions, id, sizeof hosted->id, hosted);
+    if (hosted->oom) code = cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  }
+  if (code != CMOX_OK) {
+    if (hosted->place) rpc->host.close_place(hosted->place);
+    close_timer(hosted);
+    cmox_session_free(hosted->session);
+    cmox_free_block(hosted);
+    return code;
+  }
+  *out = hosted;
+  return CMOX_OK;
+}
+
+static void dismiss(cmox_peer_t *peer) {
+  cmox_rpc_call_t *waiting = peer->waiting;
+  peer->hosted = NULL;
+  peer->waiting = NULL;
+  if (waiting) {
+    (void)cmox_fail(&waiting->error, CMOX_E_CANCELLED,
+                    "the test ended its session during this call");
+    cmox_rpc_fail(waiting);
+  }
+  if (peer->link) cmox_link_close(peer->link, CMOX_OK);
+}
+
+void cmox_hosted_end(cmox_hosted_t *hosted) {
+  HASH_DEL(hosted->rpc->sessions, hosted);
+  cmox_peer_t *peer, *next;
+  HASH_ITER(hh, hosted->shims, peer, next) {
+    HASH_DEL(hosted->shims, peer);
+    dismiss(peer);
+  }
+  hosted->rpc->host.close_place(hosted->place);
+  close_timer(hosted);
+  cmox_session_free(hosted->session);
+  cmox_actions_clear(&hosted->actions);
+  cmox_free_block(hosted);
+}
+
+cmox_hosted_t *cmox_hosted_find(cmox_peer_t *peer, ProtobufCBinaryData id, cmox_error_t *error) {
+  cmox_hosted_t *hosted = NULL;
+  if (id.len == CMOX_SESSION_ID_BYTES)
+    HASH_FIND(hh, peer->rpc->sessions, id.data, CMOX_SESSION_ID_BYTES, hosted);
+  if (hosted) return hosted;
+  (void)cmox_fail(error, CMOX_E_NOT_FOUND,
+                  "there is no such session: it was deleted, or its client has gone");
+  return NULL;
+}

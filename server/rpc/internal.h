@@ -1,0 +1,126 @@
+/* Shared by the files of this module only. */
+#ifndef CMOX_RPC_INTERNAL_H
+#define CMOX_RPC_INTERNAL_H
+
+#include "cmdmox/v1/agent.pb-c.h"
+#include "cmdmox/v1/control.pb-c.h"
+#include "cmdmox/v1/frame.pb-c.h"
+#include "cmdmox/v1/shim.pb-c.h"
+#include "proto/limits.h"
+#include "server/base/alloc.h"
+#include "server/rpc/rpc.h"
+#include "server/wire/wire.h"
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_malloc(size) cmox_malloc(size)
+#define uthash_free(block, size) cmox_free_block(block)
+#define uthash_nonfatal_oom(element) ((element)->oom = true)
+#include <uthash.h>
+
+/* One link and what was said on it. Lives until the link has closed and no
+ * call waits for an answer. */
+typedef struct cmox_peer {
+  UT_hash_handle hh; /* in hosted->shims, by number */
+  bool oom;
+  cmox_rpc_t *rpc;
+  bool shim;
+  cmox_hosted_t
+      *hosted;       /* shims: the session whose socket they came in by; NULL once it has ended */
+  cmox_link_t *link; /* NULL: closed */
+  struct cmox_peer *next, *previous; /* all peers */
+  size_t references;
+  uint64_t number;    /* from 1 */
+  bool greeted;       /* Hello was accepted */
+  uint32_t max_frame; /* what it accepts, bytes */
+  uint32_t silence_ms;
+  /* Shims: one call per link. */
+  uint64_t call_id;              /* 0: none yet */
+  uint32_t invoke_id;            /* request id of Invoke; StreamData carries it */
+  struct cmox_rpc_call *waiting; /* the request that the next action answers */
+} cmox_peer_t;
+
+/* One request until it is answered. */
+typedef struct cmox_rpc_call {
+  cmox_peer_t *peer; /* a reference */
+  uint32_t id;
+  const ProtobufCMethodDescriptor *method;
+  ProtobufCMessage *input;
+  cmox_error_t error; /* why, when the closure is called with NULL */
+} cmox_rpc_call_t;
+
+struct cmox_hosted {
+  UT_hash_handle hh; /* in rpc->sessions, by id */
+  bool oom;
+  uint8_t id[CMOX_SESSION_ID_BYTES];
+  cmox_rpc_t *rpc;
+  cmox_session_t *session;
+  cmox_peer_t *owner; /* goes with its link */
+  cmox_place_t *place;
+  cmox_peer_t *shims; /* hash, by number */
+  uv_timer_t *tick;
+  cmox_actions_t actions;
+};
+
+struct cmox_rpc {
+  uv_loop_t *loop;
+  cmox_rpc_host_t host;
+  cmox_hosted_t *sessions; /* hash */
+  cmox_peer_t *peers;      /* list */
+  uint64_t last_number;
+  Cmdmox__V1__ShimService_Service shim_service;
+  Cmdmox__V1__ControlService_Service control_service;
+  Cmdmox__V1__AgentService_Service agent_service;
+  size_t open_handles; /* timers that still close */
+  bool closing;
+  void (*closed)(void *user);
+  void *closed_user;
+};
+
+/* ---- peer.c ---- */
+void cmox_peer_send(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame);
+void cmox_peer_go_away(cmox_peer_t *peer, cmox_error_t *error);
+cmox_peer_t *cmox_peer_ref(cmox_peer_t *peer);
+void cmox_peer_unref(cmox_peer_t *peer);
+void cmox_rpc_check_closed(cmox_rpc_t *rpc);
+
+/* ---- dispatch.c ---- */
+void cmox_dispatch(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Request *request);
+/* Answers with the error kept in `call`; frees it. */
+void cmox_rpc_fail(cmox_rpc_call_t *call);
+/* Answers with a message; frees the call. The ProtobufC closure of every method. */
+void cmox_rpc_answer(const ProtobufCMessage *message, void *call);
+cmox_code_t cmox_services_check(const cmox_rpc_t *rpc, cmox_error_t *error);
+bool cmox_method_implemented(const char *full_name);
+
+/* ---- services ---- */
+extern const Cmdmox__V1__ShimService_Service cmox_shim_service;
+extern const Cmdmox__V1__ControlService_Service cmox_control_service;
+extern const Cmdmox__V1__AgentService_Service cmox_agent_service;
+void cmox_shim_stream(cmox_peer_t *peer, const Cmdmox__V1__StreamData *data);
+void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify);
+void cmox_shim_lost(cmox_peer_t *peer);
+/* Carries out what the session's last step decided. */
+void cmox_hosted_act(cmox_hosted_t *hosted);
+
+/* ---- hosted.c ---- */
+cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
+                            cmox_hosted_t **out, cmox_error_t *error);
+void cmox_hosted_end(cmox_hosted_t *hosted);
+cmox_hosted_t *cmox_hosted_find(cmox_peer_t *peer, ProtobufCBinaryData id, cmox_error_t *error);
+cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_error_t *error);
+
+/* ---- convert.c ---- */
+/* Borrowed from the request but for argv and env, which the caller frees with cmox_free_block. */
+cmox_code_t cmox_convert_invocation(const Cmdmox__V1__InvokeRequest *request,
+                                    cmox_invocation_data_t *out, cmox_error_t *error);
+void cmox_convert_invocation_clear(cmox_invocation_data_t *data);
+cmox_code_t cmox_convert_facets(const Cmdmox__V1__Double *from, cmox_facets_t *out,
+                                cmox_error_t *error);
+/* Message views of the engine's objects; borrowed from them, freed by the _clear. */
+cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
+                              cmox_error_t *error);
+cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__VerifyResponse *out,
+                                  cmox_error_t *error);
+void cmox_convert_findings_clear(Cmdmox__V1__VerifyResponse *response);
+
+#endif

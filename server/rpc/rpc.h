@@ -1,0 +1,45 @@
+/* RPC: from frames to session events and back.
+ *
+ * A peer is one link and what was said on it. A hosted session is a session
+ * with its place on disk and its shims' peers. Everything runs on the loop's thread. */
+#ifndef CMOX_RPC_H
+#define CMOX_RPC_H
+
+#include <uv.h>
+
+#include "server/base/error.h"
+#include "server/session/session.h"
+#include "server/transport/transport.h"
+
+typedef struct cmox_rpc cmox_rpc_t;
+typedef struct cmox_hosted cmox_hosted_t;
+typedef struct cmox_place cmox_place_t; /* the host's: shim directory and listener */
+
+/* What the composition above provides. */
+typedef struct cmox_rpc_host {
+  void *context;
+  uint64_t (*now_ns)(void *context); /* monotonic */
+  cmox_code_t (*random)(void *context, void *out, size_t len, cmox_error_t *error);
+  /* Makes a shim directory, and listens in it for the shims of `hosted` (cmox_rpc_accept_shim).
+   * temporary_directory is empty for the default. */
+  cmox_code_t (*open_place)(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
+                            cmox_place_t **out, cmox_error_t *error);
+  const char *(*place_bin)(const cmox_place_t *place);
+  const char *(*place_socket)(const cmox_place_t *place);
+  cmox_code_t (*add_shim)(cmox_place_t *place, cmox_span_t command, cmox_error_t *error);
+  cmox_code_t (*check_shims)(cmox_place_t *place, cmox_error_t *error);
+  void (*close_place)(cmox_place_t *place); /* its shims answer 125 from now on */
+} cmox_rpc_host_t;
+
+/* CMOX_E_INTERNAL when a service lacks a method; the library would call NULL. */
+cmox_code_t cmox_rpc_new(uv_loop_t *loop, const cmox_rpc_host_t *host, cmox_rpc_t **out,
+                         cmox_error_t *error);
+/* Ends every session and link; `done` runs when nothing of it is left on the loop, and rpc is
+ * freed. */
+void cmox_rpc_close(cmox_rpc_t *rpc, void (*done)(void *user), void *user);
+
+/* Takes over a link: a test client's, or a shim's that came in by a session's own socket. */
+void cmox_rpc_accept_control(cmox_rpc_t *rpc, cmox_link_t *link);
+void cmox_rpc_accept_shim(cmox_hosted_t *hosted, cmox_link_t *link);
+
+#endif

@@ -1,0 +1,262 @@
+/* ShimService: a shim's call on its own link.
+ *
+ * 1. Invoke: the session hears of it and decides, or asks for stdin, or holds the call.
+ * 2. StreamData pieces of stdin, then ContinueInvoke: the session decides.
+ * 3. The answer goes down: large streams as StreamData, then the response.
+ * 4. Completed: the shim has done all of it.
+ *
+ * A link that closes before 4 loses its call, unless the shim asks again with the same key. */
+#include "server/rpc/internal.h"
+
+static cmox_peer_t *find_shim(cmox_hosted_t *hosted, uint64_t number) {
+  cmox_peer_t *peer = NULL;
+  HASH_FIND(hh, hosted->shims, &number, sizeof number, peer);
+  return peer;
+}
+
+/* ---- Answers ------------------------------------------------------------- */
+
+static void answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action) {
+  cmox_rpc_call_t *call = peer->waiting;
+  peer->waiting = NULL;
+  if (!call) return;
+  if (call->method->output == &cmdmox__v1__invoke_response__descriptor) {
+    Cmdmox__V1__InvokeResponse response = CMDMOX__V1__INVOKE_RESPONSE__INIT;
+    response.action = action;
+    cmox_rpc_answer(&response.base, call);
+  } else {
+    Cmdmox__V1__ContinueInvokeResponse response = CMDMOX__V1__CONTINUE_INVOKE_RESPONSE__INIT;
+    response.action = action;
+    cmox_rpc_answer(&response.base, call);
+  }
+}
+
+static void send_stream(cmox_peer_t *peer, Cmdmox__V1__Stream stream, cmox_span_t bytes,
+                        uint32_t *delay_ms) {
+  for (size_t at = 0; at < bytes.len; at += CMOX_STREAM_CHUNK_MAX) {
+    size_t left = bytes.len - at;
+    Cmdmox__V1__StreamData data = CMDMOX__V1__STREAM_DATA__INIT;
+    data.stream = stream;
+    data.data = cmox_to_bytes(
+        cmox_span(bytes.data + at, left < CMOX_STREAM_CHUNK_MAX ? left : CMOX_STREAM_CHUNK_MAX));
+    data.delay_ms = *delay_ms;
+    *delay_ms = 0;
+    Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
+    frame.id = peer->invoke_id;
+    frame.body_case = CMDMOX__V1__FRAME__BODY_STREAM_DATA;
+    frame.stream_data = &data;
+    cmox_peer_send(peer, &frame);
+  }
+}
+
+static void answer_reply(cmox_peer_t *peer, const cmox_action_t *decided) {
+  const cmox_reply_data_t *content = decided->reply;
+  Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
+  reply.delay_ms = content->delay_ms;
+  if (content->out.len + content->err.len <= CMOX_REPLY_INLINE_MAX) {
+    reply.stdout_data = cmox_to_bytes(content->out);
+    reply.stderr_data = cmox_to_bytes(content->err);
+  } else {
+    send_stream(peer, CMDMOX__V1__STREAM__STREAM_STDOUT, content->out, &reply.delay_ms);
+    send_stream(peer, CMDMOX__V1__STREAM__STREAM_STDERR, content->err, &reply.delay_ms);
+  }
+  if (content->signal) {
+    reply.end_case = CMDMOX__V1__REPLY__END_SIGNAL;
+    reply.signal = (char *)(uintptr_t)content->signal;
+  } else if (content->hang) {
+    reply.end_case = CMDMOX__V1__REPLY__END_HANG;
+    reply.hang = true;
+  } else {
+    reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
+    reply.exit_code = content->exit_code;
+  }
+  Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
+  action.call_id = decided->call_id;
+  action.kind_case = CMDMOX__V1__ACTION__KIND_REPLY;
+  action.reply = &reply;
+  answer_action(peer, &action);
+}
+
+static void answer_read_stdin(cmox_peer_t *peer, const cmox_action_t *decided) {
+  Cmdmox__V1__ReadStdin read = CMDMOX__V1__READ_STDIN__INIT;
+  read.max_bytes = decided->stdin_policy.max_bytes;
+  read.deadline_ms = decided->stdin_policy.deadline_ms;
+  read.drain = decided->stdin_policy.mode == CMOX_STDIN_DRAIN;
+  Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
+  action.call_id = decided->call_id;
+  action.kind_case = CMDMOX__V1__ACTION__KIND_READ_STDIN;
+  action.read_stdin = &read;
+  answer_action(peer, &action);
+}
+
+static void send_progress(cmox_peer_t *peer) {
+  Cmdmox__V1__Progress progress = CMDMOX__V1__PROGRESS__INIT;
+  progress.request_id = peer->invoke_id;
+  uint8_t packed[16];
+  Cmdmox__V1__Notify notify = CMDMOX__V1__NOTIFY__INIT;
+  notify.topic = (char *)(uintptr_t)cmdmox__v1__progress__descriptor.name;
+  notify.payload = cmox_to_bytes(cmox_span(packed, cmdmox__v1__progress__pack(&progress, packed)));
+  Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
+  frame.body_case = CMDMOX__V1__FRAME__BODY_NOTIFY;
+  frame.notify = &notify;
+  cmox_peer_send(peer, &frame);
+}
+
+void cmox_hosted_act(cmox_hosted_t *hosted) {
+  for (size_t i = 0; i < hosted->actions.count; i++) {
+    const cmox_action_t *action = &hosted->actions.items[i];
+    cmox_peer_t *peer = find_shim(hosted, action->link);
+    if (!peer) continue;
+    switch (action->kind) {
+      case CMOX_ACTION_REPLY:
+        answer_reply(peer, action);
+        break;
+      case CMOX_ACTION_READ_STDIN:
+        answer_read_stdin(peer, action);
+        break;
+      case CMOX_ACTION_PROGRESS:
+        send_progress(peer);
+        break;
+    }
+  }
+}
+
+/* ---- Requests ------------------------------------------------------------ */
+
+static void step_for(cmox_peer_t *peer, cmox_rpc_call_t *call, cmox_event_t *event) {
+  event->link = peer->number;
+  peer->waiting = call;
+  if (cmox_hosted_step(peer->hosted, event, &call->error) != CMOX_OK) {
+    peer->waiting = NULL;
+    cmox_rpc_fail(call);
+    return;
+  }
+  if (event->kind == CMOX_EVENT_INVOKE) peer->call_id = peer->hosted->actions.call_id;
+  cmox_hosted_act(peer->hosted);
+}
+
+static bool has_session(const cmox_peer_t *peer, cmox_rpc_call_t *call) {
+  if (peer->hosted) return true;
+  (void)cmox_fail(&call->error, CMOX_E_NOT_FOUND, "the session is over");
+  return false;
+}
+
+static void shim_invoke(Cmdmox__V1__ShimService_Service *service,
+                        const Cmdmox__V1__InvokeRequest *input,
+                        Cmdmox__V1__InvokeResponse_Closure closure, void *data) {
+  (void)service;
+  (void)closure;
+  cmox_rpc_call_t *call = data;
+  cmox_peer_t *peer = call->peer;
+  cmox_invocation_data_t invocation = {0};
+  bool fine = has_session(peer, call);
+  if (fine && peer->invoke_id) {
+    (void)cmox_fail(&call->error, CMOX_E_BAD_STATE, "a shim makes one call on its link");
+    fine = false;
+  }
+  if (fine) fine = cmox_convert_invocation(input, &invocation, &call->error) == CMOX_OK;
+  if (!fine) {
+    cmox_rpc_fail(call);
+    return;
+  }
+  peer->invoke_id = call->id;
+  cmox_event_t event = {
+      .kind = CMOX_EVENT_INVOKE, .invocation = &invocation, .silence_ms = peer->silence_ms};
+  step_for(peer, call, &event);
+  cmox_convert_invocation_clear(&invocation);
+}
+
+static cmox_stdin_end_t stdin_end(Cmdmox__V1__StdinEnd end) {
+  switch (end) {
+    case CMDMOX__V1__STDIN_END__STDIN_END_EOF:
+      return CMOX_STDIN_EOF;
+    case CMDMOX__V1__STDIN_END__STDIN_END_LIMIT:
+      return CMOX_STDIN_LIMIT;
+    case CMDMOX__V1__STDIN_END__STDIN_END_DEADLINE:
+      return CMOX_STDIN_DEADLINE;
+    default:
+      return CMOX_STDIN_ERROR;
+  }
+}
+
+static void shim_continue_invoke(Cmdmox__V1__ShimService_Service *service,
+                                 const Cmdmox__V1__ContinueInvokeRequest *input,
+                                 Cmdmox__V1__ContinueInvokeResponse_Closure closure, void *data) {
+  (void)service;
+  (void)closure;
+  cmox_rpc_call_t *call = data;
+  cmox_peer_t *peer = call->peer;
+  bool fine = has_session(peer, call);
+  if (fine && (peer->waiting || input->call_id != peer->call_id)) {
+    (void)cmox_fail(&call->error, CMOX_E_BAD_STATE, "this link has no such call to continue");
+    fine = false;
+  }
+  if (!fine) {
+    cmox_rpc_fail(call);
+    return;
+  }
+  cmox_event_t event = {.kind = CMOX_EVENT_CONTINUE, .call_id = input->call_id};
+  event.continued.bytes = input->stdin_bytes;
+  event.continued.end = stdin_end(input->stdin_end);
+  step_for(peer, call, &event);
+}
+
+static void shim_report_passthrough(Cmdmox__V1__ShimService_Service *service,
+                                    const Cmdmox__V1__ReportPassthroughRequest *input,
+                                    Cmdmox__V1__ReportPassthroughResponse_Closure closure,
+                                    void *data) {
+  (void)service;
+  (void)input;
+  (void)closure;
+  cmox_rpc_call_t *call = data;
+  (void)cmox_fail(&call->error, CMOX_E_UNIMPLEMENTED, "passthrough");
+  cmox_rpc_fail(call);
+}
+
+const Cmdmox__V1__ShimService_Service cmox_shim_service = CMDMOX__V1__SHIM_SERVICE__INIT(shim_);
+
+/* ---- One-way frames ------------------------------------------------------- */
+
+void cmox_shim_stream(cmox_peer_t *peer, const Cmdmox__V1__StreamData *data) {
+  if (!peer->hosted || data->stream != CMDMOX__V1__STREAM__STREAM_STDIN || data->data.len == 0)
+    return;
+  cmox_event_t event = {.kind = CMOX_EVENT_STDIN,
+                        .link = peer->number,
+                        .call_id = peer->call_id,
+                        .bytes = cmox_from_bytes(data->data)};
+  cmox_error_t error;
+  if (cmox_hosted_step(peer->hosted, &event, &error) != CMOX_OK) cmox_peer_go_away(peer, &error);
+}
+
+void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify) {
+  const ProtobufCMessageDescriptor *type = &cmdmox__v1__completed__descriptor;
+  if (!peer->hosted || strcmp(notify->topic, type->name) != 0) return;
+  ProtobufCMessage *message = NULL;
+  cmox_error_t error;
+  if (cmox_wire_unpack(type, cmox_from_bytes(notify->payload), &message, &error) != CMOX_OK) {
+    cmox_peer_go_away(peer, &error);
+    return;
+  }
+  const Cmdmox__V1__Completed *completed = (const Cmdmox__V1__Completed *)message;
+  cmox_event_t event = {
+      .kind = CMOX_EVENT_COMPLETED, .link = peer->number, .call_id = completed->call_id};
+  event.completed.stdout_written = completed->stdout_written;
+  event.completed.stderr_written = completed->stderr_written;
+  event.completed.broken_pipe = completed->broken_pipe;
+  (void)cmox_hosted_step(peer->hosted, &event, &error); /* a late word of a dead call is no error */
+  cmox_wire_free(message);
+}
+
+void cmox_shim_lost(cmox_peer_t *peer) {
+  cmox_hosted_t *hosted = peer->hosted;
+  cmox_rpc_call_t *waiting = peer->waiting;
+  peer->waiting = NULL;
+  if (hosted) {
+    HASH_DEL(hosted->shims, peer);
+    cmox_event_t event = {
+        .kind = CMOX_EVENT_LINK_LOST, .link = peer->number, .call_id = peer->call_id};
+    cmox_error_t error;
+    (void)cmox_hosted_step(hosted, &event, &error); /* always accepted */
+  }
+  if (waiting) cmox_rpc_fail(waiting);
+}
