@@ -19,7 +19,8 @@ void cmox_test_header(const char *text, const char *key, char *value, size_t siz
 /* Writes "# comment", then the bytes, 32 on a line. */
 void cmox_test_write_hex(const char *path, const char *comment, const uint8_t *data, size_t len);
 
-/* Names of the files in a folder that end in suffix, sorted; returns how many. */
+/* Names of the files in a folder that end in suffix, sorted; returns how many,
+ * 0 when it cannot be read. Can be called outside of a test. */
 size_t cmox_test_list(const char *folder, const char *suffix, char names[][128], size_t capacity);
 
 #endif
