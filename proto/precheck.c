@@ -20,9 +20,9 @@
 #define LEVELS_MAX 32u
 #define TAG_MAX 0xffffffffu
 
-/* protobuf-c remembers 16 fields of a message on its stack and the others in
- * slabs of 32 bytes a field, each slab twice the size of the one before: less
- * than 64 bytes a field in all. */
+/* protobuf-c remembers 16 fields of a message on its stack and further ones in
+ * slabs of 32, 64, 128, ... times 32 bytes: never more than 64 bytes for each
+ * field of a message that has more than 16. */
 #define SCANNED_ON_STACK 16u
 #define SCANNED_BYTES 64u
 #define REQUIRED_ON_STACK 128u /* fields whose presence bits fit its stack */
@@ -69,6 +69,12 @@ static bool count(walk_t *walk, size_t elements) {
     return stop(walk, CMOX_E_TOO_COMPLEX, "too many elements");
   walk->elements += (uint32_t)elements;
   return true;
+}
+
+static bool charge_scan(walk_t *walk, uint32_t scanned) {
+  if (scanned <= SCANNED_ON_STACK) return true;
+  const uint32_t fields = scanned == SCANNED_ON_STACK + 1 ? scanned : 1;
+  return charge(walk, (size_t)fields * SCANNED_BYTES);
 }
 
 /* Reads a varint of at most `most` bytes. */
@@ -273,7 +279,7 @@ static bool field_at(walk_t *walk, level_t *level) {
   uint64_t tag;
   if (!varint(walk, level->end, 5, &tag)) return false;
   if (tag > TAG_MAX || tag >> 3 == 0) return bad(walk, "bad field number");
-  if (++level->scanned > SCANNED_ON_STACK && !charge(walk, SCANNED_BYTES)) return false;
+  if (!charge_scan(walk, ++level->scanned)) return false;
   return value_of(walk, level, find(level, (uint32_t)(tag >> 3)), (ProtobufCWireType)(tag & 7));
 }
 
