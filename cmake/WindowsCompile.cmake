@@ -13,23 +13,17 @@ foreach(header IN ITEMS protobuf-c/protobuf-c.h pb.h pb_common.h pb_encode.h pb_
 endforeach()
 include_directories(SYSTEM ${foreign})
 
+set(NANOPB_LIBRARY nothing-is-linked)
 add_subdirectory(proto)
 
-# shim/*_posix.c stands behind the shim's os.h; its Windows twin comes later.
+# What is named posix stands behind the shim's os.h; its Windows twin comes later.
 file(GLOB shim_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/shim/*.c)
-list(FILTER shim_sources EXCLUDE REGEX "_posix\\.c$")
+list(FILTER shim_sources EXCLUDE REGEX "posix")
 if(shim_sources)
-  # The codec is generated here too, as shim/CMakeLists.txt does for the launcher.
-  set(codec)
-  foreach(name IN LISTS CMDMOX_SHIM_PROTOS)
-    list(APPEND codec ${CMDMOX_NANOPB_DIR}/cmdmox/v1/${name}.pb.c ${CMDMOX_NANOPB_DIR}/cmdmox/v1/${name}.pb.h)
-    list(APPEND codec_protos ${CMDMOX_PROTO_DIR}/cmdmox/v1/${name}.proto)
-  endforeach()
-  add_custom_command(OUTPUT ${codec}
-    COMMAND ${PROTOC} -I ${CMDMOX_PROTO_DIR} --nanopb_out=-I${CMDMOX_PROTO_DIR}:${CMDMOX_NANOPB_DIR} ${codec_protos}
-    DEPENDS ${codec_protos} VERBATIM)
+  cmdmox_nanopb_sources(codec)
   add_library(cmdmox_shim_objects OBJECT ${shim_sources} ${codec})
   set_source_files_properties(${codec} PROPERTIES COMPILE_OPTIONS -w)
+  add_dependencies(cmdmox_shim_objects cmdmox_nanopb_gen)
   target_include_directories(cmdmox_shim_objects SYSTEM PRIVATE ${CMDMOX_NANOPB_DIR})
   target_link_libraries(cmdmox_shim_objects PRIVATE cmdmox_options)
 endif()
