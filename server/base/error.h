@@ -15,6 +15,15 @@ typedef struct cmox_error {
 cmox_code_t cmox_fail(cmox_error_t *error, cmox_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__
+/* Tells the analyser what it cannot see from another file: the code comes back. */
+static inline cmox_code_t cmox_failed_(cmox_code_t returned, cmox_code_t code) {
+  (void)returned;
+  return code;
+}
+#define cmox_fail(error, code, ...) cmox_failed_(cmox_fail(error, code, __VA_ARGS__), code)
+#endif
+
 /* Puts "prefix: " in front of the message; returns error->code. */
 cmox_code_t cmox_wrap(cmox_error_t *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

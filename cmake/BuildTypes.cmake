@@ -1,0 +1,19 @@
+# What the presets switch on. No build type defines NDEBUG: the tests assert,
+# and what is measured and installed is what was tested.
+foreach(type IN ITEMS RELEASE RELWITHDEBINFO MINSIZEREL)
+  string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_${type} "${CMAKE_C_FLAGS_${type}}")
+endforeach()
+string(REPLACE "-O3" "-O2" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
+
+set(CMDMOX_SANITIZE "" CACHE STRING "Sanitizers for everything but the static shim: address,undefined or thread")
+if(CMDMOX_SANITIZE)
+  add_compile_options(-fsanitize=${CMDMOX_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${CMDMOX_SANITIZE})
+endif()
+
+option(CMDMOX_COVERAGE "Count executed lines" OFF)
+if(CMDMOX_COVERAGE)
+  # Tests fork and run in parallel: their counters are merged atomically.
+  add_compile_options(--coverage -fprofile-update=atomic)
+  add_link_options(--coverage)
+endif()
