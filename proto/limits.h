@@ -36,7 +36,11 @@
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)
 
+#define CMOX_LINK_QUEUE_MAX (64u << 20) /* bytes, per link: a peer that does not read is dropped */
+
 #define CMOX_LISTEN_BACKLOG 4096 /* a full backlog answers connect with EAGAIN */
+
+#define CMOX_TOMBSTONES_MAX 1024u /* finished shim directories one process keeps */
 
 /* Exit status of a launcher for every failure of cmdmox itself, and for
  * unexpected calls. */

@@ -18,6 +18,16 @@
 typedef struct cmox_link cmox_link_t;
 typedef struct cmox_listener cmox_listener_t;
 
+/* Prepares the loop: once, before anything else here. Takes loop->data. */
+cmox_code_t cmox_transport_init(uv_loop_t *loop, cmox_error_t *error);
+/* Closes the transport's own handles; links and listeners are closed by their
+ * owners, before or after. Drains that wait are dropped without a call. Run the loop
+ * until nothing is left on it, then uv_loop_close. */
+void cmox_transport_fini(uv_loop_t *loop);
+/* For links opened from now on; a seam for tests. Deadlines are kept in order of
+ * opening: set it while no link waits for its handshake. */
+void cmox_transport_set_handshake_ms(uv_loop_t *loop, uint64_t ms);
+
 typedef struct cmox_link_events {
   /* One frame body; the bytes are valid during the call only. */
   void (*frame)(cmox_link_t *link, cmox_span_t body);
@@ -29,9 +39,10 @@ typedef struct cmox_link_events {
 } cmox_link_events_t;
 
 /* Takes over fds that are already connected (a socket pair end: in == out; stdio: two). On
- * failure the descriptors are closed too. Frames are accepted up to CMOX_FRAME_MAX_HELLO until
- * cmox_link_set_max_frame, and the link is dropped CMOX_HANDSHAKE_DEADLINE_MS after its start
- * unless cmox_link_established was called. */
+ * failure the descriptors are closed too. Sockets, pipes and terminals are
+ * taken, files are not (CMOX_E_INVALID_ARGUMENT): epoll refuses them. Frames are accepted up to
+ * CMOX_FRAME_MAX_HELLO until cmox_link_set_max_frame, and the link is dropped
+ * CMOX_HANDSHAKE_DEADLINE_MS after its start unless cmox_link_established was called. */
 cmox_code_t cmox_link_open(uv_loop_t *loop, int in, int out, const cmox_link_events_t *events,
                            void *user, cmox_link_t **out_link, cmox_error_t *error);
 
@@ -45,14 +56,19 @@ void cmox_link_established(cmox_link_t *link); /* stops the handshake deadline *
 /* Queues one frame (the body; the prefix is added here; the bytes are copied).
  * Frames sent from within on_frame leave in one write when it returns; other
  * frames at once as far as the kernel takes them. After close or failure it
- * does nothing. CMOX_E_NO_MEMORY leaves the link closing. */
+ * does nothing and gives CMOX_E_LINK_CLOSED. CMOX_E_NO_MEMORY and CMOX_E_TOO_COMPLEX (more
+ * than CMOX_LINK_QUEUE_MAX bytes queued) leave the link closing. A peer that stopped
+ * reading is still heard: what it sent before is delivered ahead of closed(). */
 cmox_code_t cmox_link_send(cmox_link_t *link, cmox_span_t body);
 
 /* Bytes queued and not yet taken by the kernel. */
 size_t cmox_link_queued(const cmox_link_t *link);
 
-/* Sends what is queued, then closes; no more frames are delivered. */
+/* Sends what is queued, then closes; no more frames are delivered. A peer that
+ * neither reads nor goes away holds the link open until cmox_link_abort. */
 void cmox_link_close(cmox_link_t *link, cmox_code_t why);
+/* Closes now and drops what is queued; also for a link that is closing. */
+void cmox_link_abort(cmox_link_t *link, cmox_code_t why);
 
 typedef struct cmox_listener_events {
   /* A peer with an accepted user id. The callee sets the link's events. */
@@ -74,7 +90,8 @@ void cmox_listener_close(cmox_listener_t *listener);
 
 /* Calls done(user) once everything that peers had sent before this call has
  * been delivered: pending connections accepted, readable links read (bounded: a flood of new calls
- * cannot hold it back for ever). */
+ * cannot hold it back for ever). CMOX_E_NO_MEMORY; CMOX_E_LINK_CLOSED after
+ * cmox_transport_fini. */
 cmox_code_t cmox_transport_drain(uv_loop_t *loop, void (*done)(void *user), void *user);
 
 #endif

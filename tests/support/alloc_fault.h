@@ -1,0 +1,34 @@
+/* Makes the n-th allocation fail, and counts the blocks that are held. */
+#ifndef CMOX_TESTS_ALLOC_FAULT_H
+#define CMOX_TESTS_ALLOC_FAULT_H
+
+#include <stdlib.h>
+
+#include "server/base/alloc.h"
+
+typedef struct alloc_fault {
+  unsigned fail_at; /* 1 is the next one; 0: none */
+  unsigned seen;
+  long held;
+} alloc_fault_t;
+
+static void *alloc_fault_realloc(void *context, void *block, size_t size) {
+  alloc_fault_t *fault = context;
+  if (++fault->seen == fault->fail_at) return NULL;
+  void *result = realloc(block, size);
+  if (result && !block) fault->held++;
+  return result;
+}
+
+static void alloc_fault_free(void *context, void *block) {
+  alloc_fault_t *fault = context;
+  fault->held--;
+  free(block);
+}
+
+static inline void alloc_fault_install(alloc_fault_t *fault, unsigned fail_at) {
+  *fault = (alloc_fault_t){.fail_at = fail_at};
+  cmox_alloc_set_hooks(&(cmox_alloc_hooks_t){alloc_fault_realloc, alloc_fault_free, fault});
+}
+
+#endif
