@@ -10,8 +10,15 @@
  *  - Text arguments are NUL-terminated and copied before the call returns;
  *    functions named _bytes take a pointer and a length in bytes.
  *  - A session may be used from several threads; calls take turns. It may not be
- *    used in another process: after fork() every call fails with CMOX_E_FORKED.
+ *    used in another process: after fork() every call fails with CMOX_E_FORKED. Only
+ *    cmox_environ(), cmox_shim_directory() and cmox_free() do their work there too.
+ *  - The process's environment is changed and restored by the thread that calls
+ *    cmox_replay(), cmox_verify() or cmox_free(), as setenv() does: no other thread
+ *    may read or change it meanwhile.
  *  - Times are in ms unless the name ends in _ns.
+ *
+ * From C++17 on everything here can be used. cmox_returns() and CMOX_OPTIONS() need
+ * designated initializers (C++20, or an extension of GCC and Clang), in the order of the struct.
  */
 #ifndef CMOX_CMDMOX_H
 #define CMOX_CMDMOX_H
@@ -23,6 +30,7 @@
 #include <cmdmox/codes.h>
 
 #ifdef __cplusplus
+#include <initializer_list>
 extern "C" {
 #endif
 
@@ -42,14 +50,16 @@ typedef struct cmox_bytes {
 /* ---- Session ---------------------------------------------------------- */
 
 typedef enum cmox_environment {
-  /* cmox_replay() puts the shims on this process's PATH; cmox_verify() and cmox_free()
-   * restore exactly what it changed. One session at a time. */
+  /* cmox_replay() puts the shims on this process's PATH, and leaves them there when it fails, so
+   * that no real command is met. cmox_verify() and cmox_free() give each variable it changed the
+   * value from before, whatever it holds by then. One session at a time. */
   CMOX_ENVIRONMENT_PROCESS = 0,
   /* The process's environment stays untouched; use cmox_environ(). */
   CMOX_ENVIRONMENT_NONE = 1
 } cmox_environment_t;
 
-/* Set size to sizeof(cmox_options_t); zero means the default everywhere else. */
+/* Set size to sizeof(cmox_options_t), as CMOX_OPTIONS() does; zero means the default everywhere
+ * else. */
 typedef struct cmox_options {
   size_t size;
   /* A running server ("unix:/path"); NULL: an engine on a thread of this process. */
@@ -63,6 +73,13 @@ typedef struct cmox_options {
   cmox_environment_t environment;
 } cmox_options_t;
 
+/* cmox_new(CMOX_OPTIONS(.label = "clones")) */
+#ifdef __cplusplus
+#define CMOX_OPTIONS(...) (cmox_options_t{.size = sizeof(cmox_options_t), __VA_ARGS__})
+#else
+#define CMOX_OPTIONS(...) (&(const cmox_options_t){.size = sizeof(cmox_options_t), __VA_ARGS__})
+#endif
+
 /* Starts a session. options may be NULL. The caller owns the result and ends
  * it with cmox_free(). Never NULL; see cmox_code() for what went wrong. */
 CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
@@ -70,7 +87,7 @@ CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
 /* Ends the session, restores the environment and frees everything it owns;
  * NULL is fine. A session that was replayed and not verified is verified now, and what
  * is wrong is written to stderr. Shims that late children call answer 125 until the process ends.
- */
+ * In a child of fork() it frees the child's copy; the parent's session lives on. */
 CMOX_API void cmox_free(cmox_t *mox);
 
 /* Frees the session at the end of the scope: CMOX_SCOPED cmox_t *mox = cmox_new(NULL); */
@@ -86,17 +103,18 @@ CMOX_API cmox_code_t cmox_replay(cmox_t *mox);
  * CMOX_E_BAD_STATE before cmox_replay(). May be called again. */
 CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
 
-/* The first failure that was kept, or that of the last cmox_replay() or
- * cmox_verify(); CMOX_OK when there is none. */
+/* Why there is no session; else the result of the last cmox_replay() or cmox_verify(); else, or when
+ * a mistake was made since, the first mistake that was kept. CMOX_OK when there is none. */
 CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 
-/* The text of cmox_code(): one line, or the whole report. Owned by the
- * session, valid until its next call; "" when there is none. */
+/* The text of cmox_code(): one line, one line per mistake ("file:line: function: what: why"), or the
+ * whole report. Owned by the session, valid until its next call; "" when there is none. */
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
-/* The environment for the code under test: this process's own with the shims
- * on PATH; NULL-terminated, for execve and posix_spawn. Owned by the session,
- * valid until cmox_free(). NULL when the session failed or memory is out. */
+/* The environment for the code under test: this process's own as it is now, with the
+ * shims on PATH; NULL-terminated, for execve and posix_spawn. (The names in posix_spawnp and
+ * execvpe are looked up on this process's PATH, not on that one.) Owned by the
+ * session, valid until cmox_free(). NULL when the session failed or memory is out. */
 CMOX_API char *const *cmox_environ(cmox_t *mox);
 
 /* The directory that goes first on PATH; owned by the session. NULL when the session failed. */
@@ -170,9 +188,13 @@ typedef struct cmox_matcher {
 /* ---- Refining a double; each returns its double ------------------------ */
 
 /* Accepts exactly these arguments (after the command name). */
+#ifdef __cplusplus
+#define cmox_with_args(dbl, ...) cmox_with_args_at((dbl), CMOX_HERE, {__VA_ARGS__})
+#else
 #define cmox_with_args(dbl, ...)                                                                   \
   cmox_with_args_at((dbl), CMOX_HERE, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
                     (const char *const[]){__VA_ARGS__})
+#endif
 CMOX_API cmox_double_t *cmox_with_args_at(cmox_double_t *dbl, cmox_location_t where, size_t count,
                                           const char *const *args);
 
@@ -180,10 +202,15 @@ CMOX_API cmox_double_t *cmox_with_args_at(cmox_double_t *dbl, cmox_location_t wh
 #define cmox_with_no_args(dbl) cmox_with_args_at((dbl), CMOX_HERE, 0, NULL)
 
 /* Accepts calls with as many arguments as matchers, each accepted by its own. */
+#ifdef __cplusplus
+#define cmox_with_matching_args(dbl, ...) \
+  cmox_with_matching_args_at((dbl), CMOX_HERE, {__VA_ARGS__})
+#else
 #define cmox_with_matching_args(dbl, ...)                                                       \
   cmox_with_matching_args_at(                                                                   \
       (dbl), CMOX_HERE, sizeof((const cmox_matcher_t[]){__VA_ARGS__}) / sizeof(cmox_matcher_t), \
       (const cmox_matcher_t[]){__VA_ARGS__})
+#endif
 CMOX_API cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_location_t where,
                                                    size_t count, const cmox_matcher_t *matchers);
 
@@ -214,9 +241,14 @@ typedef struct cmox_reply {
 } cmox_reply_t;
 
 /* cmox_returns(git, .out = "v1.4.0\n", .exit_code = 0); */
+#ifdef __cplusplus
+#define cmox_returns(dbl, ...) \
+  cmox_returns_at((dbl), CMOX_HERE, cmox_reply_t{.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#else
 #define cmox_returns(dbl, ...)      \
   cmox_returns_at((dbl), CMOX_HERE, \
                   &(const cmox_reply_t){.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#endif
 CMOX_API cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
                                         const cmox_reply_t *reply);
 
@@ -288,7 +320,25 @@ CMOX_API uint64_t cmox_call_count(cmox_double_t *dbl);
 /* "0.1.0" */
 CMOX_API const char *cmox_version(void);
 
+/* For <cmdmox/check.h>. */
+CMOX_API void cmox_check_teardown_(void);
+
 #ifdef __cplusplus
+}
+
+/* What the macros above call. */
+inline cmox_t *cmox_new(const cmox_options_t &options) { return cmox_new(&options); }
+inline cmox_double_t *cmox_with_args_at(cmox_double_t *dbl, cmox_location_t where,
+                                        std::initializer_list<const char *> args) {
+  return cmox_with_args_at(dbl, where, args.size(), args.begin());
+}
+inline cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_location_t where,
+                                                 std::initializer_list<cmox_matcher_t> matchers) {
+  return cmox_with_matching_args_at(dbl, where, matchers.size(), matchers.begin());
+}
+inline cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
+                                      const cmox_reply_t &reply) {
+  return cmox_returns_at(dbl, where, &reply);
 }
 #endif
 

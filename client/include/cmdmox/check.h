@@ -1,0 +1,68 @@
+/* cmdmox in Check tests, under CK_FORK=yes and CK_FORK=no.
+ *
+ * A failing step fails the test at the line of the macro, with the whole report
+ * as its message. A session that a failing test leaves behind is cleaned up with
+ * its process; where tests share one process (CK_FORK=no), add
+ *
+ *     tcase_add_checked_fixture(tc, NULL, ck_cmox_teardown);
+ *
+ * so that it does not stay on PATH for the tests that follow.
+ */
+#ifndef CMOX_CHECK_H
+#define CMOX_CHECK_H
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmdmox/cmdmox.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* cmox_replay(), and the test fails when it fails. */
+#define ck_cmox_replay(mox)                                                        \
+  do {                                                                             \
+    char ck_cmox_text_[CMOX_CHECK_TEXT_MAX_];                                      \
+    if (!cmox_check_step_((mox), "cmox_replay", cmox_replay, ck_cmox_text_))       \
+      ck_abort_msg("%s", ck_cmox_text_);                                           \
+  } while (0)
+
+/* cmox_verify(), and the test fails when it fails. */
+#define ck_cmox_verify(mox)                                                        \
+  do {                                                                             \
+    char ck_cmox_text_[CMOX_CHECK_TEXT_MAX_];                                      \
+    if (!cmox_check_step_((mox), "cmox_verify", cmox_verify, ck_cmox_text_))       \
+      ck_abort_msg("%s", ck_cmox_text_);                                           \
+  } while (0)
+
+/* Takes the session that a failed test of this process left behind off the
+ * environment. Nothing is freed: a fixture of yours may still do that. */
+static inline void ck_cmox_teardown(void) { cmox_check_teardown_(); }
+
+/* Check refuses messages above 4096 bytes altogether. */
+#define CMOX_CHECK_TEXT_MAX_ 3800
+
+static inline bool cmox_check_step_(cmox_t *mox, const char *name, cmox_code_t (*step)(cmox_t *),
+                                    char text[CMOX_CHECK_TEXT_MAX_]) {
+  const cmox_code_t code = step(mox);
+  if (code == CMOX_OK) return true;
+  const char *message = cmox_message(mox);
+  const char *reason = cmox_code_reason(code);
+  if (strlen(message) + strlen(name) + strlen(reason) + 16 < CMOX_CHECK_TEXT_MAX_) {
+    (void)snprintf(text, CMOX_CHECK_TEXT_MAX_, "%s: %s\n%s", name, reason, message);
+  } else {
+    (void)fprintf(stderr, "%s: %s\n%s\n", name, reason, message);
+    (void)snprintf(text, CMOX_CHECK_TEXT_MAX_, "%s: %s (the whole report is on stderr)\n%.3500s ...",
+                   name, reason, message);
+  }
+  cmox_check_teardown_(); /* a test that fails here does not reach its cmox_free() */
+  return false;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,62 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "client/lib/channel.h"
+#include "proto/address.h"
+#include "proto/limits.h"
+
+static cmox_code_t parse(const char *text, struct sockaddr_un *name, cmox_error_t *error) {
+  cmox_address_t address;
+  cmox_code_t code = cmox_address_parse(text, strlen(text), &address);
+  if (code == CMOX_OK && address.scheme != CMOX_SCHEME_UNIX) code = CMOX_E_UNSUPPORTED_SCHEME;
+  if (code == CMOX_E_UNSUPPORTED_SCHEME)
+    return cmox_fail(error, code, "unsupported address scheme: %s; write unix:/path/to/socket",
+                     text);
+  if (code == CMOX_E_PATH_TOO_LONG || (code == CMOX_OK && address.path_len > CMOX_SOCKET_PATH_MAX))
+    return cmox_fail(error, CMOX_E_PATH_TOO_LONG,
+                     "socket path too long: %s; at most %u bytes are possible", text,
+                     CMOX_SOCKET_PATH_MAX);
+  if (code != CMOX_OK)
+    return cmox_fail(error, code, "malformed address: \"%s\"; write unix:/path/to/socket", text);
+  *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+  memcpy(name->sun_path, address.path, address.path_len);
+  return CMOX_OK;
+}
+
+static const char *reason(int number) {
+  switch (number) {
+    case ENOENT: return "there is no such socket; start one with: cmdmox serve --listen ADDRESS";
+    case ECONNREFUSED: return "nobody listens there any more";
+    case EAGAIN:
+    case EINPROGRESS: return "it did not accept the connection in time";
+    default: return strerror(number);
+  }
+}
+
+cmox_code_t cmox_channel_connect(const char *address, uint32_t timeout_ms, int *fd,
+                                 cmox_error_t *error) {
+  struct sockaddr_un name;
+  cmox_code_t code = parse(address, &name, error);
+  if (code != CMOX_OK) return code;
+  int connected = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connected < 0) return cmox_fail(error, CMOX_E_IO, "socket: %s", strerror(errno));
+  /* A blocking connect waits while the server's backlog is full; a non-blocking one gives up. */
+  struct timeval patience = {.tv_sec = (time_t)(timeout_ms / 1000),
+                             .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
+  (void)setsockopt(connected, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  int result;
+  do {
+    result = connect(connected, (const struct sockaddr *)&name, sizeof name);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0) {
+    int number = errno;
+    (void)close(connected);
+    return cmox_fail(error, CMOX_E_NO_SERVER, "no server at %s: %s", name.sun_path, reason(number));
+  }
+  *fd = connected;
+  return CMOX_OK;
+}

@@ -1,0 +1,197 @@
+/* The life of a session: new, replay, verify, free.
+ *
+ * replay applies the environment even when there are mistakes to report: a test
+ * that goes on regardless then meets shims that refuse, not the real commands.
+ * verify puts the environment back whatever it finds. free does what was left undone. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "client/lib/session.h"
+#include "cmdmox/v1/control.pb-c.h"
+#include "server/base/alloc.h"
+
+struct cmox_environ_copy {
+  cmox_environ_copy_t *next;
+  char **block;
+};
+
+cmox_t *cmox_new(const cmox_options_t *options) {
+  cmox_t *mox = cmox_calloc(1, sizeof *mox);
+  if (!mox) return &cmox_poison_session;
+  mox->pid = getpid();
+  mox->rpc.channel = CMOX_CHANNEL_EMPTY;
+  if (pthread_mutex_init(&mox->lock, NULL) != 0) {
+    cmox_free_block(mox);
+    return &cmox_poison_session;
+  }
+  cmox_error_t error = {.code = CMOX_OK};
+  if (cmox_open(mox, options, &error) != CMOX_OK) mox->failure = error;
+  return mox;
+}
+
+/* Makes this the answer of cmox_code() and cmox_message(); takes over text. */
+static cmox_code_t conclude(cmox_t *mox, cmox_code_t code, char *text) {
+  cmox_free_block(mox->text);
+  mox->text = text;
+  mox->result = code;
+  mox->concluded = true;
+  return code;
+}
+
+/* Mistakes made before any other answer: a dead link is named by its own code. */
+static cmox_code_t conclude_problems(cmox_t *mox, char *text) {
+  cmox_code_t code = mox->rpc.broken.code != CMOX_OK ? mox->rpc.broken.code : CMOX_E_BUILDER;
+  return conclude(mox, code, text);
+}
+
+static cmox_code_t ask_replay(cmox_t *mox, cmox_error_t *error) {
+  Cmdmox__V1__ReplayRequest request = CMDMOX__V1__REPLAY_REQUEST__INIT;
+  request.session_id = cmox_session_id(mox);
+  ProtobufCMessage *response;
+  cmox_code_t code = cmox_call(mox, "Replay", &request.base, &response, error);
+  cmox_rpc_free(response);
+  return code;
+}
+
+static cmox_code_t replay(cmox_t *mox) {
+  cmox_error_t error = {.code = CMOX_OK};
+  if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified)
+    (void)cmox_environment_apply(&mox->applied, &mox->entries, &error);
+  if (mox->problems.count)
+    return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
+  if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK) mox->replayed = true;
+  return conclude(mox, error.code, error.code == CMOX_OK ? NULL : cmox_strdup(error.message));
+}
+
+cmox_code_t cmox_replay(cmox_t *mox) {
+  cmox_code_t code = cmox_enter(mox);
+  if (code != CMOX_OK) return code;
+  code = replay(mox);
+  cmox_leave(mox);
+  return code;
+}
+
+/* CMOX_OK, or what is wrong, with its text in *text (NULL when memory was out). */
+static cmox_code_t ask_verify(cmox_t *mox, char **text) {
+  Cmdmox__V1__VerifyRequest request = CMDMOX__V1__VERIFY_REQUEST__INIT;
+  request.session_id = cmox_session_id(mox);
+  cmox_error_t error;
+  ProtobufCMessage *response;
+  cmox_code_t code = cmox_call(mox, "Verify", &request.base, &response, &error);
+  if (code != CMOX_OK) {
+    *text = cmox_strdup(error.message);
+    return code;
+  }
+  mox->verified = true;
+  const Cmdmox__V1__VerifyResponse *answer = (const Cmdmox__V1__VerifyResponse *)response;
+  if (!answer->passed) {
+    code = CMOX_E_VERIFICATION_FAILED;
+    *text = cmox_strdup(answer->text);
+  }
+  cmox_rpc_free(response);
+  return code;
+}
+
+static cmox_code_t verify(cmox_t *mox) {
+  cmox_error_t error = {.code = CMOX_OK};
+  cmox_code_t restored = cmox_environment_restore(&mox->applied, &error);
+  char *found = NULL;
+  cmox_code_t code = CMOX_OK;
+  if (mox->replayed || mox->problems.count == 0) code = ask_verify(mox, &found);
+  if (mox->problems.count) {
+    cmox_buf_t all = CMOX_BUF_EMPTY;
+    cmox_buf_puts(&all, cmox_problems_text(&mox->problems));
+    if (found) cmox_buf_printf(&all, "\n%s", found);
+    cmox_free_block(found);
+    return conclude_problems(mox, cmox_buf_take_text(&all));
+  }
+  if (code == CMOX_OK && restored != CMOX_OK)
+    return conclude(mox, restored, cmox_strdup(error.message));
+  return conclude(mox, code, found);
+}
+
+cmox_code_t cmox_verify(cmox_t *mox) {
+  cmox_code_t code = cmox_enter(mox);
+  if (code != CMOX_OK) return code;
+  code = verify(mox);
+  cmox_leave(mox);
+  return code;
+}
+
+char *const *cmox_environ(cmox_t *mox) {
+  if (!mox || mox->failure.code != CMOX_OK) return NULL;
+  /* Given to a child of fork() too, which may be about to exec and must meet the shims. What it
+   * inherited of the lock means nothing there. */
+  bool locked = cmox_enter(mox) == CMOX_OK;
+  cmox_environ_copy_t *copy = cmox_calloc(1, sizeof *copy);
+  if (copy) copy->block = cmox_environment_merge(&mox->entries);
+  char **block = copy ? copy->block : NULL;
+  if (block) {
+    copy->next = mox->copies;
+    mox->copies = copy;
+  } else {
+    cmox_free_block(copy);
+  }
+  if (locked) cmox_leave(mox);
+  return block;
+}
+
+static void delete_session(cmox_t *mox) {
+  Cmdmox__V1__DeleteSessionRequest request = CMDMOX__V1__DELETE_SESSION_REQUEST__INIT;
+  request.session_id = cmox_session_id(mox);
+  cmox_error_t error;
+  ProtobufCMessage *response;
+  (void)cmox_call(mox, "DeleteSession", &request.base, &response, &error);
+  cmox_rpc_free(response);
+}
+
+static void end(cmox_t *mox) {
+  if (mox->replayed && !mox->verified && verify(mox) != CMOX_OK) {
+    const char *text = mox->text ? mox->text : cmox_code_text(mox->result);
+    (void)fprintf(stderr, "cmdmox: session \"%s\" ends without cmox_verify(), which fails:\n%s\n",
+                  mox->label, text);
+  }
+  (void)cmox_environment_restore(&mox->applied, NULL);
+  if (mox->id_len) delete_session(mox);
+}
+
+static void release(cmox_t *mox) {
+  while (mox->doubles) {
+    cmox_double_t *next = mox->doubles->next;
+    cmox_free_block(mox->doubles);
+    mox->doubles = next;
+  }
+  while (mox->copies) {
+    cmox_environ_copy_t *next = mox->copies->next;
+    cmox_free_block(mox->copies->block);
+    cmox_free_block(mox->copies);
+    mox->copies = next;
+  }
+  cmox_problems_clear(&mox->problems);
+  cmox_entries_clear(&mox->entries);
+  cmox_free_block(mox->text);
+  cmox_free_block(mox->label);
+  cmox_free_block(mox->shim_directory);
+  cmox_free_block(mox);
+}
+
+void cmox_free(cmox_t *mox) {
+  if (!mox || mox->shared) return;
+  if (mox->pid != getpid()) {
+    /* The parent's session lives on: leave its link and its engine, whose thread is not here. */
+    (void)cmox_environment_restore(&mox->applied, NULL);
+    cmox_rpc_close(&mox->rpc);
+    release(mox);
+    return;
+  }
+  if (mox->failure.code == CMOX_OK) end(mox);
+  cmox_rpc_close(&mox->rpc);
+  cmox_engine_stop(mox->engine);
+  (void)pthread_mutex_destroy(&mox->lock);
+  release(mox);
+}
+
+void cmox_cleanup_(cmox_t **mox) {
+  cmox_free(*mox);
+  *mox = NULL;
+}

@@ -1,0 +1,82 @@
+/* What stands behind the handles of <cmdmox/cmdmox.h>. */
+#ifndef CMOX_CLIENT_SESSION_H
+#define CMOX_CLIENT_SESSION_H
+
+#include <cmdmox/cmdmox.h>
+#include <cmdmox/engine.h>
+#include <pthread.h>
+
+#include "client/lib/environment.h"
+#include "client/lib/problems.h"
+#include "client/lib/rpc.h"
+#include "proto/limits.h"
+
+typedef struct cmox_environ_copy cmox_environ_copy_t;
+
+struct cmox_double {
+  cmox_t *mox;
+  cmox_double_t *next;
+  uint64_t id; /* 0: the server refused it; local checks go on */
+  cmox_kind_t kind;
+};
+
+struct cmox {
+  pid_t pid;            /* the process that may use it */
+  bool shared;          /* the static poison: nothing in it may be written */
+  cmox_error_t failure; /* why there is no session; code CMOX_OK when there is one */
+
+  pthread_mutex_t lock; /* guards all that follows */
+  cmox_engine_t *engine;
+  cmox_rpc_t rpc;
+  uint8_t id[CMOX_SESSION_ID_BYTES];
+  size_t id_len;
+  char *label;
+  char *shim_directory;
+  cmox_entries_t entries; /* for the environment of the code under test */
+  cmox_environment_t environment;
+  cmox_applied_t applied;
+  cmox_environ_copy_t *copies; /* what cmox_environ() gave */
+  cmox_double_t *doubles;
+  cmox_problems_t problems;
+  bool replayed;
+  bool verified;
+  bool told_broken; /* that the link is gone is among the problems */
+
+  bool concluded;     /* result is that of replay or verify; else the problems speak */
+  cmox_code_t result; /* with text, or the code's own when memory was out */
+  char *text;
+  char forked_text[192]; /* written in a child of fork() only */
+};
+
+/* Takes the session's lock: CMOX_OK, or without the lock CMOX_E_INVALID_ARGUMENT (NULL), CMOX_E_FORKED, or
+ * why there is no session. */
+cmox_code_t cmox_enter(cmox_t *mox);
+void cmox_leave(cmox_t *mox);
+
+/* A call of ControlService for a session that is entered; see cmox_rpc_call(). A link that
+ * broke before gives its first reason again. */
+cmox_code_t cmox_call(cmox_t *mox, const char *method, const ProtobufCMessage *request,
+                      ProtobufCMessage **response, cmox_error_t *error);
+ProtobufCBinaryData cmox_session_id(cmox_t *mox);
+
+/* Keeps a mistake. What a broken link does to later calls is kept once. */
+void cmox_keep_problem(cmox_t *mox, cmox_location_t where, const char *function,
+                       const cmox_error_t *detail);
+
+/* For handles when memory is out; static, never written, ended by nobody. */
+extern cmox_t cmox_poison_session;
+extern cmox_double_t cmox_poison_double;
+
+/* Copies a struct that begins with its size: what the caller does not know is
+ * zero, what we do not know must be zero. `least` is the size of its first release. */
+bool cmox_copy_sized(void *to, size_t size, size_t least, const void *from);
+
+/* Makes the session of a handle that has its lock: reads options and the
+ * environment, starts the engine or connects, greets. */
+cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *error);
+
+/* UTF-8 for the schema's text fields: an owned copy in which bytes that are
+ * none stand as '?'; NULL gives "". NULL when memory is out. */
+char *cmox_utf8_copy(const char *text);
+
+#endif
