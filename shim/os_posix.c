@@ -264,10 +264,11 @@ static int signal_number(const char *name, size_t len) {
 bool cmox_os_signal_known(const char *name, size_t len) { return signal_number(name, len) != 0; }
 
 void cmox_os_end_by_signal(const char *name, size_t len) {
+#ifdef __linux__
+  prctl(PR_SET_DUMPABLE, 0); /* a limit of 0 would not keep a core_pattern that is a pipe quiet */
+#else
   const struct rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
-#ifdef __linux__
-  prctl(PR_SET_DUMPABLE, 0); /* a core_pattern that is a pipe ignores the limit */
 #endif
   die_by(signal_number(name, len));
 }
