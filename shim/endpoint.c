@@ -1,0 +1,105 @@
+/* Finds the server. The steps:
+ *   1. the file "endpoint" beside the program: this session's address, which wins over the
+ *      environment, or nested sessions would answer each other's calls;
+ *   2. only when there is no such file: CMOX_IPC_SOCKET;
+ *   3. the address must be a Unix socket; one in the file is relative to the file's directory, so
+ *      that the directory can be mounted elsewhere.
+ * Failures: neither exists, the file cannot be read (never a reason to ask the environment), a
+ * malformed address, a scheme this platform lacks, a path that does not fit sun_path. */
+#include "shim/endpoint.h"
+
+#include <string.h>
+
+#include "proto/address.h"
+#include "proto/timeout.h"
+#include "shim/os.h"
+#include "shim/say.h"
+
+#define FILE_NAME "endpoint"
+
+/* Cuts path after its last '/'; 0 when it has none. */
+static size_t directory_len(const char *path) {
+  size_t len = strlen(path);
+  while (len > 0 && path[len - 1] != '/') len--;
+  return len;
+}
+
+/* The path of the endpoint file; its directory's length with the '/'. 0 when it cannot be told. */
+static size_t file_path(char *out, size_t size) {
+  static const char up[] = "../";
+  size_t len;
+  if (cmox_os_program_path(out, size)) {
+    len = directory_len(out);
+  } else {
+    /* No /proc: bin/git stands beside the directory's other files. */
+    const char *started_as = cmox_os_started_as();
+    len = started_as ? directory_len(started_as) : 0;
+    if (len == 0 || len + sizeof up > size) return 0;
+    memcpy(out, started_as, len);
+    memcpy(out + len, up, sizeof up);
+    len += sizeof up - 1;
+  }
+  if (len + sizeof FILE_NAME > size) return 0;
+  memcpy(out + len, FILE_NAME, sizeof FILE_NAME);
+  return len;
+}
+
+_Noreturn static void refuse(cmox_code_t why, const char *source, const char *text, size_t len) {
+  cmox_say(why == CMOX_E_UNSUPPORTED_SCHEME ? "unsupported address scheme"
+           : why == CMOX_E_PATH_TOO_LONG    ? "the socket's path is too long (at most 107 bytes)"
+                                            : "malformed address");
+  cmox_say(" in ");
+  cmox_say(source);
+  cmox_say(": ");
+  cmox_say_bytes(text, len < 256 ? len : 256);
+  cmox_die("");
+}
+
+/* directory: of the file, "" for the environment. */
+static void take(cmox_endpoint_t *out, const char *source, const char *directory,
+                 size_t directory_length, const char *text, size_t len) {
+  cmox_address_t address;
+  cmox_code_t why = cmox_address_parse(text, len, &address);
+  if (why == CMOX_OK && address.scheme != CMOX_SCHEME_UNIX) why = CMOX_E_UNSUPPORTED_SCHEME;
+  if (why != CMOX_OK) refuse(why, source, text, len);
+  if (cmox_os_absolute(address.path, address.path_len)) directory_length = 0;
+  if (directory_length + address.path_len > CMOX_SOCKET_PATH_MAX)
+    refuse(CMOX_E_PATH_TOO_LONG, source, text, len);
+  memcpy(out->path, directory, directory_length);
+  memcpy(out->path + directory_length, address.path, address.path_len);
+  out->path[directory_length + address.path_len] = '\0';
+}
+
+static bool take_file(cmox_endpoint_t *out) {
+  static char path[CMOX_OS_PATH_MAX + sizeof FILE_NAME];
+  static char text[CMOX_ENDPOINT_MAX + 1];
+  size_t len = 0;
+  const size_t directory_length = file_path(path, sizeof path);
+  if (directory_length == 0) return false;
+  const int error = cmox_os_read_file(path, text, sizeof text, &len);
+  if (error == CMOX_OS_MISSING) return false;
+  if (error != 0) {
+    cmox_say("cannot read ");
+    cmox_say(path);
+    cmox_say(": ");
+    cmox_die(cmox_os_error_text(error));
+  }
+  if (len > 0 && text[len - 1] == '\n') len--;
+  take(out, path, path, directory_length, text, len);
+  return true;
+}
+
+void cmox_endpoint_find(cmox_endpoint_t *out) {
+  if (!take_file(out)) {
+    const char *text = cmox_os_variable("CMOX_IPC_SOCKET");
+    if (!text || !*text)
+      cmox_die("no endpoint: there is no file \"" FILE_NAME
+               "\" beside the shim and CMOX_IPC_SOCKET is not set");
+    take(out, "CMOX_IPC_SOCKET", "", 0, text, strlen(text));
+  }
+  const char *timeout = cmox_os_variable("CMOX_IPC_TIMEOUT");
+  if (cmox_timeout_parse(timeout, &out->silence_ms)) return;
+  cmox_say("invalid CMOX_IPC_TIMEOUT '");
+  cmox_say_bytes(timeout, strlen(timeout) < 40 ? strlen(timeout) : 40);
+  cmox_die("': give seconds above 0, such as 2.5, or none");
+}

@@ -1,0 +1,86 @@
+/* Frames in and out, through nanopb's descriptors alone. */
+#ifndef CMOX_SHIM_MESSAGE_H
+#define CMOX_SHIM_MESSAGE_H
+
+#include "proto/limits.h"
+#include "shim/bytes.h"
+
+/* Outgoing: each appends one whole frame, prefix and body. They die when memory is out or the
+ * frame is above the protocol's cap. */
+
+typedef struct cmox_invocation {
+  const char *command;
+  char **argv;        /* NULL-terminated; may be empty */
+  char **environment; /* NULL-terminated */
+  cmox_view_t cwd;
+  uint32_t pid, ppid, tty_mask;
+  uint8_t key[CMOX_INVOCATION_KEY_BYTES];
+} cmox_invocation_t;
+
+typedef enum cmox_stdin_end { /* the numbers of StdinEnd */
+                              CMOX_STDIN_EOF = 1,
+                              CMOX_STDIN_LIMIT = 2,
+                              CMOX_STDIN_DEADLINE = 3,
+                              CMOX_STDIN_ERROR = 4
+} cmox_stdin_end_t;
+
+/* The first request of a link; stdin goes up under its id. */
+#define CMOX_INVOKE_ID 1u
+
+void cmox_put_hello(cmox_bytes_t *out, uint32_t silence_ms);
+void cmox_put_invoke(cmox_bytes_t *out, const cmox_invocation_t *call);
+void cmox_put_stdin(cmox_bytes_t *out, cmox_view_t data);
+void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_t stdin_bytes,
+                       cmox_stdin_end_t end);
+void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
+                        uint64_t stderr_written, bool broken_pipe);
+
+/* Incoming: views point into the bytes that were decoded. */
+
+typedef enum cmox_frame_kind {
+  CMOX_FRAME_OTHER, /* something newer */
+  CMOX_FRAME_WELCOME,
+  CMOX_FRAME_REFUSAL, /* HelloReply with an error */
+  CMOX_FRAME_ANSWER,  /* Response with a payload */
+  CMOX_FRAME_ERROR,   /* Response with an error */
+  CMOX_FRAME_STREAM,
+  CMOX_FRAME_NOTIFY,
+  CMOX_FRAME_GO_AWAY
+} cmox_frame_kind_t;
+
+typedef struct cmox_frame {
+  cmox_frame_kind_t kind;
+  uint32_t id;
+  uint32_t version, max_frame_bytes; /* WELCOME */
+  cmox_view_t message, reason;       /* REFUSAL, ERROR, GO_AWAY */
+  cmox_view_t data;                  /* ANSWER: the payload; STREAM: the piece */
+  int stream;                        /* STREAM: 1 stdout, 2 stderr, 0 something else */
+  uint32_t delay_ms;                 /* STREAM */
+} cmox_frame_t;
+
+typedef enum cmox_action_kind {
+  CMOX_ACTION_UNKNOWN,
+  CMOX_ACTION_REPLY,
+  CMOX_ACTION_READ_STDIN,
+  CMOX_ACTION_PASSTHROUGH
+} cmox_action_kind_t;
+
+typedef struct cmox_action {
+  cmox_action_kind_t kind;
+  uint64_t call_id;
+  /* REPLY */
+  cmox_view_t out, err, signal;
+  uint32_t delay_ms, exit_code;
+  bool hang;
+  /* READ_STDIN */
+  uint64_t max_bytes;
+  uint32_t deadline_ms;
+  bool drain;
+} cmox_action_t;
+
+/* false: malformed. */
+bool cmox_frame_decode(cmox_view_t body, cmox_frame_t *out);
+/* request: the id of the request that this answers. */
+bool cmox_action_decode(uint32_t request, cmox_view_t payload, cmox_action_t *out);
+
+#endif

@@ -1,0 +1,66 @@
+#include "shim/say.h"
+
+#include <string.h>
+
+#include "proto/limits.h"
+#include "shim/os.h"
+
+static const char *name = "shim";
+static char line[4096]; /* PIPE_BUF: lines of concurrent launchers do not mix */
+static size_t used;
+
+/* Room is kept for the mark and the newline. */
+enum { LINE_MAX_USED = sizeof line - 4 };
+
+void cmox_say_as(const char *what) { name = what; }
+
+void cmox_say_bytes(const void *data, size_t len) {
+  const unsigned char *bytes = data;
+  for (size_t i = 0; i < len && used < LINE_MAX_USED; i++)
+    line[used++] = bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : (char)bytes[i];
+}
+
+void cmox_say(const char *text) { cmox_say_bytes(text, strlen(text)); }
+
+void cmox_say_number(uint64_t number) {
+  char digits[20];
+  size_t at = sizeof digits;
+  do digits[--at] = (char)('0' + number % 10);
+  while (number /= 10);
+  cmox_say_bytes(digits + at, sizeof digits - at);
+}
+
+static void end_line(void) {
+  if (used == LINE_MAX_USED) {
+    memcpy(line + used, "...", 3);
+    used += 3;
+  }
+  line[used++] = '\n';
+}
+
+static void print(int stream, const char *data, size_t len) {
+  size_t moved;
+  int error;
+  cmox_os_write(stream, data, len, &moved, &error);
+}
+
+void cmox_die(const char *last) {
+  static char why[sizeof line];
+  cmox_say(last);
+  const size_t why_len = used;
+  memcpy(why, line, why_len);
+  used = 0;
+  cmox_say("cmdmox: ");
+  cmox_say(name);
+  cmox_say(": ");
+  cmox_say_bytes(why, why_len);
+  end_line();
+  print(2, line, used);
+  cmox_os_exit(CMOX_EXIT_SHIM_FAILURE);
+}
+
+void cmox_say_and_end(void) {
+  end_line();
+  print(1, line, used);
+  cmox_os_exit(0);
+}

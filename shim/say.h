@@ -1,0 +1,23 @@
+/* The one line a failing launcher prints: "cmdmox: <what>: <why>". Built in
+ * place, without stdio; control bytes become '?', so that it stays one line. */
+#ifndef CMOX_SHIM_SAY_H
+#define CMOX_SHIM_SAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* From here on <what> is this; it must outlive every later call. */
+void cmox_say_as(const char *what);
+
+/* Each adds to <why>; what does not fit is cut and marked. */
+void cmox_say(const char *text);
+void cmox_say_bytes(const void *data, size_t len);
+void cmox_say_number(uint64_t number);
+
+/* Adds last, prints the line on stderr and exits CMOX_EXIT_SHIM_FAILURE. */
+_Noreturn void cmox_die(const char *last);
+
+/* Prints what was said on stdout, as it is, and exits 0. */
+_Noreturn void cmox_say_and_end(void);
+
+#endif
