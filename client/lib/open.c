@@ -4,6 +4,7 @@
  *
  * Each step may fail; the handle then keeps the code and one line, and whatever the
  * earlier steps made until cmox_free(). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/lib/session.h"

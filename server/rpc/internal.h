@@ -29,6 +29,8 @@ typedef struct cmox_peer {
   cmox_link_t *link; /* NULL: closed */
   struct cmox_peer *next, *previous; /* all peers */
   size_t references;
+  void (*gone)(void *user); /* told when the link has closed; or NULL */
+  void *gone_user;
   uint64_t number;    /* from 1 */
   bool greeted;       /* Hello was accepted */
   uint32_t max_frame; /* what it accepts, bytes */

@@ -183,6 +183,7 @@ static void on_closed(cmox_link_t *link, cmox_code_t why) {
   else
     rpc->peers = peer->next;
   if (peer->next) peer->next->previous = peer->previous;
+  if (peer->gone) peer->gone(peer->gone_user);
   cmox_peer_unref(peer);
   cmox_rpc_check_closed(rpc);
 }
@@ -201,7 +202,8 @@ static void refused_closed(cmox_link_t *link, cmox_code_t why) {
 
 static const cmox_link_events_t refused_events = {.frame = refused_frame, .closed = refused_closed};
 
-static void accept_link(cmox_rpc_t *rpc, cmox_hosted_t *hosted, cmox_link_t *link) {
+/* NULL: memory is out, and the link is being closed. */
+static cmox_peer_t *accept_link(cmox_rpc_t *rpc, cmox_hosted_t *hosted, cmox_link_t *link) {
   cmox_peer_t *peer = rpc->closing ? NULL : cmox_calloc(1, sizeof *peer);
   if (peer) {
     *peer = (cmox_peer_t){
@@ -214,16 +216,24 @@ static void accept_link(cmox_rpc_t *rpc, cmox_hosted_t *hosted, cmox_link_t *lin
     cmox_free_block(peer);
     cmox_link_set_events(link, &refused_events, NULL);
     cmox_link_close(link, CMOX_E_NO_MEMORY);
-    return;
+    return NULL;
   }
   peer->next = rpc->peers;
   if (rpc->peers) rpc->peers->previous = peer;
   rpc->peers = peer;
   cmox_link_set_events(link, &link_events, peer);
+  return peer;
 }
 
-void cmox_rpc_accept_control(cmox_rpc_t *rpc, cmox_link_t *link) { accept_link(rpc, NULL, link); }
+cmox_code_t cmox_rpc_accept_control(cmox_rpc_t *rpc, cmox_link_t *link, void (*gone)(void *user),
+                                    void *user, cmox_error_t *error) {
+  cmox_peer_t *peer = accept_link(rpc, NULL, link);
+  if (!peer) return cmox_fail(error, CMOX_E_NO_MEMORY, "link: out of memory");
+  peer->gone = gone;
+  peer->gone_user = user;
+  return CMOX_OK;
+}
 
 void cmox_rpc_accept_shim(cmox_hosted_t *hosted, cmox_link_t *link) {
-  accept_link(hosted->rpc, hosted, link);
+  (void)accept_link(hosted->rpc, hosted, link);
 }

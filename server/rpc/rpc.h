@@ -38,8 +38,11 @@ cmox_code_t cmox_rpc_new(uv_loop_t *loop, const cmox_rpc_host_t *host, cmox_rpc_
  * freed. */
 void cmox_rpc_close(cmox_rpc_t *rpc, void (*done)(void *user), void *user);
 
-/* Takes over a link: a test client's, or a shim's that came in by a session's own socket. */
-void cmox_rpc_accept_control(cmox_rpc_t *rpc, cmox_link_t *link);
+/* Takes over a test client's link; gone(user) (may be NULL) runs when it has closed.
+ * CMOX_E_NO_MEMORY: the link is being closed, and gone will not run. */
+cmox_code_t cmox_rpc_accept_control(cmox_rpc_t *rpc, cmox_link_t *link, void (*gone)(void *user),
+                                    void *user, cmox_error_t *error);
+/* Takes over a shim's link that came in by the session's own socket. */
 void cmox_rpc_accept_shim(cmox_hosted_t *hosted, cmox_link_t *link);
 
 #endif
