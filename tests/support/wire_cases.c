@@ -225,7 +225,7 @@ const wire_case_t cmox_test_wire_cases[] = {
            NEW(StreamData, stream_data, .stream = CMDMOX__V1__STREAM__STREAM_STDIN, .eof = 1)),
      NULL},
     {"stream_stdout", "Output too large for the answer, downwards, delayed",
-     FRAME(3, STREAM_DATA, stream_data,
+     FRAME(1, STREAM_DATA, stream_data,
            NEW(StreamData, stream_data, .stream = CMDMOX__V1__STREAM__STREAM_STDOUT,
                .data = B("chunk"), .delay_ms = 250)),
      NULL},
