@@ -1,4 +1,5 @@
-# The installed tree; parts whose target does not exist are left out.
+# The installed tree; parts whose target does not exist are left out. The
+# launcher is installed by shim/.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cmdmox)
@@ -22,8 +23,5 @@ endif()
 if(TARGET cmdmox_program)
   set_target_properties(cmdmox_program PROPERTIES OUTPUT_NAME cmdmox)
   install(TARGETS cmdmox_program RUNTIME)
-endif()
-if(EXISTS ${PROJECT_SOURCE_DIR}/shim/CMakeLists.txt)
-  install(PROGRAMS ${PROJECT_BINARY_DIR}/libexec/cmdmox/cmdmox-shim DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/cmdmox)
 endif()
 install(DIRECTORY proto/cmdmox DESTINATION ${CMAKE_INSTALL_DATADIR}/cmdmox/proto FILES_MATCHING PATTERN *.proto)
