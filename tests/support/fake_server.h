@@ -31,7 +31,8 @@ void fake_hang_up(fake_server_t *fake);
 
 /* Between calls of the client. */
 size_t fake_count(fake_server_t *fake, const char *method);
-/* The last request of a method, unpacked; NULL: none. Free with protobuf_c_message_free_unpacked. */
+/* The last request of a method, unpacked; NULL: none. Free with protobuf_c_message_free_unpacked.
+ */
 ProtobufCMessage *fake_last(fake_server_t *fake, const char *method);
 /* Reads of the socket that held Hello and a request together. */
 bool fake_greeted_in_one_write(fake_server_t *fake);

@@ -23,8 +23,8 @@ static bool refuse_some(fake_server_t *server, const char *method, const Cmdmox_
     Cmdmox__V1__UpdateDoubleRequest *request = cmdmox__v1__update_double_request__unpack(
         NULL, frame->request->payload.len, frame->request->payload.data);
     const Cmdmox__V1__Double *patch = request->patch;
-    bool bad = patch->n_matchers &&
-               patch->matchers[0]->test_case == CMDMOX__V1__MATCHER_NODE__TEST_REGEX;
+    bool bad =
+        patch->n_matchers && patch->matchers[0]->test_case == CMDMOX__V1__MATCHER_NODE__TEST_REGEX;
     cmdmox__v1__update_double_request__free_unpacked(request, NULL);
     if (bad) fake_error(server, frame, CMOX_E_BAD_REGEX, "invalid regular expression: missing )");
     return bad;
