@@ -85,8 +85,7 @@ static cmox_code_t read_more(cmox_channel_t *channel, size_t wanted, cmox_error_
       channel->in.len += (size_t)got;
       return CMOX_OK;
     }
-    if (got == 0)
-      return cmox_fail(error, CMOX_E_LINK_CLOSED, "the server closed the connection");
+    if (got == 0) return cmox_fail(error, CMOX_E_LINK_CLOSED, "the server closed the connection");
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK)
       return cmox_fail(error, CMOX_E_LINK_CLOSED, "the server is gone: %s", strerror(errno));

@@ -34,7 +34,8 @@ void cmox_channel_put(cmox_buf_t *out, cmox_span_t body);
 cmox_code_t cmox_channel_send(cmox_channel_t *channel, cmox_span_t bytes, cmox_error_t *error);
 
 /* Waits for one frame; *body is valid until the next call. Any failure leaves
- * the channel unusable: the two of send, CMOX_E_BAD_FRAME, CMOX_E_FRAME_TOO_LARGE, CMOX_E_NO_MEMORY. */
+ * the channel unusable: the two of send, CMOX_E_BAD_FRAME, CMOX_E_FRAME_TOO_LARGE,
+ * CMOX_E_NO_MEMORY. */
 cmox_code_t cmox_channel_receive(cmox_channel_t *channel, cmox_span_t *body, cmox_error_t *error);
 
 #endif

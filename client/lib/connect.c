@@ -29,11 +29,15 @@ static cmox_code_t parse(const char *text, struct sockaddr_un *name, cmox_error_
 
 static const char *reason(int number) {
   switch (number) {
-    case ENOENT: return "there is no such socket; start one with: cmdmox serve --listen ADDRESS";
-    case ECONNREFUSED: return "nobody listens there any more";
+    case ENOENT:
+      return "there is no such socket; start one with: cmdmox serve --listen ADDRESS";
+    case ECONNREFUSED:
+      return "nobody listens there any more";
     case EAGAIN:
-    case EINPROGRESS: return "it did not accept the connection in time";
-    default: return strerror(number);
+    case EINPROGRESS:
+      return "it did not accept the connection in time";
+    default:
+      return strerror(number);
   }
 }
 

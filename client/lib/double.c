@@ -46,9 +46,12 @@ static cmox_code_t create(cmox_t *mox, cmox_double_t *dbl, const char *command,
 
 static const char *maker(cmox_kind_t kind) {
   switch (kind) {
-    case CMOX_STUB: return "cmox_stub";
-    case CMOX_MOCK: return "cmox_mock";
-    case CMOX_SPY: return "cmox_spy";
+    case CMOX_STUB:
+      return "cmox_stub";
+    case CMOX_MOCK:
+      return "cmox_mock";
+    case CMOX_SPY:
+      return "cmox_spy";
   }
   return NULL;
 }

@@ -22,7 +22,8 @@ cmox_code_t cmox_entries_add(cmox_entries_t *entries, const void *data, size_t l
                              cmox_error_t *error) {
   const char *equals = len ? memchr(data, '=', len) : NULL;
   if (!equals || equals == data || memchr(data, '\0', len))
-    return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "the server gave an environment entry that is none");
+    return cmox_fail(error, CMOX_E_BAD_PAYLOAD,
+                     "the server gave an environment entry that is none");
   char **items = cmox_realloc(entries->items, (entries->count + 1) * sizeof *items);
   if (!items) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
   entries->items = items;

@@ -40,11 +40,14 @@ static const char *forked_message(cmox_t *mox) {
 const char *cmox_message(const cmox_t *mox) {
   cmox_t *session = (cmox_t *)mox;
   switch (cmox_enter(session)) {
-    case CMOX_OK: break;
+    case CMOX_OK:
+      break;
     case CMOX_E_INVALID_ARGUMENT:
       return session ? session->failure.message : "the session is NULL; make one with cmox_new()";
-    case CMOX_E_FORKED: return forked_message(session);
-    default: return session->failure.message;
+    case CMOX_E_FORKED:
+      return forked_message(session);
+    default:
+      return session->failure.message;
   }
   const char *text = cmox_problems_text(&session->problems);
   if (session->concluded) {

@@ -121,7 +121,8 @@ static void put_call(arena_t *arena, const Cmdmox__V1__Invocation *call) {
       .state = (cmox_call_state_t)call->state,
       .verdict = (cmox_verdict_t)call->verdict,
   };
-  if (call->end_case == CMDMOX__V1__INVOCATION__END_EXIT_CODE) copy.exit_code = (int)call->exit_code;
+  if (call->end_case == CMDMOX__V1__INVOCATION__END_EXIT_CODE)
+    copy.exit_code = (int)call->exit_code;
   if (call->end_case == CMDMOX__V1__INVOCATION__END_SIGNAL)
     copy.signal = put_text(arena, call->signal, strlen(call->signal));
   if (arena->filling) arena->calls[arena->call_count] = copy;
@@ -137,9 +138,8 @@ static void put_pages(arena_t *arena, const pages_t *pages) {
 static cmox_invocations_t *snapshot(const pages_t *pages, cmox_code_t code) {
   arena_t size = {.filling = false};
   put_pages(&size, pages);
-  cmox_invocations_t *all =
-      cmox_malloc(sizeof *all + size.call_count * sizeof(cmox_invocation_t) +
-                  size.string_count * sizeof(cmox_bytes_t) + size.text_len);
+  cmox_invocations_t *all = cmox_malloc(sizeof *all + size.call_count * sizeof(cmox_invocation_t) +
+                                        size.string_count * sizeof(cmox_bytes_t) + size.text_len);
   if (!all) return &no_memory;
   cmox_invocation_t *calls = (cmox_invocation_t *)(all + 1);
   cmox_bytes_t *strings = (cmox_bytes_t *)(calls + size.call_count);

@@ -50,8 +50,7 @@ static cmox_code_t start_engine(cmox_t *mox, const cmox_options_t *options, int 
   const cmox_engine_options_t wanted = {.size = sizeof wanted,
                                         .shim = options->shim,
                                         .temporary_directory = options->temporary_directory};
-  error->code =
-      cmox_engine_start(&wanted, &mox->engine, error->message, sizeof error->message);
+  error->code = cmox_engine_start(&wanted, &mox->engine, error->message, sizeof error->message);
   if (error->code != CMOX_OK) return error->code;
   error->code = cmox_engine_connect(mox->engine, fd, error->message, sizeof error->message);
   return error->code;
@@ -67,8 +66,8 @@ static cmox_code_t keep_answer(cmox_t *mox, const Cmdmox__V1__CreateSessionRespo
   mox->shim_directory = cmox_strndup(answer->shim_directory.data, answer->shim_directory.len);
   if (!mox->shim_directory) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
   for (size_t i = 0; i < answer->n_env_block; i++) {
-    cmox_code_t code = cmox_entries_add(&mox->entries, answer->env_block[i].data,
-                                        answer->env_block[i].len, error);
+    cmox_code_t code =
+        cmox_entries_add(&mox->entries, answer->env_block[i].data, answer->env_block[i].len, error);
     if (code != CMOX_OK) return code;
   }
   return CMOX_OK;

@@ -71,7 +71,8 @@ static cmox_code_t to_node(const cmox_matcher_t *matcher, Cmdmox__V1__MatcherNod
       node->test_case = CMDMOX__V1__MATCHER_NODE__TEST_REGEX;
       node->regex = data;
       return CMOX_OK;
-    case CMOX_MATCH_ANY: break;
+    case CMOX_MATCH_ANY:
+      break;
   }
   return cmox_fail(error, CMOX_E_BAD_MATCHER, "there is no kind %d of matchers",
                    (int)matcher->kind);
@@ -236,8 +237,7 @@ static cmox_code_t answer(cmox_double_t *dbl, const void *arguments, cmox_error_
   Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
   reply.delay_ms = wanted.delay_ms;
   cmox_code_t code = stream("out", wanted.out, wanted.out_len, &reply.stdout_data, error);
-  if (code == CMOX_OK)
-    code = stream("err", wanted.err, wanted.err_len, &reply.stderr_data, error);
+  if (code == CMOX_OK) code = stream("err", wanted.err, wanted.err_len, &reply.stderr_data, error);
   if (code == CMOX_OK) code = how_it_ends(&wanted, &reply, error);
   if (code != CMOX_OK) return code;
   Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;

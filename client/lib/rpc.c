@@ -145,11 +145,13 @@ static cmox_code_t consider(cmox_rpc_t *rpc, const Cmdmox__V1__Frame *frame, uin
     case CMDMOX__V1__FRAME__BODY_RESPONSE:
       if (frame->id == id) *response = frame->response;
       return CMOX_OK;
-    case CMDMOX__V1__FRAME__BODY_REQUEST: return refuse(rpc, frame->id, error);
+    case CMDMOX__V1__FRAME__BODY_REQUEST:
+      return refuse(rpc, frame->id, error);
     case CMDMOX__V1__FRAME__BODY_GO_AWAY:
       if (frame->go_away->status) return from_status(frame->go_away->status, error);
       return cmox_fail(error, CMOX_E_LINK_CLOSED, "the server is closing the connection");
-    default: return CMOX_OK;
+    default:
+      return CMOX_OK;
   }
 }
 
@@ -161,8 +163,7 @@ static cmox_code_t open_response(const Cmdmox__V1__Response *response,
   cmox_span_t payload = cmox_span(response->payload.data, response->payload.len);
   if (response->result_case != CMDMOX__V1__RESPONSE__RESULT_PAYLOAD) payload = cmox_span(NULL, 0);
   const char *why = NULL;
-  cmox_code_t code =
-      cmox_precheck(type, payload.data, payload.len, &cmox_precheck_defaults, &why);
+  cmox_code_t code = cmox_precheck(type, payload.data, payload.len, &cmox_precheck_defaults, &why);
   if (code != CMOX_OK) return cmox_fail(error, code, "the server's answer is malformed: %s", why);
   *out = protobuf_c_message_unpack(type, &seam, payload.len, payload.data);
   return *out ? CMOX_OK : cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");

@@ -48,8 +48,8 @@ struct cmox {
   char forked_text[192]; /* written in a child of fork() only */
 };
 
-/* Takes the session's lock: CMOX_OK, or without the lock CMOX_E_INVALID_ARGUMENT (NULL), CMOX_E_FORKED, or
- * why there is no session. */
+/* Takes the session's lock: CMOX_OK, or without the lock CMOX_E_INVALID_ARGUMENT (NULL),
+ * CMOX_E_FORKED, or why there is no session. */
 cmox_code_t cmox_enter(cmox_t *mox);
 void cmox_leave(cmox_t *mox);
 

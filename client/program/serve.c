@@ -6,6 +6,7 @@
 #include <cmdmox/engine.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static int serve_stdio(cmox_engine_t *engine) {
     return report("threads", CMOX_E_NO_MEMORY, "out of memory");
   (void)pthread_detach(watcher);
   char error[512] = "";
-  cmox_code_t code = cmox_engine_serve_fds(engine, STDIN_FILENO, STDOUT_FILENO, error, sizeof error);
+  cmox_code_t code =
+      cmox_engine_serve_fds(engine, STDIN_FILENO, STDOUT_FILENO, error, sizeof error);
   return code == CMOX_OK ? 0 : report("stdio", code, error);
 }
 

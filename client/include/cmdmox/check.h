@@ -22,19 +22,19 @@ extern "C" {
 #endif
 
 /* cmox_replay(), and the test fails when it fails. */
-#define ck_cmox_replay(mox)                                                        \
-  do {                                                                             \
-    char ck_cmox_text_[CMOX_CHECK_TEXT_MAX_];                                      \
-    if (!cmox_check_step_((mox), "cmox_replay", cmox_replay, ck_cmox_text_))       \
-      ck_abort_msg("%s", ck_cmox_text_);                                           \
+#define ck_cmox_replay(mox)                                                  \
+  do {                                                                       \
+    char ck_cmox_text_[CMOX_CHECK_TEXT_MAX_];                                \
+    if (!cmox_check_step_((mox), "cmox_replay", cmox_replay, ck_cmox_text_)) \
+      ck_abort_msg("%s", ck_cmox_text_);                                     \
   } while (0)
 
 /* cmox_verify(), and the test fails when it fails. */
-#define ck_cmox_verify(mox)                                                        \
-  do {                                                                             \
-    char ck_cmox_text_[CMOX_CHECK_TEXT_MAX_];                                      \
-    if (!cmox_check_step_((mox), "cmox_verify", cmox_verify, ck_cmox_text_))       \
-      ck_abort_msg("%s", ck_cmox_text_);                                           \
+#define ck_cmox_verify(mox)                                                  \
+  do {                                                                       \
+    char ck_cmox_text_[CMOX_CHECK_TEXT_MAX_];                                \
+    if (!cmox_check_step_((mox), "cmox_verify", cmox_verify, ck_cmox_text_)) \
+      ck_abort_msg("%s", ck_cmox_text_);                                     \
   } while (0)
 
 /* Takes the session that a failed test of this process left behind off the
@@ -54,8 +54,8 @@ static inline bool cmox_check_step_(cmox_t *mox, const char *name, cmox_code_t (
     (void)snprintf(text, CMOX_CHECK_TEXT_MAX_, "%s: %s\n%s", name, reason, message);
   } else {
     (void)fprintf(stderr, "%s: %s\n%s\n", name, reason, message);
-    (void)snprintf(text, CMOX_CHECK_TEXT_MAX_, "%s: %s (the whole report is on stderr)\n%.3500s ...",
-                   name, reason, message);
+    (void)snprintf(text, CMOX_CHECK_TEXT_MAX_,
+                   "%s: %s (the whole report is on stderr)\n%.3500s ...", name, reason, message);
   }
   cmox_check_teardown_(); /* a test that fails here does not reach its cmox_free() */
   return false;

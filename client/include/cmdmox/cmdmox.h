@@ -103,12 +103,12 @@ CMOX_API cmox_code_t cmox_replay(cmox_t *mox);
  * CMOX_E_BAD_STATE before cmox_replay(). May be called again. */
 CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
 
-/* Why there is no session; else the result of the last cmox_replay() or cmox_verify(); else, or when
- * a mistake was made since, the first mistake that was kept. CMOX_OK when there is none. */
+/* Why there is no session; else the result of the last cmox_replay() or cmox_verify(); else, or
+ * when a mistake was made since, the first mistake that was kept. CMOX_OK when there is none. */
 CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 
-/* The text of cmox_code(): one line, one line per mistake ("file:line: function: what: why"), or the
- * whole report. Owned by the session, valid until its next call; "" when there is none. */
+/* The text of cmox_code(): one line, one line per mistake ("file:line: function: what: why"), or
+ * the whole report. Owned by the session, valid until its next call; "" when there is none. */
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
