@@ -2,6 +2,8 @@
 #ifndef CMOX_TESTS_ALLOC_FAULT_H
 #define CMOX_TESTS_ALLOC_FAULT_H
 
+#include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/base/alloc.h"
@@ -29,6 +31,20 @@ static void alloc_fault_free(void *context, void *block) {
 static inline void alloc_fault_install(alloc_fault_t *fault, unsigned fail_at) {
   *fault = (alloc_fault_t){.fail_at = fail_at};
   cmox_alloc_set_hooks(&(cmox_alloc_hooks_t){alloc_fault_realloc, alloc_fault_free, fault});
+}
+
+/* Runs `body` once per allocation it makes, with that one failing; then nothing may be
+ * held. Says how many points it visited. */
+static inline void alloc_fault_sweep(void (*body)(void)) {
+  alloc_fault_t fault;
+  unsigned at = 0;
+  do {
+    alloc_fault_install(&fault, ++at);
+    body();
+    cmox_alloc_set_hooks(NULL);
+    ck_assert_msg(fault.held == 0, "allocation %u failed, and %ld blocks leaked", at, fault.held);
+  } while (fault.seen >= at);
+  printf("allocation sweep: %u points\n", at - 1);
 }
 
 #endif

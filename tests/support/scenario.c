@@ -1,0 +1,153 @@
+#include "tests/support/scenario.h"
+
+#include <string.h>
+
+#include "server/base/alloc.h"
+
+enum { WORDS_MAX = 16 };
+
+void scenario_open(scenario_t *s) {
+  *s = (scenario_t){.now_ns = 1000};
+  s->session = cmox_session_new(NULL);
+}
+
+void scenario_close(scenario_t *s) {
+  cmox_session_free(s->session);
+  cmox_actions_clear(&s->actions);
+}
+
+static cmox_code_t step(scenario_t *s, cmox_event_t *event) {
+  event->now_ns = s->now_ns++;
+  s->code = cmox_session_step(s->session, event, &s->actions, &s->error);
+  return s->code;
+}
+
+static size_t split(const char *text, cmox_span_t *words) {
+  size_t count = 0;
+  while (text && *text && count < WORDS_MAX) {
+    size_t len = strcspn(text, " ");
+    words[count++] = cmox_span(text, len);
+    text += len + (text[len] == ' ');
+  }
+  return count;
+}
+
+/* "~x" is a regex, "*" is anything. */
+static cmox_test_t test_of(cmox_span_t word) {
+  if (word.len == 1 && word.data[0] == '*') return (cmox_test_t){CMOX_TEST_ANY, {NULL, 0}};
+  if (word.len > 1 && word.data[0] == '~')
+    return (cmox_test_t){CMOX_TEST_REGEX, {word.data + 1, word.len - 1}};
+  return (cmox_test_t){CMOX_TEST_EQUALS, word};
+}
+
+static cmox_code_t args_facet(const char *args, cmox_facets_t *facets, cmox_error_t *error) {
+  cmox_span_t words[WORDS_MAX];
+  cmox_test_t tests[WORDS_MAX];
+  size_t count = split(args, words);
+  for (size_t i = 0; i < count; i++) tests[i] = test_of(words[i]);
+  facets->argv.present = true;
+  facets->argv.count = count;
+  facets->argv.nodes = cmox_calloc(count, sizeof(uint32_t));
+  if (!facets->argv.nodes) return CMOX_E_NO_MEMORY;
+  for (size_t i = 0; i < count; i++) facets->argv.nodes[i] = (uint32_t)i;
+  return cmox_matchers_compile(tests, count, &facets->argv.matchers, error);
+}
+
+uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *command,
+                         const char *args) {
+  cmox_facets_t facets = {0};
+  s->code = args ? args_facet(args, &facets, &s->error) : CMOX_OK;
+  if (s->code == CMOX_OK) {
+    cmox_event_t event = {
+        .kind = CMOX_EVENT_DECLARE, .command = cmox_span_str(command), .facets = &facets};
+    event.declared.kind = kind;
+    event.declared.source = (cmox_source_t){(char *)(uintptr_t) "test.c", 7};
+    step(s, &event);
+  }
+  cmox_facets_clear(&facets);
+  return s->code == CMOX_OK ? s->actions.double_id : 0;
+}
+
+static cmox_code_t refine(scenario_t *s, uint64_t id, cmox_facets_t *facets) {
+  cmox_event_t event = {.kind = CMOX_EVENT_REFINE, .double_id = id, .facets = facets};
+  step(s, &event);
+  cmox_facets_clear(facets);
+  return s->code;
+}
+
+cmox_code_t scenario_times(scenario_t *s, uint64_t id, uint64_t minimum, uint64_t maximum) {
+  cmox_facets_t facets = {.has_count = true, .count = {minimum, maximum}};
+  return refine(s, id, &facets);
+}
+
+cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text) {
+  cmox_facets_t facets = {.stdin_match = {.present = true}};
+  cmox_test_t test = test_of(cmox_span_str(text));
+  s->code = cmox_matchers_compile(&test, 1, &facets.stdin_match.matchers, &s->error);
+  return s->code == CMOX_OK ? refine(s, id, &facets) : s->code;
+}
+
+cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mode) {
+  cmox_facets_t facets = {.has_stdin_policy = true, .stdin_policy = {.mode = mode}};
+  return refine(s, id, &facets);
+}
+
+cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate) {
+  cmox_facets_t facets = {.answer = {.present = true}};
+  facets.answer.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
+  facets.answer.gate = cmox_strdup(gate);
+  if (facets.answer.reply && (facets.answer.gate || !gate)) return refine(s, id, &facets);
+  cmox_facets_clear(&facets);
+  return s->code = CMOX_E_NO_MEMORY;
+}
+
+cmox_code_t scenario_event(scenario_t *s, cmox_event_kind_t kind) {
+  cmox_event_t event = {.kind = kind};
+  return step(s, &event);
+}
+
+uint64_t scenario_call(scenario_t *s, const char *line, uint8_t key) {
+  cmox_span_t words[WORDS_MAX];
+  size_t count = split(line, words);
+  cmox_span_t env[] = {cmox_span_str("HOME=/home/me"), cmox_span_str("CMOX_IPC_SOCKET=x")};
+  cmox_invocation_data_t data = {.command = words[0], .argv = {words, count}, .env = {env, 2}};
+  s->last_link++;
+  memset(data.key, key, sizeof data.key);
+  if (key == 0) memcpy(data.key, &s->last_link, sizeof s->last_link);
+  cmox_event_t event = {
+      .kind = CMOX_EVENT_INVOKE, .link = s->last_link, .invocation = &data, .silence_ms = 300};
+  return step(s, &event) == CMOX_OK ? s->actions.call_id : 0;
+}
+
+cmox_code_t scenario_feed(scenario_t *s, uint64_t call, const char *bytes) {
+  cmox_event_t event = {.kind = CMOX_EVENT_STDIN,
+                        .link = s->last_link,
+                        .call_id = call,
+                        .bytes = cmox_span_str(bytes)};
+  return step(s, &event);
+}
+
+cmox_code_t scenario_continue(scenario_t *s, uint64_t call, cmox_stdin_end_t end) {
+  cmox_event_t event = {.kind = CMOX_EVENT_CONTINUE, .link = s->last_link, .call_id = call};
+  event.continued.end = end;
+  return step(s, &event);
+}
+
+cmox_code_t scenario_completed(scenario_t *s, uint64_t call, uint64_t link) {
+  cmox_event_t event = {.kind = CMOX_EVENT_COMPLETED, .link = link, .call_id = call};
+  return step(s, &event);
+}
+
+cmox_code_t scenario_lost(scenario_t *s, uint64_t call, uint64_t link) {
+  cmox_event_t event = {.kind = CMOX_EVENT_LINK_LOST, .link = link, .call_id = call};
+  return step(s, &event);
+}
+
+cmox_code_t scenario_release(scenario_t *s, const char *gate) {
+  cmox_event_t event = {.kind = CMOX_EVENT_RELEASE, .gate = gate};
+  return step(s, &event);
+}
+
+const cmox_call_t *scenario_journal(const scenario_t *s, uint64_t call) {
+  return cmox_journal_find(cmox_session_journal(s->session), call);
+}

@@ -1,0 +1,41 @@
+/* Drives a session without sockets: declare, call, look at what was decided. */
+#ifndef CMOX_TESTS_SCENARIO_H
+#define CMOX_TESTS_SCENARIO_H
+
+#include "server/session/session.h"
+
+typedef struct scenario {
+  cmox_session_t *session;
+  cmox_actions_t actions;
+  cmox_error_t error;
+  cmox_code_t code; /* of the last step */
+  uint64_t now_ns;
+  uint64_t last_link;
+} scenario_t;
+
+void scenario_open(scenario_t *s); /* s->session is NULL when memory is out */
+void scenario_close(scenario_t *s);
+
+/* Arguments are one text, split at spaces; NULL: any. Returns the double's id, 0 on failure. */
+uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *command,
+                         const char *args);
+/* Each refines a double; the step's code. */
+cmox_code_t scenario_times(scenario_t *s, uint64_t id, uint64_t minimum, uint64_t maximum);
+cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text);
+cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mode);
+cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate);
+
+cmox_code_t scenario_event(scenario_t *s, cmox_event_kind_t kind); /* REPLAY, VERIFY, TICK */
+
+/* A call on a new link (its number is s->last_link); `line` is the command with its
+ * arguments. key 0: a fresh one. Returns the call's id, 0 on failure. */
+uint64_t scenario_call(scenario_t *s, const char *line, uint8_t key);
+cmox_code_t scenario_feed(scenario_t *s, uint64_t call, const char *bytes);
+cmox_code_t scenario_continue(scenario_t *s, uint64_t call, cmox_stdin_end_t end);
+cmox_code_t scenario_completed(scenario_t *s, uint64_t call, uint64_t link);
+cmox_code_t scenario_lost(scenario_t *s, uint64_t call, uint64_t link);
+cmox_code_t scenario_release(scenario_t *s, const char *gate);
+
+const cmox_call_t *scenario_journal(const scenario_t *s, uint64_t call);
+
+#endif
