@@ -120,7 +120,7 @@ START_TEST(a_secret_is_masked_in_line_report_and_suggestion) {
   scenario_double(&s, CMOX_KIND_MOCK, "curl", "--token other-value x");
   replay();
   scenario_call(&s, "curl --token tr0ub4dor https://me:hunter2@example.com/", 0);
-  assert_refused("curl --token '***' https://me:***@example.com/");
+  assert_refused("curl --token '***' 'https://me:***@example.com/'");
   const cmox_findings_t *findings = verify();
   char *text = cmox_report_text(findings);
   ck_assert_ptr_null(strstr(text, "tr0ub4dor"));
