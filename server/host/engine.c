@@ -246,7 +246,7 @@ static cmox_code_t open_loop(cmox_engine_t *engine, cmox_error_t *error) {
   if (code == CMOX_OK) {
     code = start_thread(engine, error);
     if (code == CMOX_OK) return CMOX_OK;
-    cmox_rpc_close(engine->rpc, ignore_closed, NULL);
+    cmox_rpc_shutdown(engine->rpc, ignore_closed, NULL);
     cmox_transport_fini(&engine->loop);
   }
   uv_close((uv_handle_t *)&engine->wake, NULL);
@@ -293,7 +293,7 @@ static cmox_code_t stop_job(cmox_engine_t *engine, job_t *job) {
   for (control_listener_t *at = engine->listeners; at; at = at->next)
     cmox_listener_close(at->listener);
   engine->listeners = NULL;
-  cmox_rpc_close(engine->rpc, on_rpc_closed, engine);
+  cmox_rpc_shutdown(engine->rpc, on_rpc_closed, engine);
   return CMOX_OK;
 }
 

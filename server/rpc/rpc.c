@@ -27,7 +27,7 @@ void cmox_rpc_check_closed(cmox_rpc_t *rpc) {
   closed(user);
 }
 
-void cmox_rpc_close(cmox_rpc_t *rpc, void (*done)(void *user), void *user) {
+void cmox_rpc_shutdown(cmox_rpc_t *rpc, void (*done)(void *user), void *user) {
   rpc->closing = true;
   rpc->closed = done;
   rpc->closed_user = user;

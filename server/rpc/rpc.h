@@ -36,7 +36,7 @@ cmox_code_t cmox_rpc_new(uv_loop_t *loop, const cmox_rpc_host_t *host, cmox_rpc_
                          cmox_error_t *error);
 /* Ends every session and link; `done` runs when nothing of it is left on the loop, and rpc is
  * freed. */
-void cmox_rpc_close(cmox_rpc_t *rpc, void (*done)(void *user), void *user);
+void cmox_rpc_shutdown(cmox_rpc_t *rpc, void (*done)(void *user), void *user);
 
 /* Takes over a test client's link; gone(user) (may be NULL) runs when it has closed.
  * CMOX_E_NO_MEMORY: the link is being closed, and gone will not run. */
