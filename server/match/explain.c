@@ -4,7 +4,7 @@
 #include "server/base/quote.h"
 #include "server/model/mask.h"
 
-enum { CALL_SHOWN_MAX = 400 };
+enum { CALL_SHOWN_MAX = 400, DOUBLE_SHOWN_MAX = 100 };
 
 void cmox_differences_free(cmox_difference_t *differences, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -60,10 +60,40 @@ void cmox_describe_call(cmox_buf_t *out, const cmox_call_t *call) {
   }
 }
 
+/* An expected value is masked where the same place of the call would be. */
+static void describe_expected(cmox_buf_t *out, const cmox_argv_facet_t *argv, size_t i,
+                              bool shell) {
+  cmox_test_t test = cmox_matchers_test(argv->matchers, argv->nodes[i]);
+  cmox_test_t before =
+      i > 0 ? cmox_matchers_test(argv->matchers, argv->nodes[i - 1]) : (cmox_test_t){0};
+  cmox_span_t pair[2] = {before.value, test.value};
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  if (test.kind != CMOX_TEST_ANY && cmox_mask_argument((cmox_span_list_t){pair, 2}, 1, &masked))
+    test.value = cmox_buf_span(&masked);
+  if (shell && test.kind == CMOX_TEST_EQUALS) {
+    cmox_quote_shell(out, test.value, CMOX_SHOWN_MAX);
+  } else {
+    if (shell) cmox_buf_putc(out, '<');
+    cmox_describe_test(out, test);
+    if (shell) cmox_buf_putc(out, '>');
+  }
+  cmox_buf_clear(&masked);
+}
+
 void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect) {
   static const char *const kinds[] = {"", "stub", "mock", "spy"};
+  const cmox_argv_facet_t *argv = &expect->facets.argv;
   cmox_buf_printf(out, "%s ", kinds[expect->kind]);
   cmox_quote_shell(out, expect->command, CMOX_SHOWN_MAX);
+  size_t start = out->len;
+  for (size_t i = 0; argv->present && i < argv->count; i++) {
+    cmox_buf_putc(out, ' ');
+    if (out->len - start > DOUBLE_SHOWN_MAX) {
+      cmox_buf_puts(out, "...");
+      break;
+    }
+    describe_expected(out, argv, i, true);
+  }
   if (expect->source.file) {
     cmox_buf_puts(out, " (");
     cmox_buf_append_span(out, cmox_span_str(expect->source.file));
@@ -91,26 +121,13 @@ size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call) {
   return distance;
 }
 
-/* An expected value is masked where the same place of the call would be. */
-static void describe_expected(cmox_buf_t *out, const cmox_argv_facet_t *argv, size_t i) {
-  cmox_test_t test = cmox_matchers_test(argv->matchers, argv->nodes[i]);
-  cmox_test_t before =
-      i > 0 ? cmox_matchers_test(argv->matchers, argv->nodes[i - 1]) : (cmox_test_t){0};
-  cmox_span_t pair[2] = {before.value, test.value};
-  cmox_buf_t masked = CMOX_BUF_EMPTY;
-  if (test.kind != CMOX_TEST_ANY && cmox_mask_argument((cmox_span_list_t){pair, 2}, 1, &masked))
-    test.value = cmox_buf_span(&masked);
-  cmox_describe_test(out, test);
-  cmox_buf_clear(&masked);
-}
-
 static bool add_argument_row(cmox_difference_t *row, const cmox_argv_facet_t *argv,
                              cmox_span_list_t args, size_t i) {
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_buf_printf(&text, "argument %zu", i + 1);
   row->subject = cmox_buf_take_text(&text);
   if (i < argv->count)
-    describe_expected(&text, argv, i);
+    describe_expected(&text, argv, i, false);
   else
     cmox_buf_puts(&text, "(no argument)");
   row->expected = cmox_buf_take_text(&text);
@@ -162,7 +179,9 @@ cmox_difference_t *cmox_explain(const cmox_expect_t *expect, const cmox_call_t *
   const cmox_argv_facet_t *argv = &expect->facets.argv;
   cmox_span_list_t args = cmox_call_args(&call->data);
   size_t rows = argv->present ? rows_of(argv, args) : 0;
-  size_t all = rows + (expect->facets.stdin_match.present ? 1 : 0);
+  /* A stdin that was not read, since the arguments differ already, is no difference. */
+  bool look = expect->facets.stdin_match.present && call->stdin_end != CMOX_STDIN_NOT_READ;
+  size_t all = rows + (look ? 1 : 0);
   if (all == 0) return NULL;
   cmox_difference_t *list = cmox_calloc(all, sizeof *list);
   if (!list) return NULL;

@@ -30,7 +30,7 @@ void cmox_describe_test(cmox_buf_t *out, cmox_test_t test);
 /* The call as a shell would write it, masked and cut: git push origin */
 void cmox_describe_call(cmox_buf_t *out, const cmox_call_t *call);
 
-/* "mock git" with the place of its declaration, when known: mock git (test.c:12) */
+/* What it expects and, when known, where it was declared: mock git push <anything> (test.c:12) */
 void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect);
 
 #endif
