@@ -31,12 +31,6 @@ void cmox_channel_close(cmox_channel_t *channel) {
   *channel = CMOX_CHANNEL_EMPTY;
 }
 
-void cmox_channel_put(cmox_buf_t *out, cmox_span_t body) {
-  uint8_t prefix[5];
-  cmox_buf_append(out, prefix, cmox_prefix_write(prefix, (uint32_t)body.len));
-  cmox_buf_append_span(out, body);
-}
-
 static int64_t now_ms(void) {
   struct timespec now;
   (void)clock_gettime(CLOCK_MONOTONIC, &now);

@@ -26,9 +26,6 @@ void cmox_channel_close(cmox_channel_t *channel); /* again is fine */
 cmox_code_t cmox_channel_connect(const char *address, uint32_t timeout_ms, int *fd,
                                  cmox_error_t *error);
 
-/* Appends prefix and body of one frame; frames that are sent together leave in one write. */
-void cmox_channel_put(cmox_buf_t *out, cmox_span_t body);
-
 /* Sends all of it. Any failure leaves the channel unusable:
  * CMOX_E_LINK_CLOSED, CMOX_E_DEADLINE_EXCEEDED. Raises no SIGPIPE. */
 cmox_code_t cmox_channel_send(cmox_channel_t *channel, cmox_span_t bytes, cmox_error_t *error);

@@ -40,7 +40,7 @@ static cmox_code_t create(cmox_t *mox, cmox_double_t *dbl, const char *command,
     dbl->id = answer->double_ids[0];
   else
     code = cmox_fail(error, CMOX_E_BAD_PAYLOAD, "the server gave no id for the double");
-  cmox_rpc_free(response);
+  cmox_wire_free(response);
   return code;
 }
 
@@ -97,7 +97,7 @@ void cmox_register_command_at(cmox_t *mox, const char *command, cmox_location_t 
     request.commands = &name;
     ProtobufCMessage *response;
     code = cmox_call(mox, "RegisterCommands", &request.base, &response, &error);
-    cmox_rpc_free(response);
+    cmox_wire_free(response);
   } else {
     code = cmox_fail(&error, CMOX_E_INVALID_ARGUMENT, "the command is NULL");
   }

@@ -64,7 +64,7 @@ const char *cmox_shim_directory(const cmox_t *mox) {
 
 void cmox_keep_problem(cmox_t *mox, cmox_location_t where, const char *function,
                        const cmox_error_t *detail) {
-  const cmox_error_t *broken = &mox->rpc.broken;
+  const cmox_error_t *broken = &mox->control.broken;
   if (broken->code != CMOX_OK && strcmp(broken->message, detail->message) == 0) {
     if (mox->told_broken) return;
     mox->told_broken = true;
@@ -79,7 +79,7 @@ ProtobufCBinaryData cmox_session_id(cmox_t *mox) {
 
 cmox_code_t cmox_call(cmox_t *mox, const char *method, const ProtobufCMessage *request,
                       ProtobufCMessage **response, cmox_error_t *error) {
-  return cmox_rpc_call(&mox->rpc, method, request, response, error);
+  return cmox_control_call(&mox->control, method, request, response, error);
 }
 
 void cmox_check_teardown_(void) { cmox_environment_restore_any(); }

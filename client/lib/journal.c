@@ -55,7 +55,7 @@ static cmox_code_t fetch(cmox_t *mox, uint64_t double_id, pages_t *pages, cmox_e
 }
 
 static void drop(pages_t *pages) {
-  for (size_t i = 0; i < pages->count; i++) cmox_rpc_free(&pages->items[i]->base);
+  for (size_t i = 0; i < pages->count; i++) cmox_wire_free(&pages->items[i]->base);
   cmox_free_block(pages->items);
 }
 
@@ -205,7 +205,7 @@ uint64_t cmox_call_count(cmox_double_t *dbl) {
     ProtobufCMessage *response;
     if (cmox_call(dbl->mox, "GetCallCount", &request.base, &response, &error) == CMOX_OK)
       count = ((const Cmdmox__V1__GetCallCountResponse *)response)->count;
-    cmox_rpc_free(response);
+    cmox_wire_free(response);
   }
   cmox_leave(dbl->mox);
   return count;

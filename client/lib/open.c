@@ -91,7 +91,7 @@ static cmox_code_t create_session(cmox_t *mox, const settings_t *settings, cmox_
   cmox_code_t code = cmox_call(mox, "CreateSession", &request.base, &response, error);
   if (code != CMOX_OK) return code;
   code = keep_answer(mox, (const Cmdmox__V1__CreateSessionResponse *)response, error);
-  cmox_rpc_free(response);
+  cmox_wire_free(response);
   return code;
 }
 
@@ -108,6 +108,6 @@ cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *
   else
     code = start_engine(mox, &settings.options, &fd, error);
   if (code != CMOX_OK) return code;
-  cmox_rpc_open(&mox->rpc, fd, settings.timeout_ms);
+  cmox_control_open(&mox->control, fd, settings.timeout_ms);
   return create_session(mox, &settings, error);
 }

@@ -22,7 +22,7 @@ static cmox_code_t update(cmox_double_t *dbl, Cmdmox__V1__Double *patch, cmox_er
   request.patch = patch;
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(dbl->mox, "UpdateDouble", &request.base, &response, error);
-  cmox_rpc_free(response);
+  cmox_wire_free(response);
   return code;
 }
 

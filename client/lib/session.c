@@ -19,7 +19,7 @@ cmox_t *cmox_new(const cmox_options_t *options) {
   cmox_t *mox = cmox_calloc(1, sizeof *mox);
   if (!mox) return &cmox_poison_session;
   mox->pid = getpid();
-  mox->rpc.channel = CMOX_CHANNEL_EMPTY;
+  mox->control.channel = CMOX_CHANNEL_EMPTY;
   if (pthread_mutex_init(&mox->lock, NULL) != 0) {
     cmox_free_block(mox);
     return &cmox_poison_session;
@@ -40,7 +40,8 @@ static cmox_code_t conclude(cmox_t *mox, cmox_code_t code, char *text) {
 
 /* Mistakes made before any other answer: a dead link is named by its own code. */
 static cmox_code_t conclude_problems(cmox_t *mox, char *text) {
-  cmox_code_t code = mox->rpc.broken.code != CMOX_OK ? mox->rpc.broken.code : CMOX_E_BUILDER;
+  cmox_code_t code =
+      mox->control.broken.code != CMOX_OK ? mox->control.broken.code : CMOX_E_BUILDER;
   return conclude(mox, code, text);
 }
 
@@ -49,7 +50,7 @@ static cmox_code_t ask_replay(cmox_t *mox, cmox_error_t *error) {
   request.session_id = cmox_session_id(mox);
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "Replay", &request.base, &response, error);
-  cmox_rpc_free(response);
+  cmox_wire_free(response);
   return code;
 }
 
@@ -88,7 +89,7 @@ static cmox_code_t ask_verify(cmox_t *mox, char **text) {
     code = CMOX_E_VERIFICATION_FAILED;
     *text = cmox_strdup(answer->text);
   }
-  cmox_rpc_free(response);
+  cmox_wire_free(response);
   return code;
 }
 
@@ -142,7 +143,7 @@ static void delete_session(cmox_t *mox) {
   cmox_error_t error;
   ProtobufCMessage *response;
   (void)cmox_call(mox, "DeleteSession", &request.base, &response, &error);
-  cmox_rpc_free(response);
+  cmox_wire_free(response);
 }
 
 static void end(cmox_t *mox) {
@@ -180,12 +181,12 @@ void cmox_free(cmox_t *mox) {
   if (mox->pid != getpid()) {
     /* The parent's session lives on: leave its link and its engine, whose thread is not here. */
     (void)cmox_environment_restore(&mox->applied, NULL);
-    cmox_rpc_close(&mox->rpc);
+    cmox_control_close(&mox->control);
     release(mox);
     return;
   }
   if (mox->failure.code == CMOX_OK) end(mox);
-  cmox_rpc_close(&mox->rpc);
+  cmox_control_close(&mox->control);
   cmox_engine_stop(mox->engine);
   (void)pthread_mutex_destroy(&mox->lock);
   release(mox);

@@ -6,10 +6,11 @@
 #include <cmdmox/engine.h>
 #include <pthread.h>
 
+#include "client/lib/control.h"
 #include "client/lib/environment.h"
 #include "client/lib/problems.h"
-#include "client/lib/rpc.h"
 #include "proto/limits.h"
+#include "server/wire/wire.h"
 
 typedef struct cmox_environ_copy cmox_environ_copy_t;
 
@@ -27,7 +28,7 @@ struct cmox {
 
   pthread_mutex_t lock; /* guards all that follows */
   cmox_engine_t *engine;
-  cmox_rpc_t rpc;
+  cmox_control_t control;
   uint8_t id[CMOX_SESSION_ID_BYTES];
   size_t id_len;
   char *label;
@@ -53,7 +54,7 @@ struct cmox {
 cmox_code_t cmox_enter(cmox_t *mox);
 void cmox_leave(cmox_t *mox);
 
-/* A call of ControlService for a session that is entered; see cmox_rpc_call(). A link that
+/* A call of ControlService for a session that is entered; see cmox_control_call(). A link that
  * broke before gives its first reason again. */
 cmox_code_t cmox_call(cmox_t *mox, const char *method, const ProtobufCMessage *request,
                       ProtobufCMessage **response, cmox_error_t *error);

@@ -10,6 +10,7 @@
 
 #include "client/lib/channel.h"
 #include "proto/limits.h"
+#include "server/wire/wire.h"
 
 #define REQUESTS_MAX 4096
 
@@ -44,15 +45,10 @@ void fake_send_raw(fake_server_t *fake, const void *data, size_t len) {
 }
 
 void fake_send(fake_server_t *fake, const Cmdmox__V1__Frame *frame) {
-  size_t size = cmdmox__v1__frame__get_packed_size(frame);
-  uint8_t *body = malloc(size ? size : 1);
-  need(body, "malloc");
-  (void)cmdmox__v1__frame__pack(frame, body);
   cmox_buf_t out = CMOX_BUF_EMPTY;
-  cmox_channel_put(&out, cmox_span(body, size));
+  need(cmox_wire_pack_frame(frame, UINT32_MAX, &out, NULL) == CMOX_OK, "pack");
   fake_send_raw(fake, out.data, out.len);
   cmox_buf_clear(&out);
-  free(body);
 }
 
 void fake_answer(fake_server_t *fake, const Cmdmox__V1__Frame *to,

@@ -1,30 +1,30 @@
 /* Calls of ControlService over a channel, one at a time. */
-#ifndef CMOX_CLIENT_RPC_H
-#define CMOX_CLIENT_RPC_H
+#ifndef CMOX_CLIENT_CONTROL_H
+#define CMOX_CLIENT_CONTROL_H
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 
 #include "client/lib/channel.h"
 
-typedef struct cmox_rpc {
+typedef struct cmox_control {
   cmox_channel_t channel;
   cmox_buf_t out;      /* frames of the next write */
   uint32_t next_id;    /* odd: we connected */
   uint32_t max_frame;  /* bytes of body that the server accepts */
   bool greeted;        /* HelloReply was seen */
   cmox_error_t broken; /* code CMOX_OK, or why no call is possible any more */
-} cmox_rpc_t;
+} cmox_control_t;
 
 /* Takes over fd and queues Hello, which leaves together with the first call. */
-void cmox_rpc_open(cmox_rpc_t *rpc, int fd, uint32_t silence_ms);
-void cmox_rpc_close(cmox_rpc_t *rpc); /* again is fine */
+void cmox_control_open(cmox_control_t *control, int fd, uint32_t silence_ms);
+void cmox_control_close(cmox_control_t *control); /* again is fine */
 
 /* Calls the method of this name ("Replay") and waits for its answer. On
- * CMOX_OK *response is owned by the caller (cmox_rpc_free). An error of the
+ * CMOX_OK *response is owned by the caller (cmox_wire_free). An error of the
  * server is given as it is; an error of the link breaks it for good. */
-cmox_code_t cmox_rpc_call(cmox_rpc_t *rpc, const char *method, const ProtobufCMessage *request,
-                          ProtobufCMessage **response, cmox_error_t *error);
-void cmox_rpc_free(ProtobufCMessage *message); /* NULL is fine */
+cmox_code_t cmox_control_call(cmox_control_t *control, const char *method,
+                              const ProtobufCMessage *request, ProtobufCMessage **response,
+                              cmox_error_t *error);
 
 #endif
