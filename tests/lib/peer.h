@@ -41,7 +41,10 @@ typedef struct cmox_start {
   int in, out, err; /* descriptors above 2, CMOX_RUN_CLOSED, or CMOX_RUN_MEMORY (in: /dev/null) */
   bool ignore_pipe; /* SIGPIPE is inherited as ignored */
   const char *cwd;
+  size_t memory; /* bytes of address space; 0: unbounded. For the static launcher only */
 } cmox_start_t;
+
+bool cmox_run_is_static(void);
 
 #define CMOX_START(...) (&(cmox_start_t){__VA_ARGS__})
 

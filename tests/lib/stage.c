@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -90,6 +91,8 @@ _Noreturn static void become(const cmox_stage_t *stage, const cmox_start_t *star
   const char *program = cmox_stage_path(stage, start->program ? start->program : "bin/git");
   signal(SIGPIPE, start->ignore_pipe ? SIG_IGN : SIG_DFL);
   if (start->cwd && chdir(start->cwd) != 0) _exit(99);
+  const struct rlimit memory = {start->memory, start->memory};
+  if (start->memory > 0 && setrlimit(RLIMIT_AS, &memory) != 0) _exit(97);
   place(in, 0);
   place(out, 1);
   place(err, 2);
@@ -97,6 +100,8 @@ _Noreturn static void become(const cmox_stage_t *stage, const cmox_start_t *star
          (char *const *)(uintptr_t)(start->environment ? start->environment : default_environment));
   _exit(98);
 }
+
+bool cmox_run_is_static(void) { return strstr(getenv("CMDMOX_TEST_SHIM"), "host") == NULL; }
 
 void cmox_run_start(const cmox_stage_t *stage, const cmox_start_t *start, cmox_run_t *run) {
   *run = (cmox_run_t){.out_file = -1, .err_file = -1};
