@@ -1,5 +1,5 @@
 /* The composition: a loop on a thread of its own, the transport, the services,
- * and a place on disk for every session.
+ * and a site on disk for every session.
  *
  * Other threads talk to the loop through jobs: a job is queued, the loop is woken,
  * the caller waits until the job has run. The thread blocks all signals:
@@ -53,7 +53,7 @@ struct cmox_engine {
   bool rpc_closed;
 };
 
-struct cmox_place {
+struct cmox_site {
   cmox_engine_t *engine;
   cmox_hosted_t *hosted; /* NULL: closed */
   cmox_shimdir_t *dir;
@@ -87,17 +87,17 @@ static void check_stopped(cmox_engine_t *engine) {
 }
 
 static void on_shim_link(cmox_listener_t *listener, cmox_link_t *link) {
-  cmox_place_t *place = cmox_listener_user(listener);
-  if (place->hosted)
-    cmox_rpc_accept_shim(place->hosted, link);
+  cmox_site_t *site = cmox_listener_user(listener);
+  if (site->hosted)
+    cmox_rpc_accept_shim(site->hosted, link);
   else
     cmox_link_close(link, CMOX_OK);
 }
 
 static void on_shim_listener_closed(cmox_listener_t *listener) {
-  cmox_place_t *place = cmox_listener_user(listener);
-  cmox_engine_t *engine = place->engine;
-  cmox_free_block(place);
+  cmox_site_t *site = cmox_listener_user(listener);
+  cmox_engine_t *engine = site->engine;
+  cmox_free_block(site);
   engine->open_listeners--;
   check_stopped(engine);
 }
@@ -118,45 +118,43 @@ static cmox_code_t make_directory(cmox_engine_t *engine, cmox_span_t temporary_d
   return code;
 }
 
-static cmox_code_t open_place(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
-                              cmox_place_t **out, cmox_error_t *error) {
+static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
+                             cmox_site_t **out, cmox_error_t *error) {
   cmox_engine_t *engine = context;
-  cmox_place_t *place = cmox_calloc(1, sizeof *place);
-  if (!place) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
-  *place = (cmox_place_t){.engine = engine, .hosted = hosted};
-  cmox_code_t code = make_directory(engine, temporary_directory, &place->dir, error);
+  cmox_site_t *site = cmox_calloc(1, sizeof *site);
+  if (!site) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  *site = (cmox_site_t){.engine = engine, .hosted = hosted};
+  cmox_code_t code = make_directory(engine, temporary_directory, &site->dir, error);
   if (code == CMOX_OK)
-    code = cmox_listener_open(&engine->loop, cmox_shimdir_socket(place->dir), &shim_listener_events,
-                              place, &place->listener, error);
+    code = cmox_listener_open(&engine->loop, cmox_shimdir_socket(site->dir), &shim_listener_events,
+                              site, &site->listener, error);
   if (code == CMOX_OK) {
     engine->open_listeners++;
-    *out = place;
+    *out = site;
     return CMOX_OK;
   }
-  cmox_shimdir_entomb(place->dir);
-  cmox_free_block(place);
+  cmox_shimdir_entomb(site->dir);
+  cmox_free_block(site);
   return code;
 }
 
-static const char *place_bin(const cmox_place_t *place) { return cmox_shimdir_bin(place->dir); }
+static const char *site_bin(const cmox_site_t *site) { return cmox_shimdir_bin(site->dir); }
 
-static const char *place_socket(const cmox_place_t *place) {
-  return cmox_shimdir_socket(place->dir);
+static const char *site_socket(const cmox_site_t *site) { return cmox_shimdir_socket(site->dir); }
+
+static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
+  return cmox_shimdir_add(site->dir, command, error);
 }
 
-static cmox_code_t add_shim(cmox_place_t *place, cmox_span_t command, cmox_error_t *error) {
-  return cmox_shimdir_add(place->dir, command, error);
+static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
+  return cmox_shimdir_check(site->dir, error);
 }
 
-static cmox_code_t check_shims(cmox_place_t *place, cmox_error_t *error) {
-  return cmox_shimdir_check(place->dir, error);
-}
-
-static void close_place(cmox_place_t *place) {
-  place->hosted = NULL;
-  cmox_listener_close(place->listener); /* frees place when it is gone */
-  cmox_shimdir_entomb(place->dir);
-  place->dir = NULL;
+static void close_site(cmox_site_t *site) {
+  site->hosted = NULL;
+  cmox_listener_close(site->listener); /* frees site when it is gone */
+  cmox_shimdir_entomb(site->dir);
+  site->dir = NULL;
 }
 
 /* ---- The loop's thread --------------------------------------------------------- */
@@ -212,12 +210,12 @@ static cmox_code_t open_parts(cmox_engine_t *engine, cmox_error_t *error) {
   const cmox_rpc_host_t host = {.context = engine,
                                 .now_ns = now_ns,
                                 .random = random_bytes,
-                                .open_place = open_place,
-                                .place_bin = place_bin,
-                                .place_socket = place_socket,
+                                .open_site = open_site,
+                                .site_bin = site_bin,
+                                .site_socket = site_socket,
                                 .add_shim = add_shim,
                                 .check_shims = check_shims,
-                                .close_place = close_place};
+                                .close_site = close_site};
   engine->wake.data = engine;
   cmox_code_t code = cmox_transport_init(&engine->loop, error);
   if (code != CMOX_OK) return code;

@@ -93,7 +93,7 @@ HANDLER(create_session, CreateSession) {
     return;
   }
   const cmox_rpc_host_t *host = &call->peer->rpc->host;
-  const char *bin = host->place_bin(hosted->place);
+  const char *bin = host->site_bin(hosted->site);
   cmox_buf_t path = CMOX_BUF_EMPTY;
   cmox_buf_t endpoint = CMOX_BUF_EMPTY;
   cmox_buf_printf(&path, "PATH=%s:", bin);
@@ -101,7 +101,7 @@ HANDLER(create_session, CreateSession) {
     cmox_buf_append(&path, input->path.data, input->path.len);
   else
     cmox_buf_puts(&path, "/usr/local/bin:/usr/bin:/bin"); /* what a shell assumes without PATH */
-  cmox_buf_printf(&endpoint, "CMOX_IPC_SOCKET=unix:%s", host->place_socket(hosted->place));
+  cmox_buf_printf(&endpoint, "CMOX_IPC_SOCKET=unix:%s", host->site_socket(hosted->site));
   if (path.failed || endpoint.failed) {
     (void)cmox_fail(&call->error, CMOX_E_NO_MEMORY, "session: out of memory");
     cmox_hosted_end(hosted);
@@ -149,7 +149,7 @@ HANDLER(replay, Replay) {
   cmox_rpc_call_t *call = data;
   cmox_hosted_t *hosted = session_of(call, input->session_id);
   if (!hosted) return;
-  if (call->peer->rpc->host.check_shims(hosted->place, &call->error) != CMOX_OK) {
+  if (call->peer->rpc->host.check_shims(hosted->site, &call->error) != CMOX_OK) {
     cmox_rpc_fail(call);
     return;
   }
@@ -169,7 +169,7 @@ HANDLER(register_commands, RegisterCommands) {
   cmox_event_t event = {.kind = CMOX_EVENT_REGISTER};
   if (!step(call, hosted, &event)) return;
   for (size_t i = 0; i < input->n_commands; i++)
-    if (call->peer->rpc->host.add_shim(hosted->place, cmox_from_bytes(input->commands[i]),
+    if (call->peer->rpc->host.add_shim(hosted->site, cmox_from_bytes(input->commands[i]),
                                        &call->error) != CMOX_OK) {
       cmox_rpc_fail(call);
       return;
@@ -187,7 +187,7 @@ static cmox_code_t check_double(const cmox_hosted_t *hosted, const Cmdmox__V1__D
   if (code != CMOX_OK) return code;
   code = cmox_session_check(hosted->session, (cmox_double_kind_t)from->kind, facets, error);
   if (code != CMOX_OK) return code;
-  return hosted->rpc->host.add_shim(hosted->place, cmox_from_bytes(from->command), error);
+  return hosted->rpc->host.add_shim(hosted->site, cmox_from_bytes(from->command), error);
 }
 
 static cmox_code_t declare(cmox_hosted_t *hosted, const Cmdmox__V1__Double *from,

@@ -61,8 +61,8 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
     return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   cmox_code_t code = rpc->host.random(rpc->host.context, hosted->id, sizeof hosted->id, error);
   if (code != CMOX_OK) return code;
-  return rpc->host.open_place(rpc->host.context, hosted,
-                              cmox_from_bytes(request->temporary_directory), &hosted->place, error);
+  return rpc->host.open_site(rpc->host.context, hosted,
+                             cmox_from_bytes(request->temporary_directory), &hosted->site, error);
 }
 
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
@@ -78,7 +78,7 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
     if (hosted->oom) code = cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   }
   if (code != CMOX_OK) {
-    if (hosted->place) rpc->host.close_place(hosted->place);
+    if (hosted->site) rpc->host.close_site(hosted->site);
     close_timer(hosted);
     cmox_session_free(hosted->session);
     cmox_free_block(hosted);
@@ -107,7 +107,7 @@ void cmox_hosted_end(cmox_hosted_t *hosted) {
     HASH_DEL(hosted->shims, peer);
     dismiss(peer);
   }
-  hosted->rpc->host.close_place(hosted->place);
+  hosted->rpc->host.close_site(hosted->site);
   close_timer(hosted);
   cmox_session_free(hosted->session);
   cmox_actions_clear(&hosted->actions);

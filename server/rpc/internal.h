@@ -57,7 +57,7 @@ struct cmox_hosted {
   cmox_rpc_t *rpc;
   cmox_session_t *session;
   cmox_peer_t *owner; /* goes with its link */
-  cmox_place_t *place;
+  cmox_site_t *site;
   cmox_peer_t *shims; /* hash, by number */
   uv_timer_t *tick;
   cmox_actions_t actions;

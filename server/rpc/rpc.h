@@ -13,7 +13,7 @@
 
 typedef struct cmox_rpc cmox_rpc_t;
 typedef struct cmox_hosted cmox_hosted_t;
-typedef struct cmox_place cmox_place_t; /* the host's: shim directory and listener */
+typedef struct cmox_site cmox_site_t; /* the host's: shim directory and listener */
 
 /* What the composition above provides. */
 typedef struct cmox_rpc_host {
@@ -22,13 +22,13 @@ typedef struct cmox_rpc_host {
   cmox_code_t (*random)(void *context, void *out, size_t len, cmox_error_t *error);
   /* Makes a shim directory, and listens in it for the shims of `hosted` (cmox_rpc_accept_shim).
    * temporary_directory is empty for the default. */
-  cmox_code_t (*open_place)(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
-                            cmox_place_t **out, cmox_error_t *error);
-  const char *(*place_bin)(const cmox_place_t *place);
-  const char *(*place_socket)(const cmox_place_t *place);
-  cmox_code_t (*add_shim)(cmox_place_t *place, cmox_span_t command, cmox_error_t *error);
-  cmox_code_t (*check_shims)(cmox_place_t *place, cmox_error_t *error);
-  void (*close_place)(cmox_place_t *place); /* its shims answer 125 from now on */
+  cmox_code_t (*open_site)(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
+                           cmox_site_t **out, cmox_error_t *error);
+  const char *(*site_bin)(const cmox_site_t *site);
+  const char *(*site_socket)(const cmox_site_t *site);
+  cmox_code_t (*add_shim)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
+  cmox_code_t (*check_shims)(cmox_site_t *site, cmox_error_t *error);
+  void (*close_site)(cmox_site_t *site); /* its shims answer 125 from now on */
 } cmox_rpc_host_t;
 
 /* CMOX_E_INTERNAL when a service lacks a method; the library would call NULL. */
