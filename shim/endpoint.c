@@ -1,6 +1,7 @@
 /* Finds the server. The steps:
  *   1. the file "endpoint" beside the program: this session's address, which wins over the
- *      environment, or nested sessions would answer each other's calls;
+ *      environment, or nested sessions would answer each other's calls. Started as D/bin/git,
+ *      that is D/endpoint; started by a link from elsewhere, it is where the link leads;
  *   2. only when there is no such file: CMOX_IPC_SOCKET;
  *   3. the address must be a Unix socket; one in the file is relative to the file's directory, so
  *      that the directory can be mounted elsewhere.
@@ -17,31 +18,33 @@
 
 #define FILE_NAME "endpoint"
 
-/* Cuts path after its last '/'; 0 when it has none. */
+/* Room for the longest address there is; what is cut was too long anyway. */
+enum { TEXT_MAX = CMOX_SOCKET_PATH_MAX + 64 };
+
+/* Up to and with the last '/'; 0 when there is none. */
 static size_t directory_len(const char *path) {
   size_t len = strlen(path);
   while (len > 0 && path[len - 1] != '/') len--;
   return len;
 }
 
-/* The path of the endpoint file; its directory's length with the '/'. 0 when it cannot be told. */
-static size_t file_path(char *out, size_t size) {
-  static const char up[] = "../";
-  size_t len;
-  if (cmox_os_program_path(out, size)) {
-    len = directory_len(out);
-  } else {
-    /* No /proc: bin/git stands beside the directory's other files. */
-    const char *started_as = cmox_os_started_as();
-    len = started_as ? directory_len(started_as) : 0;
-    if (len == 0 || len + sizeof up > size) return 0;
-    memcpy(out, started_as, len);
-    memcpy(out + len, up, sizeof up);
-    len += sizeof up - 1;
-  }
-  if (len + sizeof FILE_NAME > size) return 0;
-  memcpy(out + len, FILE_NAME, sizeof FILE_NAME);
-  return len;
+/* D/bin/git was started: D, without asking the system, which is the dearest step of finding the
+ * endpoint. False when it was started by another kind of path. */
+static bool above_bin(char *out, size_t size, size_t *len) {
+  const char *path = cmox_os_started_as();
+  const size_t directory = path ? directory_len(path) : 0;
+  if (directory < 4 || directory >= size || memcmp(path + directory - 4, "bin/", 4) != 0)
+    return false;
+  *len = directory - 4;
+  if (*len > 0 && path[*len - 1] != '/') return false;
+  memcpy(out, path, *len);
+  return true;
+}
+
+static bool beside_program(char *out, size_t size, size_t *len) {
+  if (!cmox_os_program_path(out, size)) return false;
+  *len = directory_len(out);
+  return true;
 }
 
 _Noreturn static void refuse(cmox_code_t why, const char *source, const char *text, size_t len) {
@@ -70,12 +73,11 @@ static void take(cmox_endpoint_t *out, const char *source, const char *directory
   out->path[directory_length + address.path_len] = '\0';
 }
 
-static bool take_file(cmox_endpoint_t *out) {
-  static char path[CMOX_OS_PATH_MAX + sizeof FILE_NAME];
-  static char text[CMOX_ENDPOINT_MAX + 1];
+/* False when the directory, the first bytes of path, has no such file. */
+static bool take_file(cmox_endpoint_t *out, char *path, size_t directory) {
+  char text[TEXT_MAX];
   size_t len = 0;
-  const size_t directory_length = file_path(path, sizeof path);
-  if (directory_length == 0) return false;
+  memcpy(path + directory, FILE_NAME, sizeof FILE_NAME);
   const int error = cmox_os_read_file(path, text, sizeof text, &len);
   if (error == CMOX_OS_MISSING) return false;
   if (error != 0) {
@@ -85,12 +87,19 @@ static bool take_file(cmox_endpoint_t *out) {
     cmox_die(cmox_os_error_text(error));
   }
   if (len > 0 && text[len - 1] == '\n') len--;
-  take(out, path, path, directory_length, text, len);
+  take(out, path, path, directory, text, len);
   return true;
 }
 
+static bool find_file(cmox_endpoint_t *out) {
+  static char path[CMOX_OS_PATH_MAX + sizeof FILE_NAME];
+  size_t directory = 0;
+  if (above_bin(path, CMOX_OS_PATH_MAX, &directory) && take_file(out, path, directory)) return true;
+  return beside_program(path, CMOX_OS_PATH_MAX, &directory) && take_file(out, path, directory);
+}
+
 void cmox_endpoint_find(cmox_endpoint_t *out) {
-  if (!take_file(out)) {
+  if (!find_file(out)) {
     const char *text = cmox_os_variable("CMOX_IPC_SOCKET");
     if (!text || !*text)
       cmox_die("no endpoint: there is no file \"" FILE_NAME

@@ -30,29 +30,19 @@ static bool put_list(pb_ostream_t *stream, const pb_field_t *field, void *const 
   return true;
 }
 
-typedef struct payload {
-  const pb_msgdesc_t *type;
-  const void *message;
-} payload_t;
-
-/* A bytes field that holds a message is, on the wire, that message. */
-static bool put_payload(pb_ostream_t *stream, const pb_field_t *field, void *const *arg) {
-  const payload_t *payload = *arg;
-  return pb_encode_tag_for_field(stream, field) &&
-         pb_encode_submessage(stream, payload->type, payload->message);
-}
-
 typedef bool encode_t(pb_ostream_t *stream, const pb_field_t *field, void *const *arg);
 
 static pb_callback_t from(encode_t *encode, const void *arg) {
   return (pb_callback_t){.funcs.encode = encode, .arg = (void *)(uintptr_t)arg};
 }
 
+static const char does_not_fit[] = "the call's arguments and environment do not fit a frame";
+
 static void put_frame(cmox_bytes_t *out, const cmdmox_v1_Frame *frame) {
   size_t size;
   uint8_t prefix[CMOX_FRAME_PREFIX_MAX];
   if (!pb_get_encoded_size(&size, cmdmox_v1_Frame_fields, frame) || size > CMOX_FRAME_MAX_DEFAULT)
-    cmox_die("the call's arguments and environment do not fit a frame");
+    cmox_die(does_not_fit);
   const size_t prefix_len = cmox_prefix_write(prefix, (uint32_t)size);
   if (!cmox_bytes_reserve(out, prefix_len + size)) cmox_die("out of memory");
   memcpy(out->data + out->len, prefix, prefix_len);
@@ -61,12 +51,30 @@ static void put_frame(cmox_bytes_t *out, const cmdmox_v1_Frame *frame) {
   out->len += prefix_len + stream.bytes_written;
 }
 
-static void put_request(cmox_bytes_t *out, uint32_t id, const char *method, payload_t payload) {
+/* The payload of one frame, encoded by itself first: nested into the frame it would be sized at
+ * every level and walked four times. The common one fits the static part. */
+static uint8_t first_buffer[8 << 10];
+static cmox_bytes_t scratch = {.data = first_buffer, .capacity = sizeof first_buffer};
+
+static cmox_view_t encode_payload(const pb_msgdesc_t *type, const void *message) {
+  size_t size;
+  pb_ostream_t stream = pb_ostream_from_buffer(scratch.data, scratch.capacity);
+  if (!pb_encode(&stream, type, message)) {
+    if (!pb_get_encoded_size(&size, type, message) || size > CMOX_FRAME_MAX_DEFAULT)
+      cmox_die(does_not_fit);
+    if (!cmox_bytes_reserve(&scratch, size)) cmox_die("out of memory");
+    stream = pb_ostream_from_buffer(scratch.data, scratch.capacity);
+    if (!pb_encode(&stream, type, message)) cmox_die("cannot encode a message");
+  }
+  return (cmox_view_t){scratch.data, stream.bytes_written};
+}
+
+static void put_request(cmox_bytes_t *out, uint32_t id, const char *method, cmox_view_t payload) {
   cmdmox_v1_Frame frame = cmdmox_v1_Frame_init_zero;
   frame.id = id;
   frame.has_request = true;
   frame.request.method = from(put_text, method);
-  frame.request.payload = from(put_payload, &payload);
+  frame.request.payload = from(put_view, &payload);
   put_frame(out, &frame);
 }
 
@@ -94,7 +102,7 @@ void cmox_put_invoke(cmox_bytes_t *out, const cmox_invocation_t *call) {
   request.tty_mask = call->tty_mask;
   request.invocation_key = from(put_view, &key);
   put_request(out, CMOX_INVOKE_ID, "cmdmox.v1.ShimService/Invoke",
-              (payload_t){cmdmox_v1_InvokeRequest_fields, &request});
+              encode_payload(cmdmox_v1_InvokeRequest_fields, &request));
 }
 
 void cmox_put_stdin(cmox_bytes_t *out, cmox_view_t data) {
@@ -113,7 +121,7 @@ void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_
   request.stdin_bytes = stdin_bytes;
   request.stdin_end = (cmdmox_v1_StdinEnd)end;
   put_request(out, id, "cmdmox.v1.ShimService/ContinueInvoke",
-              (payload_t){cmdmox_v1_ContinueInvokeRequest_fields, &request});
+              encode_payload(cmdmox_v1_ContinueInvokeRequest_fields, &request));
 }
 
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
@@ -122,11 +130,11 @@ void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_wri
                                    .stdout_written = stdout_written,
                                    .stderr_written = stderr_written,
                                    .broken_pipe = broken_pipe};
-  const payload_t payload = {cmdmox_v1_Completed_fields, &completed};
+  const cmox_view_t payload = encode_payload(cmdmox_v1_Completed_fields, &completed);
   cmdmox_v1_Frame frame = cmdmox_v1_Frame_init_zero;
   frame.has_notify = true;
   frame.notify.topic = from(put_text, "cmdmox.v1.Completed");
-  frame.notify.payload = from(put_payload, &payload);
+  frame.notify.payload = from(put_view, &payload);
   put_frame(out, &frame);
 }
 

@@ -93,7 +93,8 @@ bool cmox_os_sleep_until(uint64_t deadline) {
 }
 
 int cmox_os_read_file(const char *path, void *out, size_t size, size_t *len) {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  /* Closed again before anything could inherit it: close-on-exec would be one call more. */
+  const int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) return errno == ENOENT ? CMOX_OS_MISSING : errno;
   int error = 0;
   size_t total = 0;

@@ -36,6 +36,7 @@ enum { CMOX_RUN_CLOSED = -1, CMOX_RUN_MEMORY = 0 };
 
 typedef struct cmox_start {
   const char *program;            /* below D; NULL: "bin/git" */
+  const char *exact;              /* used as it is instead, from cwd */
   const char *const *argv;        /* NULL: {"git"} */
   const char *const *environment; /* NULL: a timeout only */
   int in, out, err; /* descriptors above 2, CMOX_RUN_CLOSED, or CMOX_RUN_MEMORY (in: /dev/null) */

@@ -88,7 +88,10 @@ _Noreturn static void become(const cmox_stage_t *stage, const cmox_start_t *star
                              int err) {
   static const char *const default_argv[] = {"git", NULL};
   static const char *const default_environment[] = {"CMOX_IPC_TIMEOUT=10", NULL};
-  const char *program = cmox_stage_path(stage, start->program ? start->program : "bin/git");
+  char program_path[160];
+  snprintf(program_path, sizeof program_path, "%s/%s", stage->dir,
+           start->program ? start->program : "bin/git");
+  const char *program = start->exact ? start->exact : program_path;
   signal(SIGPIPE, start->ignore_pipe ? SIG_IGN : SIG_DFL);
   if (start->cwd && chdir(start->cwd) != 0) _exit(99);
   const struct rlimit memory = {start->memory, start->memory};

@@ -52,6 +52,24 @@ START_TEST(a_link_from_elsewhere_finds_the_same_file) {
   snprintf(target, sizeof target, "%s", cmox_stage_path(&stage, "bin/git"));
   ck_assert_int_eq(symlink(target, cmox_stage_path(&stage, "git")), 0);
   reaches(&stage, CMOX_START(.program = "git"));
+  /* Also where that elsewhere looks like a shim directory. */
+  ck_assert_int_eq(mkdir(cmox_stage_path(&stage, "priv/bin"), 0700), 0);
+  ck_assert_int_eq(symlink(target, cmox_stage_path(&stage, "priv/bin/git")), 0);
+  reaches(&stage, CMOX_START(.program = "priv/bin/git"));
+  unlink(cmox_stage_path(&stage, "priv/bin/git"));
+  rmdir(cmox_stage_path(&stage, "priv/bin"));
+  cmox_stage_close(&stage);
+}
+END_TEST
+
+START_TEST(a_relative_path_to_the_shim_works) {
+  cmox_stage_t stage;
+  static const char *const programs[] = {"./bin/git", "bin/git", "bin/../bin//git"};
+  cmox_stage_open(&stage);
+  for (size_t i = 0; i < 3; i++)
+    reaches(&stage, CMOX_START(.exact = programs[i], .cwd = stage.dir));
+  reaches(&stage, CMOX_START(.exact = "./git", .cwd = cmox_stage_path(&stage, "bin")));
+  reaches(&stage, CMOX_START(.exact = "git", .cwd = cmox_stage_path(&stage, "bin")));
   cmox_stage_close(&stage);
 }
 END_TEST
@@ -222,6 +240,7 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {the_file_beside_the_shim_is_used,
                                 a_link_from_elsewhere_finds_the_same_file,
+                                a_relative_path_to_the_shim_works,
                                 the_file_wins_over_the_variable,
                                 the_variable_serves_where_there_is_no_file,
                                 a_file_that_cannot_be_read_is_never_a_reason_to_ask_the_variable,
