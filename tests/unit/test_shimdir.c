@@ -356,8 +356,12 @@ START_TEST(blocked_and_ignored_signals_do_not_reach_the_launcher) {
   /* glibc's posix_spawn ignores its own 32 and 33 */
   static const char script[] =
       "#!/bin/sh\n"
-      "grep -q '^SigBlk:[^1-9a-f]*$' /proc/$$/status && grep -q '^SigIgn:.*[08]0000000$' "
-      "/proc/$$/status && echo 'cmdmox-shim 0.1 protocol 1-1'\n";
+      "while read -r key value; do case $key=$value in\n"
+      "SigBlk:=*[1-9a-f]*) exit 4 ;;\n"
+      "SigIgn:=*[08]0000000) ;;\n"
+      "SigIgn:=*) exit 5 ;;\n"
+      "esac; done </proc/$$/status\n"
+      "echo 'cmdmox-shim 0.1 protocol 1-1'\n";
   put_launcher(script, sizeof script - 1, 0755);
   sigset_t all;
   sigset_t before;
@@ -422,11 +426,20 @@ END_TEST
 
 static void do_nothing(void) {}
 
+static cmox_shimdir_t *inherited;
+
+static void entomb_in_child(void) { cmox_shimdir_entomb(inherited); }
+
 static void use_in_child(void) { cmox_shimdir_entomb(create()); }
 
 START_TEST(a_forked_child_removes_only_its_own) {
   cmox_shimdir_t *dir = create();
+  FILE *file = fopen(cmox_shimdir_socket(dir), "w");
+  fclose(file);
+  inherited = dir;
   in_child(do_nothing);
+  in_child(entomb_in_child);
+  ck_assert_int_eq(access(cmox_shimdir_socket(dir), F_OK), 0);
   ck_assert_uint_eq(place_count(), 1);
   in_child(use_in_child);
   ck_assert_uint_eq(place_count(), 1);
