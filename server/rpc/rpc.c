@@ -34,6 +34,7 @@ void cmox_rpc_shutdown(cmox_rpc_t *rpc, void (*done)(void *user), void *user) {
   cmox_hosted_t *hosted, *next;
   HASH_ITER(hh, rpc->sessions, hosted, next) { cmox_hosted_end(hosted); }
   for (cmox_peer_t *peer = rpc->peers; peer; peer = peer->next)
-    if (peer->link) cmox_link_close(peer->link, CMOX_OK);
+    if (peer->link)
+      cmox_link_abort(peer->link, CMOX_OK); /* a peer that never reads must not hold us */
   cmox_rpc_check_closed(rpc);
 }

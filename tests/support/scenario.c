@@ -109,7 +109,7 @@ cmox_code_t scenario_event(scenario_t *s, cmox_event_kind_t kind) {
 uint64_t scenario_call(scenario_t *s, const char *line, uint8_t key) {
   cmox_span_t words[WORDS_MAX];
   size_t count = split(line, words);
-  cmox_span_t env[] = {cmox_span_str("HOME=/home/me"), cmox_span_str("CMOX_IPC_SOCKET=x")};
+  cmox_span_t env[] = {cmox_span_str("HOME=/h/me"), cmox_span_str("CMOX_IPC_SOCKET=x")};
   cmox_invocation_data_t data = {.command = words[0], .argv = {words, count}, .env = {env, 2}};
   s->last_link++;
   memset(data.key, key, sizeof data.key);

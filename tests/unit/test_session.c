@@ -309,7 +309,7 @@ START_TEST(the_journal_keeps_environments_once_and_without_ours) {
   const cmox_call_t *one = scenario_journal(&s, scenario_call(&s, "git a", 0));
   const cmox_call_t *two = scenario_journal(&s, scenario_call(&s, "git b", 0));
   ck_assert_uint_eq(one->data.env.count, 1);
-  ck_assert(cmox_span_equal(one->data.env.items[0], cmox_span_str("HOME=/home/me")));
+  ck_assert(cmox_span_equal(one->data.env.items[0], cmox_span_str("HOME=/h/me")));
   ck_assert_ptr_eq(one->data.env.items, two->data.env.items);
 }
 END_TEST
