@@ -18,6 +18,10 @@ static uint64_t silence_deadline(const cmox_link_t *link) {
   return link->silence_ms ? cmox_os_now() + link->silence_ms : CMOX_OS_FOREVER;
 }
 
+static bool passed(uint64_t deadline) {
+  return deadline != CMOX_OS_FOREVER && cmox_os_now() >= deadline;
+}
+
 _Noreturn static void die_of(const char *step, int error) {
   cmox_say(step);
   cmox_say(": ");
@@ -86,6 +90,7 @@ cmox_link_result_t cmox_link_send(cmox_link_t *link, cmox_view_t data) {
     data.len -= moved;
     if (moved > 0) deadline = silence_deadline(link);
     if (outcome != CMOX_OS_AGAIN) continue;
+    if (passed(deadline)) return CMOX_LINK_SILENT;
 
     /* A server that talks without listening is read up to one frame, then ignored. */
     const bool room = link->in.len < CMOX_FRAME_MAX_DEFAULT;
@@ -128,9 +133,12 @@ static bool next_frame(cmox_link_t *link, cmox_view_t *body) {
 
 cmox_link_result_t cmox_link_receive(cmox_link_t *link, cmox_view_t *body) {
   const uint64_t deadline = silence_deadline(link);
+  bool late = false;
   while (!next_frame(link, body)) {
-    if (wait_for(link, CMOX_OS_READ, deadline) == 0) return CMOX_LINK_SILENT;
+    if (late || wait_for(link, CMOX_OS_READ, deadline) == 0) return CMOX_LINK_SILENT;
     if (take_in(link) == CMOX_OS_CLOSED) return CMOX_LINK_CLOSED;
+    /* What had come while this process was stopped still counts; a trickle of bytes does not. */
+    late = passed(deadline);
   }
   return CMOX_LINK_OK;
 }

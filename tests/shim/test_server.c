@@ -1,4 +1,5 @@
 /* Servers that die, hang, lie or talk nonsense: the launcher says so in one line and exits 125. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,22 @@ START_TEST(any_frame_restarts_the_clock) {
   cmox_run_exited(&run, 0);
   close(peer);
   cmox_run_free(&run);
+  cmox_stage_close(&stage);
+}
+END_TEST
+
+START_TEST(a_trickle_of_bytes_does_not) {
+  cmox_stage_t stage;
+  cmox_run_t run;
+  cmox_stage_open(&stage);
+  cmox_run_start(&stage, CMOX_START(.environment = impatient), &run);
+  const int peer = cmox_peer_begin(&stage);
+  cmox_peer_bytes(peer, "\x80\x80\x01", 3); /* announces 16 KiB */
+  struct pollfd gone = {.fd = peer, .events = POLLIN};
+  /* A byte every 20 ms; more than the frame would take is never sent. */
+  for (int i = 0; i < 500 && poll(&gone, 1, 20) == 0; i++) cmox_peer_bytes(peer, "x", 1);
+  cmox_run_failed(&run, "no word from the server for 300 ms");
+  close(peer);
   cmox_stage_close(&stage);
 }
 END_TEST
@@ -416,6 +433,7 @@ int main(void) {
                                 a_silent_server_is_left_at_the_deadline,
                                 a_full_backlog_is_waited_for_and_not_for_ever,
                                 any_frame_restarts_the_clock,
+                                a_trickle_of_bytes_does_not,
                                 none_waits_longer_than_the_default_would_allow_a_test_to_see,
                                 a_conversation_may_come_byte_by_byte,
                                 nonsense_is_refused_in_one_line,
