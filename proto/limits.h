@@ -37,7 +37,7 @@
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)
 
-#define CMOX_LINK_QUEUE_MAX (64u << 20) /* bytes, per link: a peer that does not read is dropped */
+#define CMOX_LINK_QUEUE_MAX (64u << 20) /* per link: a peer that does not read is dropped */
 
 #define CMOX_LISTEN_BACKLOG 4096 /* a full backlog answers connect with EAGAIN */
 

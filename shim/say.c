@@ -17,7 +17,7 @@ void cmox_say_as(const char *what) { name = what; }
 void cmox_say_bytes(const void *data, size_t len) {
   const unsigned char *bytes = data;
   for (size_t i = 0; i < len && used < LINE_MAX_USED; i++)
-    line[used++] = bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : (char)bytes[i];
+    line[used++] = (char)(bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : bytes[i]);
 }
 
 void cmox_say(const char *text) { cmox_say_bytes(text, strlen(text)); }

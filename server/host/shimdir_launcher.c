@@ -252,6 +252,7 @@ static cmox_code_t judge(const probe_t *probe, cmox_error_t *error) {
   unsigned least;
   unsigned most;
   char end;
+  // NOLINTNEXTLINE(cert-err34-c): scanf wraps numbers above 32 bits, which no launcher prints
   if (sscanf(probe->line, CMOX_SHIM_FILE " %63[^ \n] protocol %u-%u%c", version, &least, &most,
              &end) == 4 &&
       end == '\n') {

@@ -167,7 +167,8 @@ cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__V
 }
 
 void cmox_convert_findings_clear(Cmdmox__V1__VerifyResponse *response) {
-  for (size_t i = 0; i < response->n_findings; i++) cmox_free_block(response->findings[i]);
+  for (size_t i = 0; response->findings && i < response->n_findings; i++)
+    cmox_free_block(response->findings[i]);
   cmox_free_block(response->findings);
   response->findings = NULL;
   response->n_findings = 0;

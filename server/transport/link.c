@@ -252,7 +252,7 @@ static bool pollable(int fd) {
 
 static int adopt(cmox_link_t *link, const int *fds) {
   int failure = 0;
-  for (unsigned i = 0; i < link->pipe_count; i++) {
+  for (unsigned i = 0; i < 2 && i < link->pipe_count; i++) {
     if (!failure) failure = uv_pipe_open(&link->pipes[i], fds[i]);
     if (failure) (void)close(fds[i]);
   }

@@ -12,7 +12,7 @@ HOSTS = [
     "deb.debian" + ".org", "security.debian" + ".org", "archive.ubuntu" + ".com",
     "dl-cdn.alpinelinux" + ".org", "ghcr" + ".io", "docker" + ".io",
 ]
-PATHS = ["/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/", "/Us" + "ers/"]
+PATHS = ["/wo" + "rk/", "/ro" + "ot/"]
 HOST = re.compile(r"(?<![\w-])([\w-]+\.)*(" + "|".join(map(re.escape, HOSTS)) + r")(?![\w-])", re.I)
 PATH = re.compile(r"(?<![\w.}/*-])(" + "|".join(PATHS) + r")\w")
 

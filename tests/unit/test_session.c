@@ -108,7 +108,8 @@ START_TEST(an_unexpected_call_names_the_nearest_and_the_difference) {
   replay();
   scenario_call(&s, "git push origin main", 0);
   assert_refused(
-      "unexpected call: git push origin main; the nearest is mock git push upstream main (test.c:7): argument 2: "
+      "unexpected call: git push origin main; the nearest is mock git push upstream main "
+      "(test.c:7): argument 2: "
       "expected \"upstream\", actual \"origin\"");
   const cmox_findings_t *findings = verify();
   ck_assert_str_eq(findings->items[0].suggestion,
