@@ -1,0 +1,165 @@
+/* <cmdmox/check.h> in suites of its own, run here under CK_FORK=yes and no. Their
+ * results are compared outside of any test: Check does not nest. */
+#include <cmdmox/check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/run.h"
+
+static unsigned replay_line, verify_line;
+static char scratch[] = "/tmp/cmox-test-XXXXXX";
+
+START_TEST(passes) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_returns(cmox_mock(mox, "git"), .out = "x");
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN("git");
+  ck_assert_str_eq(run.out, "x");
+  ck_cmox_verify(mox);
+}
+END_TEST
+
+START_TEST(replay_fails) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_mock(mox, "a/b");
+  cmox_mock(mox, "c/d");
+  ck_cmox_replay(mox);
+}
+END_TEST
+
+START_TEST(verify_fails) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_mock(mox, "git");
+  ck_cmox_replay(mox);
+  ck_cmox_verify(mox);
+}
+END_TEST
+
+START_TEST(fails_between) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_mock(mox, "git");
+  ck_cmox_replay(mox);
+  ck_abort_msg("between");
+}
+END_TEST
+
+START_TEST(fails_with_a_long_report) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  for (int i = 0; i < 60; i++) cmox_mock(mox, "a/b");
+  ck_cmox_replay(mox);
+}
+END_TEST
+
+/* Lines of the macros that fail, to be kept next to them. */
+static void find_lines(void) {
+  FILE *source = fopen(CMOX_SOURCE_DIR "/tests/integration/test_capi_check.c", "r");
+  char line[256];
+  unsigned number = 0;
+  const char *test = "";
+  while (source && fgets(line, sizeof line, source)) {
+    number++;
+    if (strstr(line, "START_TEST(replay_fails)")) test = "replay";
+    if (strstr(line, "START_TEST(verify_fails)")) test = "verify";
+    if (strstr(line, "END_TEST")) test = "";
+    if (strcmp(test, "replay") == 0 && strstr(line, "ck_cmox_replay")) replay_line = number;
+    if (strcmp(test, "verify") == 0 && strstr(line, "ck_cmox_verify")) verify_line = number;
+  }
+  if (source) (void)fclose(source);
+}
+
+static int failures;
+
+static void expect(bool condition, const char *mode, const char *what, const char *message) {
+  if (condition) return;
+  failures++;
+  (void)fprintf(stderr, "%s: %s\n  %s\n", mode, what, message);
+}
+
+static size_t count_entries(void) {
+  DIR *dir = opendir(scratch);
+  size_t count = 0;
+  for (struct dirent *entry; dir && (entry = readdir(dir));) count += entry->d_name[0] != '.';
+  if (dir) (void)closedir(dir);
+  return count;
+}
+
+static void expect_at(TestResult *result, const char *mode, unsigned line, const char *part) {
+  const char *message = tr_msg(result);
+  expect(tr_rtype(result) == CK_FAILURE, mode, "is a failure", message);
+  expect((unsigned)tr_lno(result) == line, mode, "is at the line of the macro", message);
+  expect(strstr(tr_lfile(result), "test_capi_check.c"), mode, "is in the caller's file", message);
+  expect(strstr(message, part), mode, part, message);
+}
+
+static void check_results(SRunner *runner, const char *mode) {
+  TestResult **results = srunner_results(runner);
+  expect(tr_rtype(results[0]) == CK_PASS, mode, "passes", tr_msg(results[0]));
+  expect_at(results[1], mode, replay_line, "cmox_replay: BUILDER\n");
+  const char *second = strchr(tr_msg(results[1]), '\n');
+  second = second ? strchr(second + 1, '\n') : NULL;
+  expect(second && strstr(second, "cmox_mock: "), mode, "lists every mistake", tr_msg(results[1]));
+  expect_at(results[2], mode, verify_line, "cmox_verify: VERIFICATION_FAILED\n");
+  expect(strstr(tr_msg(results[2]), "git"), mode, "has the report", tr_msg(results[2]));
+  expect(strcmp(tr_msg(results[3]), "between") == 0, mode, "between", tr_msg(results[3]));
+  expect(tr_rtype(results[4]) == CK_PASS, mode, "passes after it", tr_msg(results[4]));
+  expect(tr_rtype(results[5]) == CK_FAILURE, mode, "long report", tr_msg(results[5]));
+  expect(strstr(tr_msg(results[5]), "whole report is on stderr"), mode, "long", tr_msg(results[5]));
+  expect(tr_rtype(results[6]) == CK_PASS, mode, "passes at last", tr_msg(results[6]));
+  free(results);
+}
+
+static int run_inner(enum fork_status fork_status, const char *mode) {
+  Suite *suite = suite_create("inner");
+  TCase *cases = tcase_create("inner");
+  tcase_add_checked_fixture(cases, NULL, ck_cmox_teardown);
+  tcase_add_test(cases, passes);
+  tcase_add_test(cases, replay_fails);
+  tcase_add_test(cases, verify_fails);
+  tcase_add_test(cases, fails_between);
+  tcase_add_test(cases, passes);
+  tcase_add_test(cases, fails_with_a_long_report);
+  tcase_add_test(cases, passes);
+  tcase_add_test(cases, fails_between); /* leaves its directory, if it can */
+  suite_add_tcase(suite, cases);
+  SRunner *runner = srunner_create(suite);
+  srunner_set_fork_status(runner, fork_status);
+  srunner_run_all(runner, CK_SILENT);
+  check_results(runner, mode);
+  srunner_free(runner);
+  return failures != 0;
+}
+
+/* In a process of its own, so that what failing tests leave behind ends with it. */
+static void run_mode(enum fork_status fork_status, const char *mode) {
+  pid_t child = fork();
+  if (child == 0) {
+    char *path = strdup(getenv("PATH"));
+    (void)run_inner(fork_status, mode);
+    expect(strcmp(path, getenv("PATH")) == 0, mode, "PATH is restored", getenv("PATH"));
+    free(path);
+    exit(failures != 0);
+  }
+  int status = -1;
+  (void)waitpid(child, &status, 0);
+  expect(status == 0, mode, "runs", "see above");
+}
+
+int main(void) {
+  find_lines();
+  if (!mkdtemp(scratch) || setenv("CMOX_TMPDIR", scratch, 1) != 0) return 1;
+  run_mode(CK_NOFORK, "CK_FORK=no");
+  expect(count_entries() == 0, "CK_FORK=no", "no directory is left", scratch);
+  run_mode(CK_FORK, "CK_FORK=yes");
+  /* A test that fails in a process of its own cannot clean up; the next session does. */
+  expect(count_entries() > 0, "CK_FORK=yes", "failing tests leave directories", scratch);
+  cmox_free(cmox_new(NULL));
+  expect(count_entries() <= 1, "CK_FORK=yes", "the next start sweeps them", scratch);
+  (void)setenv("CMOX_TMPDIR", "/tmp", 1);
+  char line[64];
+  (void)snprintf(line, sizeof line, "rm -rf %s", scratch);
+  return system(line) != 0 || failures != 0;
+}
