@@ -238,8 +238,9 @@ void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify) {
     return;
   }
   const Cmdmox__V1__Completed *completed = (const Cmdmox__V1__Completed *)message;
-  cmox_event_t event = {
-      .kind = CMOX_EVENT_COMPLETED, .link = peer->number, .call_id = completed->call_id};
+  /* A shim whose reader goes away while it still takes streams in has not heard the call's id. */
+  uint64_t call_id = completed->call_id ? completed->call_id : peer->call_id;
+  cmox_event_t event = {.kind = CMOX_EVENT_COMPLETED, .link = peer->number, .call_id = call_id};
   event.completed.stdout_written = completed->stdout_written;
   event.completed.stderr_written = completed->stderr_written;
   event.completed.broken_pipe = completed->broken_pipe;
