@@ -31,6 +31,7 @@
 #define CMOX_TIMEOUT_DEFAULT_MS 5000u    /* CMOX_IPC_TIMEOUT when unset */
 #define CMOX_TIMEOUT_MAX_MS 86400000u    /* a day: beyond that say "none" */
 #define CMOX_HANDSHAKE_DEADLINE_MS 5000u /* a connected peer must have said Hello by then */
+#define CMOX_PROBE_DEADLINE_MS 5000u     /* a launcher must have said its version by then */
 #define CMOX_STDIN_DEADLINE_DEFAULT_MS 5000u
 
 /* Captured stdin, bytes. */
@@ -40,6 +41,8 @@
 
 #define CMOX_LISTEN_BACKLOG 4096 /* a full backlog answers connect with EAGAIN */
 
+/* Shim directories of one process. */
+#define CMOX_SHIMDIRS_MAX 4096u   /* in all */
 #define CMOX_TOMBSTONES_MAX 1024u /* finished shim directories one process keeps */
 
 /* Exit status of a launcher for every failure of cmdmox itself, and for

@@ -1,10 +1,12 @@
 /* The shim directory D of one session:
  *
- *   D/             0711  D/bin/ 0711 on PATH, one relative link per command: bin/git ->
- * ../cmdmox-shim D/cmdmox-shim  0755  one copy of the launcher (a hard link to an earlier
- * session's, when one is there) D/endpoint     0644  "unix:priv/s", relative to D, so that D can be
- * bind-mounted elsewhere D/priv/        0700  the socket, priv/s D/lock         0600  held with
- * flock by the owning process; a directory whose lock is free is litter
+ *   D/             0711
+ *   D/bin/         0711  on PATH; one relative link per command: git -> ../cmdmox-shim
+ *   D/cmdmox-shim  0755  one copy of the launcher, hard-linked between the sessions of a process
+ *   D/endpoint     0644  "unix:priv/s", relative to D, so that D can be bind-mounted elsewhere
+ *   D/priv/        0700  the socket, priv/s
+ *   D/lock         0600  held with flock by the owning process (one file, hard-linked
+ *                        likewise); a directory whose lock is free is litter
  *
  * Every byte of these paths matters (sun_path is 107 bytes), so D is short and
  * never under a test's own temporary directory. */
@@ -22,12 +24,31 @@ typedef struct cmox_shimdir_options {
                                       is usable */
 } cmox_shimdir_options_t;
 
-/* Makes D and proves that the launcher runs there. Owned by the caller.
+/* Where to look, with what the environment said. Owns its strings. */
+typedef struct cmox_shimdir_settings {
+  char *shim;                /* NULL: the installed one */
+  char *temporary_directory; /* this one only; NULL: the usual places */
+  char *tmpdir;              /* TMPDIR, the last of the usual places */
+  uint32_t probe_ms;         /* a seam for tests; 0: CMOX_PROBE_DEADLINE_MS */
+} cmox_shimdir_settings_t;
+
+/* Reads options (may be NULL), and the environment for what they leave open:
+ * CMOX_SHIM, CMOX_TMPDIR, TMPDIR. An empty variable counts as unset; relative paths are
+ * fixed to the current directory. To be called on the user's thread, before
+ * the engine's starts: nothing else here reads the environment. On failure
+ * (CMOX_E_NO_MEMORY) *out is empty. */
+cmox_code_t cmox_shimdir_settings_read(const cmox_shimdir_options_t *options,
+                                       cmox_shimdir_settings_t *out, cmox_error_t *error);
+void cmox_shimdir_settings_clear(cmox_shimdir_settings_t *settings);
+
+/* Makes D and proves that the launcher runs there: the first time in a process by
+ * asking it for its version, later by linking the copy that has answered. May block for
+ * CMOX_PROBE_DEADLINE_MS. Any thread. Owned by the caller.
  * CMOX_E_TEMP_DIRECTORY (unwritable, missing; every place tried is named), CMOX_E_UNSAFE_DIRECTORY
  * (the parent is foreign, or writable by others without the sticky bit), CMOX_E_PATH_TOO_LONG,
  * CMOX_E_NOT_EXECUTABLE (noexec), CMOX_E_SHIM_MISSING, CMOX_E_SHIM_BROKEN (mode, architecture),
  * CMOX_E_SHIM_VERSION, CMOX_E_IO, CMOX_E_NO_MEMORY. On failure nothing is left on disk. */
-cmox_code_t cmox_shimdir_create(const cmox_shimdir_options_t *options, cmox_shimdir_t **out,
+cmox_code_t cmox_shimdir_create(const cmox_shimdir_settings_t *settings, cmox_shimdir_t **out,
                                 cmox_error_t *error);
 
 const char *cmox_shimdir_bin(const cmox_shimdir_t *dir); /* absolute */

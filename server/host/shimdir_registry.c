@@ -1,0 +1,157 @@
+/* Which shim directories this process has made: they stay until it ends, so that a
+ * late child meets a launcher that answers 125. Static storage: it outlives every engine.
+ *
+ * A forked child owns none of it: it forgets the table at its first use and
+ * removes nothing when it ends. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/host/shimdir_internal.h"
+
+typedef enum slot_state { SLOT_FREE, SLOT_LIVE, SLOT_TOMB } slot_state_t;
+
+typedef struct slot {
+  slot_state_t state;
+  unsigned long order;
+  cmox_home_t home;
+  char path[CMOX_SHIMDIR_PATH_SIZE];
+} slot_t;
+
+enum { VISITS_MAX = 16 };
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static slot_t slots[CMOX_SHIMDIRS_MAX];
+static size_t used; /* slots below were used once */
+static size_t tombs;
+static unsigned long orders;
+static pid_t owner;
+static struct {
+  dev_t device;
+  ino_t inode;
+} visits[VISITS_MAX];
+static size_t visit_count;
+
+static void hold(void) { (void)pthread_mutex_lock(&mutex); }
+
+static void release(void) { (void)pthread_mutex_unlock(&mutex); }
+
+static void remove_path(const char *path) {
+  char parent[CMOX_SHIMDIR_PATH_SIZE];
+  size_t len = strlen(path);
+  while (len > 1 && path[len - 1] != '/') len--;
+  memcpy(parent, path, len);
+  parent[len] = '\0';
+  cmox_place_t place;
+  if (cmox_place_open(parent, &place, NULL) != CMOX_OK) return;
+  cmox_shimdir_remove(place.fd, path + len);
+  (void)close(place.fd);
+}
+
+static void at_exit(void) {
+  if (owner != getpid()) return;
+  hold();
+  for (size_t i = 0; i < used; i++)
+    if (slots[i].state != SLOT_FREE) remove_path(slots[i].path);
+  used = 0;
+  release();
+}
+
+static void prepare(void) {
+  (void)pthread_atfork(hold, release, release);
+  (void)atexit(at_exit);
+}
+
+static void enter(void) {
+  (void)pthread_once(&once, prepare);
+  hold();
+  if (owner == getpid()) return;
+  owner = getpid();
+  for (size_t i = 0; i < used; i++)
+    if (slots[i].state != SLOT_FREE && slots[i].home.lock_fd >= 0)
+      (void)close(slots[i].home.lock_fd); /* the parent's lock: its own descriptor keeps it */
+  memset(slots, 0, used * sizeof *slots);
+  used = tombs = visit_count = 0;
+}
+
+int cmox_registry_enter(const char *path) {
+  enter();
+  size_t at = 0;
+  while (at < used && slots[at].state != SLOT_FREE) at++;
+  if (at == CMOX_SHIMDIRS_MAX) {
+    release();
+    return -1;
+  }
+  if (at == used) used++;
+  slots[at] = (slot_t){.state = SLOT_LIVE, .order = orders++, .home = {.lock_fd = -1}};
+  memcpy(slots[at].path, path, strlen(path) + 1);
+  release();
+  return (int)at;
+}
+
+void cmox_registry_forget(int slot) {
+  enter();
+  slots[slot].state = SLOT_FREE;
+  release();
+}
+
+void cmox_registry_set_home(int slot, const cmox_home_t *home) {
+  enter();
+  slots[slot].home = *home;
+  release();
+}
+
+/* The oldest tombstone goes; homes stay, because others link to their files. */
+static void make_room(void) {
+  slot_t *oldest = NULL;
+  for (size_t i = 0; i < used; i++) {
+    slot_t *slot = &slots[i];
+    if (slot->state != SLOT_TOMB || slot->home.lock_fd >= 0) continue;
+    if (!oldest || slot->order < oldest->order) oldest = slot;
+  }
+  if (!oldest) return;
+  remove_path(oldest->path);
+  oldest->state = SLOT_FREE;
+  tombs--;
+}
+
+void cmox_registry_entomb(int slot) {
+  enter();
+  slots[slot].state = SLOT_TOMB;
+  if (++tombs > CMOX_TOMBSTONES_MAX) make_room();
+  release();
+}
+
+bool cmox_registry_find_home(const cmox_place_t *place, cmox_file_id_t source, cmox_home_t *home,
+                             char path[CMOX_SHIMDIR_PATH_SIZE]) {
+  bool found = false;
+  enter();
+  for (size_t i = 0; i < used && !found; i++) {
+    const slot_t *slot = &slots[i];
+    if (slot->state == SLOT_FREE || slot->home.lock_fd < 0) continue;
+    if (slot->home.device != place->device || slot->home.inode != place->inode) continue;
+    if (!cmox_file_id_equal(slot->home.source, source)) continue;
+    *home = slot->home;
+    memcpy(path, slot->path, sizeof slot->path);
+    found = true;
+  }
+  release();
+  return found;
+}
+
+bool cmox_registry_first_visit(const cmox_place_t *place) {
+  enter();
+  size_t at = 0;
+  while (at < visit_count &&
+         (visits[at].device != place->device || visits[at].inode != place->inode))
+    at++;
+  bool first = at == visit_count && visit_count < VISITS_MAX;
+  if (first) {
+    visits[visit_count].device = place->device;
+    visits[visit_count++].inode = place->inode;
+  }
+  release();
+  return first;
+}

@@ -1,0 +1,107 @@
+/* Removes shim directories: our own at the end, those of dead processes on the way.
+ *
+ * Every step is relative to a descriptor and follows no link; only names of our layout
+ * are touched, and in bin/ only links to our launcher. What somebody else put there stays,
+ * and with it the directory. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/host/shimdir_internal.h"
+
+enum { NO_LOCK_AGE_S = 3600 }; /* without a lock it may be about to be made */
+
+static int open_dir(int parent, const char *name) {
+  return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool is_our_link(int dir, const char *name) {
+  char target[sizeof CMOX_SHIM_TARGET];
+  ssize_t len = readlinkat(dir, name, target, sizeof target);
+  return len == sizeof CMOX_SHIM_TARGET - 1 && memcmp(target, CMOX_SHIM_TARGET, (size_t)len) == 0;
+}
+
+static void remove_links(int dir) {
+  int fd = open_dir(dir, "bin");
+  if (fd < 0) return;
+  DIR *stream = fdopendir(fd);
+  if (!stream) {
+    (void)close(fd);
+    return;
+  }
+  for (const struct dirent *entry; (entry = readdir(stream));)
+    if (is_our_link(fd, entry->d_name)) (void)unlinkat(fd, entry->d_name, 0);
+  (void)closedir(stream);
+}
+
+void cmox_shimdir_remove(int parent_fd, const char *name) {
+  int dir = open_dir(parent_fd, name);
+  if (dir < 0) return;
+  struct stat info;
+  if (fstat(dir, &info) == 0 && info.st_uid == geteuid()) {
+    remove_links(dir);
+    (void)unlinkat(dir, "bin", AT_REMOVEDIR);
+    int priv = open_dir(dir, "priv");
+    if (priv >= 0) {
+      (void)unlinkat(priv, "s", 0);
+      (void)close(priv);
+    }
+    (void)unlinkat(dir, "priv", AT_REMOVEDIR);
+    (void)unlinkat(dir, "endpoint", 0);
+    (void)unlinkat(dir, CMOX_SHIM_FILE, 0);
+    (void)unlinkat(dir, "lock.new", 0);
+    (void)unlinkat(dir, "lock", 0);
+    (void)unlinkat(parent_fd, name, AT_REMOVEDIR);
+  }
+  (void)close(dir);
+}
+
+static bool is_our_name(const char *name) {
+  if (strlen(name) != CMOX_SHIMDIR_NAME_LEN) return false;
+  size_t prefix = sizeof CMOX_SHIMDIR_PREFIX - 1;
+  if (memcmp(name, CMOX_SHIMDIR_PREFIX, prefix) != 0) return false;
+  for (const char *c = name + prefix; *c; c++)
+    if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9'))) return false;
+  return true;
+}
+
+/* Removes the directory if its owner is dead. */
+static bool sweep_one(int parent, const char *name) {
+  int dir = open_dir(parent, name);
+  if (dir < 0) return false;
+  struct stat info;
+  bool dead = false;
+  int lock = -1;
+  if (fstat(dir, &info) == 0 && info.st_uid == geteuid()) {
+    lock = openat(dir, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat file;
+    if (lock >= 0)
+      dead =
+          fstat(lock, &file) == 0 && S_ISREG(file.st_mode) && flock(lock, LOCK_EX | LOCK_NB) == 0;
+    else if (errno == ENOENT)
+      dead = info.st_mtime + NO_LOCK_AGE_S < time(NULL);
+  }
+  (void)close(dir);
+  if (dead) cmox_shimdir_remove(parent, name);
+  if (lock >= 0) (void)close(lock);
+  return dead && faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+}
+
+size_t cmox_shimdir_sweep(const char *parent) {
+  int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  DIR *stream = fdopendir(fd);
+  if (!stream) {
+    (void)close(fd);
+    return 0;
+  }
+  size_t removed = 0;
+  for (const struct dirent *entry; (entry = readdir(stream));)
+    if (is_our_name(entry->d_name) && sweep_one(fd, entry->d_name)) removed++;
+  (void)closedir(stream);
+  return removed;
+}

@@ -1,0 +1,77 @@
+/* A private place with a stand-in for the launcher. */
+#ifndef CMOX_TESTS_PLACE_H
+#define CMOX_TESTS_PLACE_H
+
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/host/shimdir.h"
+
+static char place[64];     /* a parent directory of ours */
+static char launcher[96];  /* outside of it */
+static char launchers[64]; /* its directory */
+
+static const char good_launcher[] =
+    "#!/bin/sh\n"
+    "[ \"$1\" = --probe ] && { echo 'cmdmox-shim 0.1 protocol 1-1'; exit 0; }\n"
+    "exit 125\n";
+
+static inline void put_launcher(const void *bytes, size_t len, mode_t mode) {
+  (void)unlink(launcher);
+  FILE *file = fopen(launcher, "w");
+  ck_assert_ptr_nonnull(file);
+  ck_assert_uint_eq(fwrite(bytes, 1, len, file), len);
+  ck_assert_int_eq(fclose(file), 0);
+  ck_assert_int_eq(chmod(launcher, mode), 0);
+}
+
+static inline void place_setup(void) {
+  snprintf(place, sizeof place, "/tmp/cmdmox-test-XXXXXX");
+  ck_assert_ptr_nonnull(mkdtemp(place));
+  snprintf(launchers, sizeof launchers, "/tmp/cmdmox-test-XXXXXX");
+  ck_assert_ptr_nonnull(mkdtemp(launchers));
+  snprintf(launcher, sizeof launcher, "%s/l", launchers);
+  put_launcher(good_launcher, sizeof good_launcher - 1, 0755);
+}
+
+/* How many entries place has. */
+static inline unsigned place_count(void) {
+  DIR *stream = opendir(place);
+  ck_assert_ptr_nonnull(stream);
+  unsigned count = 0;
+  for (const struct dirent *entry; (entry = readdir(stream));)
+    if (entry->d_name[0] != '.') count++;
+  (void)closedir(stream);
+  return count;
+}
+
+static inline void place_teardown(void) {
+  char command[160];
+  snprintf(command, sizeof command, "rm -rf %s %s", place, launchers);
+  ck_assert_int_eq(system(command), 0);
+}
+
+static inline cmox_code_t create_at(const char *parent, cmox_shimdir_t **dir, cmox_error_t *error) {
+  cmox_shimdir_settings_t settings;
+  cmox_shimdir_options_t options = {.shim = launcher, .temporary_directory = parent};
+  cmox_code_t code = cmox_shimdir_settings_read(&options, &settings, error);
+  settings.probe_ms = 2000;
+  if (!code) code = cmox_shimdir_create(&settings, dir, error);
+  cmox_shimdir_settings_clear(&settings);
+  return code;
+}
+
+static inline cmox_shimdir_t *create(void) {
+  cmox_shimdir_t *dir;
+  cmox_error_t error = {0};
+  cmox_code_t code = create_at(place, &dir, &error);
+  ck_assert_msg(code == CMOX_OK, "%s", error.message);
+  return dir;
+}
+
+#endif

@@ -1,0 +1,593 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <utime.h>
+
+#include "proto/limits.h"
+#include "tests/support/alloc_fault.h"
+#include "tests/support/place.h"
+
+#define git cmox_span_str("git")
+
+/* D of a session, from its bin. */
+static const char *top_of(const cmox_shimdir_t *dir) {
+  static char top[128];
+  snprintf(top, sizeof top, "%s", cmox_shimdir_bin(dir));
+  *strrchr(top, '/') = '\0';
+  return top;
+}
+
+static const char *in(const char *top, const char *name) {
+  static char path[4][192];
+  static unsigned at;
+  char *out = path[at++ % 4];
+  snprintf(out, sizeof path[0], "%s/%s", top, name);
+  return out;
+}
+
+static unsigned mode_of(const char *path) {
+  struct stat info;
+  ck_assert_int_eq(lstat(path, &info), 0);
+  return info.st_mode & 07777;
+}
+
+static int run(const char *program) {
+  pid_t child = fork();
+  if (child == 0) {
+    execl(program, "git", "status", (char *)NULL);
+    _exit(99);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  return WEXITSTATUS(status);
+}
+
+/* Runs body in a child that ends by exit(), as a process that uses the library does. */
+static void in_child(void (*body)(void)) {
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    body();
+    exit(0);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, 0);
+}
+
+static const mode_t umasks[] = {0, 022, 0777};
+
+START_TEST(the_layout_under_any_umask) {
+  mode_t before = umask(umasks[_i]);
+  cmox_shimdir_t *dir = create();
+  ck_assert_int_eq(cmox_shimdir_add(dir, git, NULL), CMOX_OK);
+  ck_assert_uint_eq(umask(before), umasks[_i]);
+  const char *top = top_of(dir);
+  ck_assert_uint_eq(mode_of(top), 0711);
+  ck_assert_uint_eq(mode_of(in(top, "bin")), 0711);
+  ck_assert_uint_eq(mode_of(in(top, "priv")), 0700);
+  ck_assert_uint_eq(mode_of(in(top, "cmdmox-shim")), 0755);
+  ck_assert_uint_eq(mode_of(in(top, "endpoint")), 0644);
+  ck_assert_uint_eq(mode_of(in(top, "lock")), 0600);
+  char text[32] = {0};
+  ck_assert_int_eq(readlink(in(top, "bin/git"), text, sizeof text), 14);
+  ck_assert_str_eq(text, "../cmdmox-shim");
+  ck_assert_str_eq(cmox_shimdir_socket(dir), in(top, "priv/s"));
+  FILE *file = fopen(in(top, "endpoint"), "r");
+  ck_assert_ptr_nonnull(fgets(text, sizeof text, file));
+  fclose(file);
+  ck_assert_str_eq(text, "unix:priv/s");
+  ck_assert_int_eq(run(in(top, "bin/git")), 125);
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+START_TEST(a_second_session_links_the_first_ones_files) {
+  cmox_shimdir_t *first = create();
+  char top[128];
+  snprintf(top, sizeof top, "%s", top_of(first));
+  cmox_shimdir_entomb(first);
+  cmox_shimdir_t *second = create();
+  struct stat a;
+  struct stat b;
+  ck_assert_int_eq(stat(in(top, "cmdmox-shim"), &a), 0);
+  ck_assert_int_eq(stat(in(top_of(second), "cmdmox-shim"), &b), 0);
+  ck_assert_uint_eq(a.st_ino, b.st_ino);
+  /* A changed launcher is not the one that has answered. */
+  put_launcher(good_launcher, sizeof good_launcher - 1, 0755);
+  cmox_shimdir_t *third = create();
+  ck_assert_int_eq(stat(in(top_of(third), "cmdmox-shim"), &b), 0);
+  ck_assert_uint_ne(a.st_ino, b.st_ino);
+  cmox_shimdir_entomb(second);
+  cmox_shimdir_entomb(third);
+}
+END_TEST
+
+START_TEST(a_vanished_first_session_does_no_harm) {
+  cmox_shimdir_t *first = create();
+  ck_assert_int_eq(unlink(in(top_of(first), "cmdmox-shim")), 0);
+  cmox_shimdir_t *second = create();
+  ck_assert_int_eq(cmox_shimdir_add(second, git, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_shimdir_check(second, NULL), CMOX_OK);
+  cmox_shimdir_entomb(first);
+  cmox_shimdir_entomb(second);
+}
+END_TEST
+
+static const struct {
+  const char *bytes;
+  size_t len;
+} bad_names[] = {{"", 0},   {"/", 1},    {"a/b", 3}, {"../x", 4},   {".", 1},
+                 {"..", 2}, {"a\0b", 3}, {"\0", 1},  {"/bin/ls", 7}};
+
+START_TEST(bad_command_names_are_refused) {
+  cmox_shimdir_t *dir = create();
+  cmox_error_t error;
+  ck_assert_int_eq(cmox_shimdir_add(dir, cmox_span(bad_names[_i].bytes, bad_names[_i].len), &error),
+                   CMOX_E_BAD_COMMAND_NAME);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+START_TEST(odd_command_names_work) {
+  char name[257];
+  memset(name, 'n', sizeof name);
+  cmox_shimdir_t *dir = create();
+  ck_assert_int_eq(cmox_shimdir_add(dir, cmox_span(name, 255), NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_shimdir_add(dir, cmox_span(name, 256), NULL), CMOX_E_BAD_COMMAND_NAME);
+  static const char *const odd[] = {"[", "...", "a b", "-rf", "\xff\xfe", "g++", "new\nline"};
+  for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+    ck_assert_int_eq(cmox_shimdir_add(dir, cmox_span_str(odd[i]), NULL), CMOX_OK);
+    ck_assert_int_eq(cmox_shimdir_add(dir, cmox_span_str(odd[i]), NULL), CMOX_OK);
+    ck_assert_int_eq(run(in(cmox_shimdir_bin(dir), odd[i])), 125);
+  }
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+/* Each breaks one thing a lookup along PATH depends on. */
+static void delete_link(const char *top) { ck_assert_int_eq(unlink(in(top, "bin/git")), 0); }
+
+static void redirect_link(const char *top) {
+  delete_link(top);
+  ck_assert_int_eq(symlink("/bin/true", in(top, "bin/git")), 0);
+}
+
+static void replace_launcher(const char *top) {
+  ck_assert_int_eq(rename(launcher, in(top, "cmdmox-shim")), 0);
+}
+
+static void forbid_launcher(const char *top) {
+  ck_assert_int_eq(chmod(in(top, "cmdmox-shim"), 0644), 0);
+}
+
+static void rewrite_launcher(const char *top) {
+  FILE *file = fopen(in(top, "cmdmox-shim"), "a");
+  fputs("#", file);
+  fclose(file);
+}
+
+static void close_bin(const char *top) { ck_assert_int_eq(chmod(in(top, "bin"), 0700), 0); }
+
+static void close_top(const char *top) { ck_assert_int_eq(chmod(top, 0700), 0); }
+
+static void move_away(const char *top) { ck_assert_int_eq(rename(top, in(place, "elsewhere")), 0); }
+
+static void swap_directory(const char *top) {
+  move_away(top);
+  ck_assert_int_eq(symlink("elsewhere", top), 0);
+}
+
+static void swap_bin(const char *top) {
+  ck_assert_int_eq(rename(in(top, "bin"), in(top, "bin2")), 0);
+  ck_assert_int_eq(symlink("bin2", in(top, "bin")), 0);
+}
+
+static void (*const attacks[])(const char *) = {
+    delete_link, redirect_link, replace_launcher, forbid_launcher, rewrite_launcher,
+    close_bin,   close_top,     move_away,        swap_directory,  swap_bin};
+
+START_TEST(check_notices_whatever_lets_the_real_command_run) {
+  cmox_shimdir_t *dir = create();
+  cmox_error_t error = {0};
+  ck_assert_int_eq(cmox_shimdir_add(dir, git, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  attacks[_i](top_of(dir));
+  ck_assert_int_ne(cmox_shimdir_check(dir, &error), CMOX_OK);
+  ck_assert_str_ne(error.message, "");
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+START_TEST(a_link_of_somebody_else_is_not_taken_for_ours) {
+  cmox_shimdir_t *dir = create();
+  ck_assert_int_eq(symlink("/bin/true", in(cmox_shimdir_bin(dir), "git")), 0);
+  ck_assert_int_eq(cmox_shimdir_add(dir, git, NULL), CMOX_E_IO);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+/* ---- Places ---- */
+
+static void expect_refused(const char *where, cmox_code_t want, const char *text) {
+  cmox_shimdir_t *dir = NULL;
+  cmox_error_t error = {0};
+  cmox_code_t code = create_at(where, &dir, &error);
+  ck_assert_msg(code == want, "%s: %s: %s", where, cmox_code_reason(code), error.message);
+  ck_assert_ptr_null(dir);
+  ck_assert_msg(strstr(error.message, text) != NULL, "%s", error.message);
+}
+
+START_TEST(a_place_that_others_may_write_to_is_refused) {
+  ck_assert_int_eq(chmod(place, 0777), 0);
+  expect_refused(place, CMOX_E_UNSAFE_DIRECTORY, place);
+  ck_assert_int_eq(chmod(place, 0770), 0);
+  expect_refused(place, CMOX_E_UNSAFE_DIRECTORY, "sticky");
+  ck_assert_uint_eq(place_count(), 0);
+  ck_assert_int_eq(chmod(place, 01777), 0);
+  cmox_shimdir_entomb(create());
+}
+END_TEST
+
+START_TEST(a_symlinked_place_is_judged_by_its_end) {
+  char link[96];
+  snprintf(link, sizeof link, "%s/link", launchers);
+  ck_assert_int_eq(symlink(place, link), 0);
+  cmox_shimdir_t *dir;
+  ck_assert_int_eq(create_at(link, &dir, NULL), CMOX_OK);
+  ck_assert_int_eq(strncmp(cmox_shimdir_bin(dir), place, strlen(place)), 0);
+  cmox_shimdir_entomb(dir);
+  ck_assert_int_eq(chmod(place, 0777), 0);
+  expect_refused(link, CMOX_E_UNSAFE_DIRECTORY, "others may write");
+}
+END_TEST
+
+START_TEST(a_foreign_place_is_refused) {
+  if (geteuid() != 0) {
+    fprintf(stderr, "SKIP: needs root to give a directory away\n");
+    return;
+  }
+  ck_assert_int_eq(chown(place, 65534, 65534), 0);
+  expect_refused(place, CMOX_E_UNSAFE_DIRECTORY, "another user");
+}
+END_TEST
+
+START_TEST(a_place_that_is_no_place) {
+  expect_refused(in(place, "missing"), CMOX_E_TEMP_DIRECTORY, "No such file");
+  expect_refused(launcher, CMOX_E_TEMP_DIRECTORY, "Not a directory");
+  expect_refused("/proc", CMOX_E_TEMP_DIRECTORY, "/proc");
+}
+END_TEST
+
+START_TEST(path_lengths_around_the_limit) {
+  char where[256];
+  size_t longest = CMOX_SOCKET_PATH_MAX - 21; /* "/cmdmox-XXXXXX/priv/s" */
+  for (size_t len = longest - 1; len <= 200; len = len > longest + 1 ? 200 : len + 1) {
+    memset(where, 'p', sizeof where);
+    memcpy(where, place, strlen(place));
+    where[strlen(place)] = '/';
+    where[len] = '\0';
+    ck_assert_int_eq(mkdir(where, 0700), 0);
+    if (len > longest) {
+      expect_refused(where, CMOX_E_PATH_TOO_LONG, "107");
+    } else {
+      cmox_shimdir_t *dir;
+      ck_assert_int_eq(create_at(where, &dir, NULL), CMOX_OK);
+      ck_assert_uint_eq(strlen(cmox_shimdir_socket(dir)), len + 21);
+      cmox_shimdir_entomb(dir);
+    }
+    if (len == 200) break;
+  }
+}
+END_TEST
+
+/* ---- Launchers ---- */
+
+static const char *const scripts[][2] = {
+    {"#!/bin/sh\necho 'cmdmox-shim 9.0 protocol 7-9'\n", "7-9"},
+    {"#!/bin/sh\necho hello\n", "not a launcher's"},
+    {"#!/bin/sh\nexit 3\n", "status 3"},
+    {"#!/bin/sh\nkill -SEGV $$\n", "signal 11"},
+    {"#!/nonexistent/interpreter\n", "No such file"},
+    {"no program at all\n", "Exec format error"},
+    {"", "Exec format error"},
+    {"#!/bin/sh\necho 'cmdmox-shim 0.1 protocol 1-1 and more'\n", "not a launcher's"},
+};
+
+START_TEST(a_launcher_that_does_not_run_is_named) {
+  put_launcher(scripts[_i][0], strlen(scripts[_i][0]), 0755);
+  expect_refused(place, _i == 0 ? CMOX_E_SHIM_VERSION : CMOX_E_SHIM_BROKEN, scripts[_i][1]);
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
+START_TEST(a_launcher_of_another_architecture) {
+  unsigned char elf[64] = {0x7f, 'E', 'L', 'F', 2, 1, 1};
+  elf[16] = 2;    /* executable */
+  elf[18] = 0x2a; /* SuperH */
+  put_launcher(elf, sizeof elf, 0755);
+  expect_refused(place, CMOX_E_SHIM_BROKEN, launcher);
+}
+END_TEST
+
+START_TEST(a_launcher_with_the_wrong_mode_or_kind) {
+  put_launcher(good_launcher, sizeof good_launcher - 1, 0644);
+  expect_refused(place, CMOX_E_SHIM_BROKEN, "not executable");
+  ck_assert_int_eq(unlink(launcher), 0);
+  expect_refused(place, CMOX_E_SHIM_MISSING, launcher);
+  ck_assert_int_eq(mkdir(launcher, 0755), 0);
+  expect_refused(place, CMOX_E_SHIM_BROKEN, "no file");
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
+static const char *const hanging[] = {
+    "#!/bin/sh\nsleep 60\n",
+    "#!/bin/sh\nexec >&- 2>&-\nexec sleep 60\n",
+};
+
+START_TEST(a_launcher_that_hangs_is_bounded) {
+  put_launcher(hanging[_i], strlen(hanging[_i]), 0755);
+  cmox_shimdir_settings_t settings = {
+      .shim = launcher, .temporary_directory = place, .probe_ms = 50};
+  cmox_shimdir_t *dir;
+  cmox_error_t error;
+  ck_assert_int_eq(cmox_shimdir_create(&settings, &dir, &error), CMOX_E_SHIM_BROKEN);
+  ck_assert_ptr_nonnull(strstr(error.message, "in time"));
+  ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
+START_TEST(a_process_that_reaps_everything_can_use_it) {
+  ck_assert(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+  cmox_shimdir_entomb(create());
+  (void)signal(SIGCHLD, SIG_DFL);
+}
+END_TEST
+
+START_TEST(blocked_and_ignored_signals_do_not_reach_the_launcher) {
+  /* glibc's posix_spawn ignores its own 32 and 33 */
+  static const char script[] =
+      "#!/bin/sh\n"
+      "grep -q '^SigBlk:[^1-9a-f]*$' /proc/$$/status && grep -q '^SigIgn:.*[08]0000000$' "
+      "/proc/$$/status && echo 'cmdmox-shim 0.1 protocol 1-1'\n";
+  put_launcher(script, sizeof script - 1, 0755);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  (void)signal(SIGPIPE, SIG_IGN);
+  ck_assert_int_eq(sigprocmask(SIG_SETMASK, &all, &before), 0);
+  cmox_shimdir_t *dir = create();
+  ck_assert_int_eq(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+/* ---- Settings ---- */
+
+START_TEST(the_environment_is_read_once) {
+  cmox_shimdir_settings_t settings;
+  cmox_shimdir_options_t options = {.shim = "relative/shim"};
+  char cwd[512];
+  char want[600];
+  ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
+  setenv("CMOX_SHIM", launcher, 1);
+  setenv("CMOX_TMPDIR", place, 1);
+  ck_assert_int_eq(cmox_shimdir_settings_read(NULL, &settings, NULL), CMOX_OK);
+  unsetenv("CMOX_SHIM");
+  setenv("CMOX_TMPDIR", "", 1);
+  cmox_shimdir_t *dir;
+  ck_assert_int_eq(cmox_shimdir_create(&settings, &dir, NULL), CMOX_OK);
+  ck_assert_int_eq(strncmp(cmox_shimdir_bin(dir), place, strlen(place)), 0);
+  cmox_shimdir_entomb(dir);
+  cmox_shimdir_settings_clear(&settings);
+  ck_assert_int_eq(cmox_shimdir_settings_read(&options, &settings, NULL), CMOX_OK);
+  snprintf(want, sizeof want, "%s/relative/shim", cwd);
+  ck_assert_str_eq(settings.shim, want);
+  ck_assert_ptr_null(settings.temporary_directory); /* empty is unset */
+  cmox_shimdir_settings_clear(&settings);
+}
+END_TEST
+
+/* ---- The end ---- */
+
+static char noted[128];
+
+static void make_and_leave(void) {
+  static cmox_shimdir_t *open_one; /* no leak */
+  cmox_shimdir_t *dir = create();
+  open_one = create();
+  (void)cmox_shimdir_add(dir, git, NULL);
+  (void)cmox_shimdir_add(open_one, git, NULL);
+  FILE *socket_file = fopen(cmox_shimdir_socket(dir), "w");
+  fclose(socket_file);
+  snprintf(noted, sizeof noted, "%s", top_of(dir));
+  cmox_shimdir_entomb(dir);
+  if (access(in(noted, "priv/s"), F_OK) == 0) _exit(7);
+  if (run(in(noted, "bin/git")) != 125) _exit(8); /* a late child */
+}
+
+START_TEST(tombstones_answer_until_the_process_ends) {
+  in_child(make_and_leave);
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
+static void do_nothing(void) {}
+
+static void use_in_child(void) { cmox_shimdir_entomb(create()); }
+
+START_TEST(a_forked_child_removes_only_its_own) {
+  cmox_shimdir_t *dir = create();
+  in_child(do_nothing);
+  ck_assert_uint_eq(place_count(), 1);
+  in_child(use_in_child);
+  ck_assert_uint_eq(place_count(), 1);
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0); /* the lock is held still */
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+static void bury_many(void) {
+  for (unsigned i = 0; i < CMOX_TOMBSTONES_MAX + 10; i++) cmox_shimdir_entomb(create());
+  if (place_count() != CMOX_TOMBSTONES_MAX) _exit(9);
+}
+
+START_TEST(tombstones_are_capped_and_cost_no_descriptor) {
+  in_child(bury_many);
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
+/* ---- Sweep ---- */
+
+static void leave_litter(void) {
+  int ready[2];
+  ck_assert_int_eq(pipe(ready), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    cmox_shimdir_t *dir = create();
+    (void)cmox_shimdir_add(dir, git, NULL);
+    cmox_shimdir_entomb(create());
+    (void)!write(ready[1], "x", 1);
+    pause();
+    _exit(0);
+  }
+  char byte;
+  ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+  ck_assert_uint_eq(place_count(), 2);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0); /* alive */
+  ck_assert_int_eq(kill(child, SIGKILL), 0);
+  ck_assert_int_eq(waitpid(child, NULL, 0), child);
+  close(ready[0]);
+  close(ready[1]);
+}
+
+START_TEST(what_a_killed_process_left_is_swept) {
+  leave_litter();
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 2);
+  ck_assert_uint_eq(place_count(), 0);
+  leave_litter();
+  cmox_shimdir_entomb(create()); /* the first of a process sweeps */
+  ck_assert_uint_eq(place_count(), 1);
+}
+END_TEST
+
+START_TEST(a_sweep_touches_only_what_is_ours) {
+  char dir[128];
+  char other[128];
+  snprintf(other, sizeof other, "%s/keep", launchers);
+  snprintf(dir, sizeof dir, "%s/cmdmox-abc123", place);
+  ck_assert_int_eq(mkdir(dir, 0711), 0);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0); /* young, without a lock */
+  FILE *file = fopen(in(dir, "lock"), "w");
+  fclose(file);
+  ck_assert_int_eq(mkdir(other, 0700), 0);
+  file = fopen(in(other, "s"), "w");
+  fclose(file);
+  file = fopen(in(dir, "a letter"), "w");
+  fclose(file);
+  ck_assert_int_eq(symlink(other, in(dir, "priv")), 0); /* leads outside */
+  ck_assert_int_eq(symlink(other, in(dir, "bin")), 0);
+  ck_assert_int_eq(symlink(other, in(place, "cmdmox-abc124")), 0);
+  ck_assert_int_eq(mkdir(in(place, "cmdmox-longer-name"), 0700), 0);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0);
+  ck_assert_int_eq(access(in(other, "s"), F_OK), 0);
+  ck_assert_int_eq(access(in(dir, "a letter"), F_OK), 0);
+  ck_assert_uint_eq(place_count(), 3);
+}
+END_TEST
+
+START_TEST(an_old_directory_without_a_lock_is_litter) {
+  char dir[128];
+  snprintf(dir, sizeof dir, "%s/cmdmox-abc123", place);
+  ck_assert_int_eq(mkdir(dir, 0711), 0);
+  struct utimbuf old = {1000, 1000};
+  ck_assert_int_eq(utime(dir, &old), 0);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 1);
+}
+END_TEST
+
+/* ---- Memory and descriptors ---- */
+
+static unsigned open_descriptors(void) {
+  unsigned count = 0;
+  for (int fd = 0; fd < 256; fd++)
+    if (fcntl(fd, F_GETFD) >= 0) count++;
+  return count;
+}
+
+START_TEST(every_allocation_may_fail) {
+  cmox_shimdir_entomb(create()); /* the process's own lock stays open */
+  unsigned before = open_descriptors();
+  alloc_fault_t fault;
+  for (unsigned at = 1;; at++) {
+    alloc_fault_install(&fault, at);
+    cmox_shimdir_t *dir = NULL;
+    cmox_error_t error = {0};
+    cmox_code_t code = create_at(place, &dir, &error);
+    ck_assert(code == CMOX_OK || code == CMOX_E_NO_MEMORY);
+    if (!code) {
+      code = cmox_shimdir_add(dir, git, &error);
+      ck_assert(code == CMOX_OK || code == CMOX_E_NO_MEMORY);
+      ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+    }
+    cmox_shimdir_entomb(dir);
+    ck_assert_int_eq(fault.held, 0);
+    ck_assert_uint_eq(open_descriptors(), before);
+    if (fault.seen < at) break;
+    ck_assert_uint_lt(at, 100);
+  }
+  cmox_alloc_set_hooks(NULL);
+  ck_assert_uint_ge(fault.seen, 5);
+}
+END_TEST
+
+#define ADD_LOOP(name, table) tcase_add_loop_test(all, name, 0, (int)(sizeof table / sizeof *table))
+
+int main(void) {
+  Suite *suite = suite_create("shimdir");
+  TCase *all = tcase_create("shimdir");
+  tcase_add_checked_fixture(all, place_setup, place_teardown);
+  tcase_set_timeout(all, 60);
+  suite_add_tcase(suite, all);
+  ADD_LOOP(the_layout_under_any_umask, umasks);
+  tcase_add_test(all, a_second_session_links_the_first_ones_files);
+  tcase_add_test(all, a_vanished_first_session_does_no_harm);
+  ADD_LOOP(bad_command_names_are_refused, bad_names);
+  tcase_add_test(all, odd_command_names_work);
+  ADD_LOOP(check_notices_whatever_lets_the_real_command_run, attacks);
+  tcase_add_test(all, a_link_of_somebody_else_is_not_taken_for_ours);
+  tcase_add_test(all, a_place_that_others_may_write_to_is_refused);
+  tcase_add_test(all, a_symlinked_place_is_judged_by_its_end);
+  tcase_add_test(all, a_foreign_place_is_refused);
+  tcase_add_test(all, a_place_that_is_no_place);
+  tcase_add_test(all, path_lengths_around_the_limit);
+  ADD_LOOP(a_launcher_that_does_not_run_is_named, scripts);
+  tcase_add_test(all, a_launcher_of_another_architecture);
+  tcase_add_test(all, a_launcher_with_the_wrong_mode_or_kind);
+  ADD_LOOP(a_launcher_that_hangs_is_bounded, hanging);
+  tcase_add_test(all, a_process_that_reaps_everything_can_use_it);
+  tcase_add_test(all, blocked_and_ignored_signals_do_not_reach_the_launcher);
+  tcase_add_test(all, the_environment_is_read_once);
+  tcase_add_test(all, tombstones_answer_until_the_process_ends);
+  tcase_add_test(all, a_forked_child_removes_only_its_own);
+  tcase_add_test(all, tombstones_are_capped_and_cost_no_descriptor);
+  tcase_add_test(all, what_a_killed_process_left_is_swept);
+  tcase_add_test(all, a_sweep_touches_only_what_is_ours);
+  tcase_add_test(all, an_old_directory_without_a_lock_is_litter);
+  tcase_add_test(all, every_allocation_may_fail);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? 1 : 0;
+}
