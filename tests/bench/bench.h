@@ -1,0 +1,66 @@
+/* What the measures share: samples, rows of the result, child processes. */
+#ifndef CMOX_BENCH_H
+#define CMOX_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct bench_options {
+  unsigned runs;  /* repetitions of a measure; what is shown is the median over them */
+  unsigned calls; /* samples of each kind within one run */
+  unsigned held;  /* shims held at once */
+  bool json;
+  const char *only; /* measure to take; NULL: all */
+} bench_options_t;
+
+/* ---- Samples and results (result.c) ---- */
+
+#define BENCH_RUNS_MAX 100u
+#define BENCH_CALLS_MAX 100000u
+
+/* Sorts the samples. */
+double bench_median(double *samples, size_t count);
+
+typedef struct bench_row {
+  const char *measure; /* one row or more each */
+  const char *what;
+  const char *unit;
+  double value[BENCH_RUNS_MAX]; /* one per run */
+  unsigned count;
+  double target; /* at most this; 0: information only */
+} bench_row_t;
+
+void bench_row_add(bench_row_t *row, double value);
+/* Keeps a copy; the strings must live on. */
+void bench_report(const bench_row_t *row);
+void bench_print(const bench_options_t *options);
+
+/* Something is wrong, not slow: one line, exit status 1. */
+_Noreturn void bench_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- Child processes (child.c) ---- */
+
+#define BENCH_ENVIRONMENT_BYTES 4096u
+
+double bench_now_us(void);
+
+/* Makes this process's environment one of about 4 KiB: PATH and filler. */
+void bench_environment_set(void);
+
+/* Starts program with out as its stdout. */
+pid_t bench_spawn(const char *program, char *const *argv, char *const *environment, int out);
+/* Spawns and waits; the time in us. Anything but exit status 0 is broken. */
+double bench_spawn_us(const char *program, char *const *argv, char *const *environment, int out);
+int bench_dev_null(void);
+
+/* ---- Measures ---- */
+
+void bench_call(const bench_options_t *options);
+void bench_session(const bench_options_t *options);
+void bench_held(const bench_options_t *options);
+void bench_expectations(const bench_options_t *options);
+void bench_size(const bench_options_t *options);
+
+#endif

@@ -1,0 +1,99 @@
+/* Measures cmdmox; docs/benchmarks.md says how to read the figures. Slow is
+ * no failure: the exit status is 0 unless something gave a wrong result. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/bench/bench.h"
+
+static const struct {
+  const char *name;
+  void (*take)(const bench_options_t *options);
+  const char *help;
+} measures[] = {
+    {"call", bench_call, "one mocked call against /bin/true and a static no-op"},
+    {"session", bench_session, "new, replay, verify, free"},
+    {"held", bench_held, "many shims held at once"},
+    {"expectations", bench_expectations, "one call at 1, 1000 and 10000 expectations"},
+    {"size", bench_size, "the launcher on disk"},
+};
+enum { MEASURES = sizeof measures / sizeof *measures };
+
+static void help(FILE *to) {
+  (void)fputs(
+      "usage: cmdmox_bench [--runs N] [--calls N] [--held N] [--only MEASURE] [--json]\n\n"
+      "  --runs N        repetitions; the median over them is shown (default 7)\n"
+      "  --calls N       calls of each kind in a run (default 300)\n"
+      "  --held N        shims held at once (default 10000)\n"
+      "  --only MEASURE  one of:\n",
+      to);
+  for (size_t i = 0; i < MEASURES; i++)
+    (void)fprintf(to, "                    %-13s %s\n", measures[i].name, measures[i].help);
+  (void)fputs("  --json          for programs\n", to);
+}
+
+static unsigned number(const char *text, unsigned most) {
+  char *end;
+  unsigned long value = strtoul(text, &end, 10);
+  if (*end || value == 0 || value > most) {
+    (void)fprintf(stderr, "cmdmox_bench: %s: give a number from 1 to %u\n", text, most);
+    exit(2);
+  }
+  return (unsigned)value;
+}
+
+static void check_name(const char *name) {
+  for (size_t i = 0; i < MEASURES; i++)
+    if (strcmp(measures[i].name, name) == 0) return;
+  (void)fprintf(stderr, "cmdmox_bench: no such measure: %s (see --help)\n", name);
+  exit(2);
+}
+
+static bench_options_t parse(int argc, char **argv) {
+  static const struct option known[] = {
+      {"runs", required_argument, NULL, 'r'}, {"calls", required_argument, NULL, 'c'},
+      {"held", required_argument, NULL, 'H'}, {"only", required_argument, NULL, 'o'},
+      {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},
+      {NULL, no_argument, NULL, 0},
+  };
+  bench_options_t options = {.runs = 7, .calls = 300, .held = 10000};
+  for (int option; (option = getopt_long(argc, argv, "h", known, NULL)) != -1;) switch (option) {
+      case 'r':
+        options.runs = number(optarg, BENCH_RUNS_MAX);
+        break;
+      case 'c':
+        options.calls = number(optarg, BENCH_CALLS_MAX);
+        break;
+      case 'H':
+        options.held = number(optarg, 1000000);
+        break;
+      case 'o':
+        check_name(optarg);
+        options.only = optarg;
+        break;
+      case 'j':
+        options.json = true;
+        break;
+      case 'h':
+        help(stdout);
+        exit(0);
+      default:
+        help(stderr);
+        exit(2);
+    }
+  if (optind < argc) {
+    help(stderr);
+    exit(2);
+  }
+  return options;
+}
+
+int main(int argc, char **argv) {
+  const bench_options_t options = parse(argc, argv);
+  bench_environment_set();
+  for (size_t i = 0; i < MEASURES; i++)
+    if (!options.only || strcmp(options.only, measures[i].name) == 0) measures[i].take(&options);
+  bench_print(&options);
+  return 0;
+}
