@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "client/lib/rpc.h"
+#include "client/lib/control.h"
 #include "cmdmox/v1/control.pb-c.h"
 #include "server/base/alloc.h"
 #include "tests/bench/bench.h"
@@ -29,7 +29,7 @@ enum { PATIENCE_MS = 120000, PAGE = 500 };
 typedef struct held {
   unsigned count;
   pid_t server;
-  cmox_rpc_t rpc;
+  cmox_control_t rpc;
   ProtobufCBinaryData session;
   ProtobufCMessage *created;
   char shim[4096];
@@ -51,19 +51,19 @@ static void start_server(held_t *held) {
   (void)posix_spawn_file_actions_destroy(&files);
   if (failed) bench_broken("%s: %s", CMOX_BENCH_PROGRAM, strerror(failed));
   (void)close(pair[1]);
-  cmox_rpc_open(&held->rpc, pair[0], PATIENCE_MS);
+  cmox_control_open(&held->rpc, pair[0], PATIENCE_MS);
 }
 
 static ProtobufCMessage *ask(held_t *held, const char *method, const ProtobufCMessage *request) {
   ProtobufCMessage *response;
   cmox_error_t error;
-  if (cmox_rpc_call(&held->rpc, method, request, &response, &error) != CMOX_OK)
+  if (cmox_control_call(&held->rpc, method, request, &response, &error) != CMOX_OK)
     bench_broken("%s: %s", method, error.message);
   return response;
 }
 
 static void tell(held_t *held, const char *method, const ProtobufCMessage *request) {
-  cmox_rpc_free(ask(held, method, request));
+  cmox_wire_free(ask(held, method, request));
 }
 
 static ProtobufCBinaryData bytes(const char *text) {
@@ -150,7 +150,7 @@ static void await_all(held_t *held) {
   for (uint64_t count = 0; count < held->count;) {
     ProtobufCMessage *response = ask(held, "GetCallCount", &request.base);
     count = ((const Cmdmox__V1__GetCallCountResponse *)response)->count;
-    cmox_rpc_free(response);
+    cmox_wire_free(response);
     reap(held, WNOHANG, false);
     if (count > held->count || bench_now_us() > deadline)
       bench_broken("%u shims run, the server has %llu calls", held->count,
@@ -165,7 +165,7 @@ static void release(held_t *held) {
   request.gate = (char[]){"gate"};
   ProtobufCMessage *response = ask(held, "ReleaseCalls", &request.base);
   uint64_t released = ((const Cmdmox__V1__ReleaseCallsResponse *)response)->released;
-  cmox_rpc_free(response);
+  cmox_wire_free(response);
   if (released != held->count)
     bench_broken("%u shims were held, %llu released", held->count, (unsigned long long)released);
   reap(held, 0, true);
@@ -202,7 +202,7 @@ static void check_journal(held_t *held) {
   ProtobufCMessage *verified = ask(held, "Verify", &verify.base);
   const Cmdmox__V1__VerifyResponse *verdict = (const Cmdmox__V1__VerifyResponse *)verified;
   if (!verdict->passed) bench_broken("verify: %.2000s", verdict->text);
-  cmox_rpc_free(verified);
+  cmox_wire_free(verified);
   bool *seen = cmox_calloc(held->count, sizeof *seen);
   if (!seen) bench_broken("out of memory");
   unsigned listed = 0;
@@ -212,7 +212,7 @@ static void check_journal(held_t *held) {
   ProtobufCMessage *page = NULL;
   do {
     ProtobufCMessage *next = ask(held, "ListInvocations", &list.base);
-    cmox_rpc_free(page);
+    cmox_wire_free(page);
     page = next;
     const Cmdmox__V1__ListInvocationsResponse *items =
         (const Cmdmox__V1__ListInvocationsResponse *)page;
@@ -221,7 +221,7 @@ static void check_journal(held_t *held) {
     listed += (unsigned)items->n_invocations;
     list.page_token = items->next_page_token;
   } while (list.page_token.len);
-  cmox_rpc_free(page);
+  cmox_wire_free(page);
   cmox_free_block(seen);
   if (listed != held->count) bench_broken("%u calls, %u in the journal", held->count, listed);
 }
@@ -276,8 +276,8 @@ void bench_held(const bench_options_t *options) {
   check_output(&held);
   check_journal(&held);
   bench_row_add(&count, held.count);
-  cmox_rpc_free(held.created);
-  cmox_rpc_close(&held.rpc);
+  cmox_wire_free(held.created);
+  cmox_control_close(&held.rpc);
   int ended;
   if (waitpid(held.server, &ended, 0) != held.server || ended != 0)
     bench_broken("the server ended with wait status %#x", (unsigned)ended);
