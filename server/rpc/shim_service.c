@@ -164,6 +164,10 @@ static void shim_invoke(Cmdmox__V1__ShimService_Service *service,
       .kind = CMOX_EVENT_INVOKE, .invocation = &invocation, .silence_ms = peer->silence_ms};
   step_for(peer, call, &event);
   cmox_convert_invocation_clear(&invocation);
+  if (!peer->waiting) return;
+  /* The call is held, maybe among thousands: the journal has its own copy. */
+  cmox_wire_free(peer->waiting->input);
+  peer->waiting->input = NULL;
 }
 
 static cmox_stdin_end_t stdin_end(Cmdmox__V1__StdinEnd end) {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "client/lib/control.h"
+#include "server/wire/wire.h"
 #include "cmdmox/v1/control.pb-c.h"
 #include "server/base/alloc.h"
 #include "tests/bench/bench.h"
