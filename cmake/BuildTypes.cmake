@@ -2,6 +2,7 @@
 # and what is measured and installed is what was tested.
 foreach(type IN ITEMS RELEASE RELWITHDEBINFO MINSIZEREL)
   string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_${type} "${CMAKE_C_FLAGS_${type}}")
+  set(CMAKE_CXX_FLAGS_${type} "${CMAKE_C_FLAGS_${type}}") # one test compiles the header as C++
 endforeach()
 string(REPLACE "-O3" "-O2" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 
