@@ -11,6 +11,8 @@ if(TARGET cmdmox)
   configure_package_config_file(cmake/cmdmox-config.cmake.in ${PROJECT_BINARY_DIR}/cmdmox-config.cmake
     INSTALL_DESTINATION ${package_dir})
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmdmox-config-version.cmake COMPATIBILITY SameMajorVersion)
+  # Relative, so that the tree can be moved.
+  file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   configure_file(cmake/cmdmox.pc.in ${PROJECT_BINARY_DIR}/cmdmox.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/cmdmox-config.cmake ${PROJECT_BINARY_DIR}/cmdmox-config-version.cmake
     DESTINATION ${package_dir})
