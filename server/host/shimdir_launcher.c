@@ -57,7 +57,7 @@ static bool try_installed(cmox_launcher_t *launcher, cmox_buf_t *tried) {
 #ifdef CMDMOX_SHIM_INSTALLED
       CMDMOX_SHIM_INSTALLED,
 #endif
-      "/usr/libexec/cmdmox/" CMOX_SHIM_FILE};
+      ("/usr/libexec/cmdmox/" CMOX_SHIM_FILE)};
   char program[2048];
   size_t size = sizeof program;
   Dl_info library;
