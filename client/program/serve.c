@@ -4,9 +4,9 @@
  * Signals that end a process are blocked and waited for, so that the engine can remove its sockets
  * and its directories. The engine's failures are one line on stderr and an exit status. */
 #include <cmdmox/engine.h>
-#include <stdbool.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

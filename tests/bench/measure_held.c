@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "client/lib/control.h"
-#include "server/wire/wire.h"
 #include "cmdmox/v1/control.pb-c.h"
 #include "server/base/alloc.h"
+#include "server/wire/wire.h"
 #include "tests/bench/bench.h"
 
 #define LINE "held\n"

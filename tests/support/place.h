@@ -74,4 +74,52 @@ static inline cmox_shimdir_t *create(void) {
   return dir;
 }
 
+#define git cmox_span_str("git")
+
+/* D of a session, from its bin. */
+static inline const char *top_of(const cmox_shimdir_t *dir) {
+  static char top[128];
+  snprintf(top, sizeof top, "%s", cmox_shimdir_bin(dir));
+  *strrchr(top, '/') = '\0';
+  return top;
+}
+
+static inline const char *in(const char *top, const char *name) {
+  static char path[4][192];
+  static unsigned at;
+  char *out = path[at++ % 4];
+  snprintf(out, sizeof path[0], "%s/%s", top, name);
+  return out;
+}
+
+static inline unsigned mode_of(const char *path) {
+  struct stat info;
+  ck_assert_int_eq(lstat(path, &info), 0);
+  return info.st_mode & 07777;
+}
+
+static inline int run(const char *program) {
+  pid_t child = fork();
+  if (child == 0) {
+    execl(program, "git", "status", (char *)NULL);
+    _exit(99);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  return WEXITSTATUS(status);
+}
+
+/* Runs body in a child that ends by exit(), as a process that uses the library does. */
+static inline void in_child(void (*body)(void)) {
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    body();
+    exit(0);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, 0);
+}
+
 #endif

@@ -1,0 +1,161 @@
+/* How shim directories end: tombstones, forks, sweeps of what dead processes left. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <utime.h>
+
+#include "proto/limits.h"
+#include "tests/support/alloc_fault.h"
+#include "tests/support/place.h"
+
+/* ---- The end ---- */
+
+static char noted[128];
+
+static void make_and_leave(void) {
+  static cmox_shimdir_t *open_one; /* no leak */
+  cmox_shimdir_t *dir = create();
+  open_one = create();
+  (void)cmox_shimdir_add(dir, git, NULL);
+  (void)cmox_shimdir_add(open_one, git, NULL);
+  FILE *socket_file = fopen(cmox_shimdir_socket(dir), "w");
+  fclose(socket_file);
+  snprintf(noted, sizeof noted, "%s", top_of(dir));
+  cmox_shimdir_entomb(dir);
+  if (access(in(noted, "priv/s"), F_OK) == 0) _exit(7);
+  if (run(in(noted, "bin/git")) != 125) _exit(8); /* a late child */
+}
+
+START_TEST(tombstones_answer_until_the_process_ends) {
+  in_child(make_and_leave);
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
+static void do_nothing(void) {}
+
+static cmox_shimdir_t *inherited;
+
+static void entomb_in_child(void) { cmox_shimdir_entomb(inherited); }
+
+static void use_in_child(void) { cmox_shimdir_entomb(create()); }
+
+START_TEST(a_forked_child_removes_only_its_own) {
+  cmox_shimdir_t *dir = create();
+  FILE *file = fopen(cmox_shimdir_socket(dir), "w");
+  fclose(file);
+  inherited = dir;
+  in_child(do_nothing);
+  in_child(entomb_in_child);
+  ck_assert_int_eq(access(cmox_shimdir_socket(dir), F_OK), 0);
+  ck_assert_uint_eq(place_count(), 1);
+  in_child(use_in_child);
+  ck_assert_uint_eq(place_count(), 1);
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0); /* the lock is held still */
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+static void bury_many(void) {
+  for (unsigned i = 0; i < CMOX_TOMBSTONES_MAX + 10; i++) cmox_shimdir_entomb(create());
+  if (place_count() != CMOX_TOMBSTONES_MAX) _exit(9);
+}
+
+START_TEST(tombstones_are_capped_and_cost_no_descriptor) {
+  in_child(bury_many);
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
+/* ---- Sweep ---- */
+
+static void leave_litter(void) {
+  int ready[2];
+  ck_assert_int_eq(pipe(ready), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    cmox_shimdir_t *dir = create();
+    (void)cmox_shimdir_add(dir, git, NULL);
+    cmox_shimdir_entomb(create());
+    (void)!write(ready[1], "x", 1);
+    pause();
+    _exit(0);
+  }
+  char byte;
+  ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+  ck_assert_uint_eq(place_count(), 2);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0); /* alive */
+  ck_assert_int_eq(kill(child, SIGKILL), 0);
+  ck_assert_int_eq(waitpid(child, NULL, 0), child);
+  close(ready[0]);
+  close(ready[1]);
+}
+
+START_TEST(what_a_killed_process_left_is_swept) {
+  leave_litter();
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 2);
+  ck_assert_uint_eq(place_count(), 0);
+  leave_litter();
+  cmox_shimdir_entomb(create()); /* the first of a process sweeps */
+  ck_assert_uint_eq(place_count(), 1);
+}
+END_TEST
+
+START_TEST(a_sweep_touches_only_what_is_ours) {
+  char dir[128];
+  char other[128];
+  snprintf(other, sizeof other, "%s/keep", launchers);
+  snprintf(dir, sizeof dir, "%s/cmdmox-abc123", place);
+  ck_assert_int_eq(mkdir(dir, 0711), 0);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0); /* young, without a lock */
+  FILE *file = fopen(in(dir, "lock"), "w");
+  fclose(file);
+  ck_assert_int_eq(mkdir(other, 0700), 0);
+  file = fopen(in(other, "s"), "w");
+  fclose(file);
+  file = fopen(in(dir, "a letter"), "w");
+  fclose(file);
+  ck_assert_int_eq(symlink(other, in(dir, "priv")), 0); /* leads outside */
+  ck_assert_int_eq(symlink(other, in(dir, "bin")), 0);
+  ck_assert_int_eq(symlink(other, in(place, "cmdmox-abc124")), 0);
+  ck_assert_int_eq(mkdir(in(place, "cmdmox-longer-name"), 0700), 0);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0);
+  ck_assert_int_eq(access(in(other, "s"), F_OK), 0);
+  ck_assert_int_eq(access(in(dir, "a letter"), F_OK), 0);
+  ck_assert_uint_eq(place_count(), 3);
+}
+END_TEST
+
+START_TEST(an_old_directory_without_a_lock_is_litter) {
+  char dir[128];
+  snprintf(dir, sizeof dir, "%s/cmdmox-abc123", place);
+  ck_assert_int_eq(mkdir(dir, 0711), 0);
+  struct utimbuf old = {1000, 1000};
+  ck_assert_int_eq(utime(dir, &old), 0);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 1);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("shimdir_end");
+  TCase *all = tcase_create("shimdir_end");
+  tcase_add_checked_fixture(all, place_setup, place_teardown);
+  tcase_set_timeout(all, 60);
+  suite_add_tcase(suite, all);
+  tcase_add_test(all, tombstones_answer_until_the_process_ends);
+  tcase_add_test(all, a_forked_child_removes_only_its_own);
+  tcase_add_test(all, tombstones_are_capped_and_cost_no_descriptor);
+  tcase_add_test(all, what_a_killed_process_left_is_swept);
+  tcase_add_test(all, a_sweep_touches_only_what_is_ours);
+  tcase_add_test(all, an_old_directory_without_a_lock_is_litter);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? 1 : 0;
+}
