@@ -19,7 +19,9 @@
 
 #include "shim/os.h"
 
+#ifndef __linux__
 extern char **environ;
+#endif
 
 const char *cmox_os_error_text(int error) { return strerror(error); }
 

@@ -46,7 +46,7 @@ void cmox_stage_endpoint(const cmox_stage_t *stage, const char *text) {
 void cmox_stage_open(cmox_stage_t *stage) {
   const char *shim = getenv("CMDMOX_TEST_SHIM");
   ck_assert_msg(shim != NULL, "CMDMOX_TEST_SHIM names no launcher");
-  strcpy(stage->dir, "/tmp/cmox-shim-XXXXXX");
+  snprintf(stage->dir, sizeof stage->dir, "/tmp/cmox-shim-XXXXXX");
   ck_assert_ptr_nonnull(mkdtemp(stage->dir));
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "bin"), 0711), 0);
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "priv"), 0700), 0);
@@ -56,7 +56,7 @@ void cmox_stage_open(cmox_stage_t *stage) {
   cmox_stage_endpoint(stage, "unix:priv/s");
 
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strcpy(address.sun_path, cmox_stage_path(stage, "priv/s"));
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/priv/s", stage->dir);
   stage->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ck_assert_int_eq(bind(stage->listener, (struct sockaddr *)&address, sizeof address), 0);
   ck_assert_int_eq(listen(stage->listener, 16), 0);
@@ -104,7 +104,10 @@ _Noreturn static void become(const cmox_stage_t *stage, const cmox_start_t *star
   _exit(98);
 }
 
-bool cmox_run_is_static(void) { return strstr(getenv("CMDMOX_TEST_SHIM"), "host") == NULL; }
+bool cmox_run_is_static(void) {
+  const char *shim = getenv("CMDMOX_TEST_SHIM");
+  return shim && strstr(shim, "host") == NULL;
+}
 
 void cmox_run_start(const cmox_stage_t *stage, const cmox_start_t *start, cmox_run_t *run) {
   *run = (cmox_run_t){.out_file = -1, .err_file = -1};

@@ -60,26 +60,26 @@ START_TEST(inline_bytes_arrive_exactly) {
 END_TEST
 
 START_TEST(streamed_pieces_come_before_the_reply_in_order) {
-  enum { PIECE = 256 << 10, PIECES = 8 };
+  const size_t piece_len = 256 << 10, pieces = 8;
   scene_t scene;
   Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
-  uint8_t *piece = malloc(PIECE);
+  uint8_t *piece = malloc(piece_len);
   open_scene(&scene, CMOX_START(.argv = NULL));
-  for (int i = 0; i < PIECES; i++) {
-    memset(piece, 'a' + i, PIECE);
-    cmox_peer_stream(scene.peer, 1, piece, PIECE, 0);
+  for (size_t i = 0; i < pieces; i++) {
+    memset(piece, (int)('a' + i), piece_len);
+    cmox_peer_stream(scene.peer, 1, piece, piece_len, 0);
     cmox_peer_stream(scene.peer, 2, "e", 1, 0);
     cmox_peer_stream(scene.peer, 1, "", 0, 0);
   }
   reply.stdout_data = bytes("end", 3);
   cmox_peer_reply(scene.peer, 1, &reply);
   cmox_run_exited(&scene.run, 0);
-  ck_assert_uint_eq(scene.run.out_len, PIECE * PIECES + 3);
-  for (size_t i = 0; i < PIECE * PIECES; i += PIECE / 4)
-    ck_assert_int_eq(scene.run.out[i], (int)('a' + i / PIECE));
-  ck_assert_str_eq(scene.run.out + PIECE * PIECES, "end");
+  ck_assert_uint_eq(scene.run.out_len, piece_len * pieces + 3);
+  for (size_t i = 0; i < piece_len * pieces; i += piece_len / 4)
+    ck_assert_int_eq(scene.run.out[i], (int)('a' + i / piece_len));
+  ck_assert_str_eq(scene.run.out + piece_len * pieces, "end");
   ck_assert_str_eq(scene.run.err, "eeeeeeee");
-  ck_assert_uint_eq(cmox_peer_end(scene.peer).out, PIECE * PIECES + 3);
+  ck_assert_uint_eq(cmox_peer_end(scene.peer).out, piece_len * pieces + 3);
   free(piece);
   close_scene(&scene);
 }

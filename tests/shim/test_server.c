@@ -236,7 +236,7 @@ typedef struct nonsense {
   const char *why;
 } nonsense_t;
 
-#define BYTES(text) text, sizeof text - 1
+#define BYTES(text) (text), sizeof(text) - 1
 
 /* Frames are written out by hand here: they are what no encoder makes. */
 static const nonsense_t nonsense[] = {
@@ -418,7 +418,7 @@ START_TEST(a_server_that_talks_before_it_listens_is_taken_in) {
   cmox_peer_free_invoke(cmox_peer_invoke(peer));
   cmox_peer_exit(peer, 0);
   cmox_run_exited(&run, 0);
-  ck_assert_uint_eq(run.out_len, 8 * PIECE);
+  ck_assert_uint_eq(run.out_len, (size_t)8 * PIECE);
   close(peer);
   free(piece);
   cmox_run_free(&run);
