@@ -1,7 +1,7 @@
 """What the acceptance tests share: a server for each test, children with a deadline, waiting for what is to happen.
 
-CMDMOX_BUILD names the build folder; without it the newest one under build/ is taken, so that each test file can be run by hand
-with a Python that has protobuf:  /usr/bin/python3 tests/acceptance/test_path.py
+CMDMOX_BUILD names the build folder; without it the newest one under build/ is taken, so that each test file
+can be run by hand with a Python that has protobuf:  /usr/bin/python3 tests/acceptance/test_path.py
 """
 
 import ctypes
@@ -83,6 +83,7 @@ class Case(unittest.TestCase):
             except Exception:
                 self.server.kill()
                 raise
+            self.assertEqual(self.server.returncode, 0)
         self.server.wait(DEADLINE)
         self.client.close()
 
@@ -158,7 +159,7 @@ class Listening(Case):
 
     def stop_server(self):
         self.server.terminate()
-        self.server.wait(DEADLINE)
+        self.assertEqual(self.server.wait(DEADLINE), 0)
         self.server.stdout.close()
 
     def connect(self, address=None, **options):
@@ -175,7 +176,7 @@ class Listening(Case):
 
 
 def exec_raw(path, argv, environment):
-    """Runs a program with exactly these arguments and entries, which Python's own functions would refuse; its status."""
+    """Runs a program with exactly these arguments and entries, which Python itself would refuse; its status."""
     libc = ctypes.CDLL(None)
     arguments = (ctypes.c_char_p * (len(argv) + 1))(*argv, None)
     entries = (ctypes.c_char_p * (len(environment) + 1))(*environment, None)

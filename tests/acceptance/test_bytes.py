@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 from support import Case, exec_raw
-from cmdmox_client import mock, returns, stub
+from cmdmox_doubles import mock, returns, stub
 
 ODD = [b"", b"\n", b"a\nb", b"\xff\xfe\x80", b" ", b"\t", b"'\"\\$`*?", b"-", b"--", "\u00e9\u4e2d\U0001f600".encode(),
        b"\x01\x1b[31m\x7f", b"a=b", b"=", b"", b"\\x00\\0"]

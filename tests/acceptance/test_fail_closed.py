@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from support import DEADLINE, SHIM, Case, cmdmox, serve, until
-from cmdmox_client import mock, returns, stub
+from cmdmox_doubles import mock, returns, stub
 
 
 class Real(Case):
@@ -127,7 +127,8 @@ class Real(Case):
     def test_the_endpoint_beside_the_launcher_wins(self):
         outer = self.session(stub(b"git", None, returns(b"outer")), path=self.path)
         inner = self.session(mock(b"git", None, returns(b"inner")), path=outer.env[b"PATH"])
-        self.assertEqual(self.run_in(inner, ["git"], env={b"CMOX_IPC_SOCKET": outer.env[b"CMOX_IPC_SOCKET"]})[1], b"inner")
+        elsewhere = {b"CMOX_IPC_SOCKET": outer.env[b"CMOX_IPC_SOCKET"]}
+        self.assertEqual(self.run_in(inner, ["git"], env=elsewhere)[1], b"inner")
         self.assertEqual((outer.count(), inner.count()), (0, 1))
 
     def test_a_lone_launcher_says_what_it_lacks(self):

@@ -5,7 +5,8 @@ import threading
 import unittest
 
 from support import DEADLINE, PROGRAM, Case, Listening, cmdmox, until
-from cmdmox_client import ANY, LinkClosed, capture_stdin, mock, returns, stub, times
+from cmdmox_client import LinkClosed
+from cmdmox_doubles import ANY, capture_stdin, mock, returns, stub, times
 
 
 class Calls(Case):
@@ -22,7 +23,8 @@ class Calls(Case):
         self.assert_passed(session)
         calls = session.invocations()
         self.assertEqual([call.invocation_id for call in calls], list(range(1, many + 1)))
-        self.assertEqual({call.pid: call.exit_code for call in calls}, {child.pid: child.returncode for child in children})
+        self.assertEqual({call.pid: call.exit_code for call in calls},
+                         {child.pid: child.returncode for child in children})
 
     def test_the_last_place_is_given_once(self):
         session = self.session(mock(b"cmd", None, times(10, 10)))
@@ -120,8 +122,8 @@ class Clients(Listening):
     def test_an_address_is_taken_once(self):
         for address, reason in ((f"unix:{self.address}", self.address), ("tcp:127.0.0.1:1", "unix:PATH only"),
                                 ("unix:", "address"), ("unix:/tmp/" + "x" * 120, "long")):
-            done = subprocess.run([PROGRAM, "serve", "--listen", address], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  timeout=DEADLINE, check=False)
+            done = subprocess.run([PROGRAM, "serve", "--listen", address], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=DEADLINE, check=False)
             self.assertNotEqual(done.returncode, 0)
             self.assertEqual(done.stdout, b"")
             self.assertIn(reason, done.stderr.decode())

@@ -5,8 +5,9 @@ import signal
 import time
 import unittest
 
-from support import Case, cmdmox, until
-from cmdmox_client import ANY, Matcher, capture_stdin, mock, patch, returns, spy, stub, times
+from support import Case, until
+from cmdmox.v1 import control_pb2
+from cmdmox_doubles import ANY, Matcher, capture_stdin, mock, patch, returns, spy, stub, times
 
 BYTES = bytes(range(256)) + b"\x00\xff\x00\xff\r\n"
 MIB = bytes(i * 7 % 251 for i in range(1 << 20))
@@ -33,7 +34,7 @@ class Doubles(Case):
         session = self.session(mock(b"git", [b"push"], location={"file": "here.c", "line": 7}), stub(b"ls"))
         report = session.verify()
         self.assertFalse(report.passed)
-        self.assertEqual([finding.kind for finding in report.findings], [cmdmox.control_pb2.FINDING_KIND_UNFULFILLED])
+        self.assertEqual([finding.kind for finding in report.findings], [control_pb2.FINDING_KIND_UNFULFILLED])
         self.assertIn("here.c:7", report.text)
 
     def test_a_batch_with_one_mistake_declares_nothing(self):
@@ -160,7 +161,7 @@ class Replies(Case):
         self.assertGreaterEqual(time.monotonic() - begin, 0.15)
 
     def test_a_hanging_command_stays_until_it_is_killed(self):
-        session = self.session(mock(b"cmd", None, cmdmox.returns(b"ready\n", hang=True)))
+        session = self.session(mock(b"cmd", None, returns(b"ready\n", hang=True)))
         child = self.start_in(session, ["cmd"])
         self.assertEqual(child.stdout.readline(), b"ready\n")
         self.assertIsNone(child.poll())
@@ -194,20 +195,23 @@ class Gates(Case):
 
 class Verification(Case):
     def test_an_unexpected_call_is_told_as_data(self):
-        session = self.session(mock(b"git", [b"push", b"origin"], location={"file": "t.c", "line": 9}), dialect="python")
+        session = self.session(mock(b"git", [b"push", b"origin"], location={"file": "t.c", "line": 9}),
+                               dialect="python")
         self.assertIn("git pull origin", self.assert_refused(self.run_in(session, ["git", "pull", "origin"])))
         report = session.verify()
         self.assertFalse(report.passed)
-        kinds = cmdmox.control_pb2
+        kinds = control_pb2
         unexpected, unfulfilled = report.findings
         self.assertEqual(unexpected.kind, kinds.FINDING_KIND_UNEXPECTED_CALL)
         self.assertEqual(list(unexpected.invocation_ids), [1])
         rows = [(row.subject, row.expected, row.actual, row.equal) for row in unexpected.differences]
-        self.assertEqual(rows, [("argument 1", '"push"', '"pull"', False), ("argument 2", '"origin"', '"origin"', True)])
+        self.assertEqual(rows, [("argument 1", '"push"', '"pull"', False),
+                                ("argument 2", '"origin"', '"origin"', True)])
         self.assertEqual((unexpected.location.file, unexpected.location.line), ("t.c", 9))
         self.assertEqual(unexpected.suggestion, 'mox.mock("git").with_args("pull", "origin")')
         self.assertEqual(unfulfilled.kind, kinds.FINDING_KIND_UNFULFILLED)
-        self.assertEqual((unfulfilled.expected_minimum, unfulfilled.expected_maximum, unfulfilled.actual_count), (1, 1, 0))
+        counts = (unfulfilled.expected_minimum, unfulfilled.expected_maximum, unfulfilled.actual_count)
+        self.assertEqual(counts, (1, 1, 0))
 
     def test_a_failure_sticks_though_the_script_swallows_it(self):
         session = self.session(stub(b"git", [b"status"]))
@@ -243,7 +247,7 @@ class Verification(Case):
         child.wait()
         report = self.assert_passed(session)
         self.assertEqual([finding.kind for finding in report.findings],
-                         [cmdmox.control_pb2.FINDING_KIND_NEVER_COMPLETED])
+                         [control_pb2.FINDING_KIND_NEVER_COMPLETED])
         self.assertTrue(report.findings[0].advisory)
 
     def test_the_server_leaves_nothing_behind(self):

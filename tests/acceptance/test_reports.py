@@ -8,7 +8,7 @@ import re
 import unittest
 
 from support import ROOT, Case, until
-from cmdmox_client import ANY, Matcher, capture_stdin, mock, returns, stub, times
+from cmdmox_doubles import ANY, Matcher, capture_stdin, mock, returns, stub, times
 
 GOLDEN = os.path.join(ROOT, "fixtures", "reports")
 SECRET = "-".join(["not", "really", "secret"])

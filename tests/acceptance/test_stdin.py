@@ -4,8 +4,9 @@ import os
 import subprocess
 import unittest
 
-from support import DEADLINE, Case, cmdmox, until
-from cmdmox_client import capture_stdin, mock, returns, stub, times
+from support import DEADLINE, Case, until
+from cmdmox.v1 import double_pb2, shim_pb2
+from cmdmox_doubles import capture_stdin, mock, returns, stub, times
 
 
 class Untouched(Case):
@@ -29,7 +30,8 @@ class Untouched(Case):
         self.assertEqual(self.run_in(session, ["sh", "-c", "first; cat"], input=b"all of it")[1], b"all of it")
 
     def test_a_closed_stdin_is_no_trouble(self):
-        session = self.session(stub(b"cmd", None, returns(b"ok")), stub(b"reader", None, capture_stdin(), returns(b"r")))
+        session = self.session(stub(b"cmd", None, returns(b"ok")),
+                               stub(b"reader", None, capture_stdin(), returns(b"r")))
         self.assertEqual(self.run_in(session, ["sh", "-c", "cmd <&-; reader <&-"]), (0, b"okr", b""))
 
     def test_a_silent_stdin_is_waited_for_no_longer_than_asked(self):
@@ -41,7 +43,7 @@ class Untouched(Case):
         os.close(source)
         capture = session.invocations()[0].stdin_capture
         self.assertEqual((capture.data, capture.truncated), (b"some", True))
-        self.assertEqual(capture.stdin_end, cmdmox.shim_pb2.STDIN_END_DEADLINE)
+        self.assertEqual(capture.stdin_end, shim_pb2.STDIN_END_DEADLINE)
 
 
 class Pipelines(Case):
@@ -71,7 +73,7 @@ class Pipelines(Case):
         self.assertEqual(self.run_in(session, ["bash", "-c", script]), (0, b"7\n", b""))
 
     def test_drained_stdin_keeps_a_producer_from_sigpipe(self):
-        drain = {"stdin_policy": {"mode": cmdmox.double_pb2.STDIN_MODE_DRAIN}}
+        drain = {"stdin_policy": {"mode": double_pb2.STDIN_MODE_DRAIN}}
         session = self.session(stub(b"mocked", None, drain))
         script = "head -c 1000000 /dev/zero | mocked; echo ${PIPESTATUS[*]}"
         self.assertEqual(self.run_in(session, ["bash", "-c", script]), (0, b"0 0\n", b""))

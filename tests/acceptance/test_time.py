@@ -1,4 +1,7 @@
-"""Time is monotonic: nothing depends on the wall clock, which here jumps ten years ahead and a day back each time it is asked."""
+"""Time is monotonic: nothing depends on the wall clock.
+
+Here that one jumps ten years ahead or a day back each time it is asked (wild_clock.c).
+"""
 
 import os
 import shutil
@@ -8,7 +11,7 @@ import time
 import unittest
 
 from support import BUILD, DEADLINE, SANITIZED, Case, until
-from cmdmox_client import capture_stdin, mock, returns, stub
+from cmdmox_doubles import capture_stdin, mock, returns, stub
 
 WILD = os.path.join(BUILD, "tests", "acceptance", "wild_clock.so")
 DYNAMIC_SHIM = os.path.join(BUILD, "shim", "cmdmox-shim-host")  # a static one cannot be lied to
