@@ -31,6 +31,7 @@ struct cmox_journal {
   size_t count;
   size_t capacity;
   env_entry_t *envs;
+  const env_entry_t *latest_env; /* commonly the next call's too */
   key_entry_t *keys;
 };
 
@@ -82,14 +83,30 @@ static env_entry_t *env_entry_new(cmox_span_list_t env) {
   return entry;
 }
 
+static bool is_stored_as(const env_entry_t *entry, cmox_span_list_t env) {
+  size_t kept = 0;
+  for (size_t i = 0; i < env.count; i++) {
+    if (!is_kept(env.items[i])) continue;
+    if (kept == entry->list.count || !cmox_span_equal(env.items[i], entry->list.items[kept]))
+      return false;
+    kept++;
+  }
+  return kept == entry->list.count;
+}
+
 /* The stored list that equals env; false when memory is out. */
 static bool intern_env(cmox_journal_t *journal, cmox_span_list_t env, cmox_span_list_t *out) {
+  if (journal->latest_env && is_stored_as(journal->latest_env, env)) {
+    *out = journal->latest_env->list;
+    return true;
+  }
   env_entry_t *entry = env_entry_new(env);
   if (!entry) return false;
   env_entry_t *known = NULL;
   HASH_FIND(hh, journal->envs, entry->key, entry->key_len, known);
   if (known) {
     cmox_free_block(entry);
+    journal->latest_env = known;
     *out = known->list;
     return true;
   }
@@ -98,6 +115,7 @@ static bool intern_env(cmox_journal_t *journal, cmox_span_list_t env, cmox_span_
     cmox_free_block(entry);
     return false;
   }
+  journal->latest_env = entry;
   *out = entry->list;
   return true;
 }

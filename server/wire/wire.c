@@ -6,22 +6,67 @@
 #include "server/base/alloc.h"
 #include "server/base/quote.h"
 
-/* Bytes one unpacking may still allocate. */
-typedef struct budget {
-  ProtobufCAllocator allocator;
+/* The pieces of one unpacked message: protobuf-c makes several for each field, so
+ * they are cut from a few blocks and freed at once. The message itself is the
+ * first piece of the first block; that is how cmox_wire_free() finds the blocks. */
+typedef struct block {
+  struct block *next;
+  uint8_t *free;
   size_t left;
-} budget_t;
+  uint64_t pieces[];
+} block_t;
 
-static void *budget_alloc(void *context, size_t size) {
-  budget_t *budget = context;
-  if (size > budget->left) return NULL;
-  budget->left -= size;
-  return cmox_malloc(size);
+typedef struct arena {
+  ProtobufCAllocator allocator;
+  block_t *first, *last;
+  size_t next_size;
+  size_t budget; /* bytes one unpacking may still allocate */
+} arena_t;
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { BLOCK_MAX = 0 }; /* a block for each piece, so that reading past one is seen */
+#else
+enum { BLOCK_MAX = 64 << 10 };
+#endif
+
+static bool add_block(arena_t *arena, size_t size) {
+  size_t wanted = arena->next_size < BLOCK_MAX ? arena->next_size : BLOCK_MAX;
+  if (wanted < size) wanted = size;
+  block_t *block = cmox_malloc(sizeof *block + wanted);
+  if (!block) return false;
+  *block = (block_t){.free = (uint8_t *)block->pieces, .left = wanted};
+  if (arena->last)
+    arena->last->next = block;
+  else
+    arena->first = block;
+  arena->last = block;
+  arena->next_size *= 2;
+  return true;
 }
 
-static void budget_free(void *context, void *block) {
+static void *arena_alloc(void *context, size_t size) {
+  arena_t *arena = context;
+  if (size > arena->budget) return NULL;
+  arena->budget -= size;
+  size = (size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
+  if ((!arena->last || arena->last->left < size) && !add_block(arena, size)) return NULL;
+  void *piece = arena->last->free;
+  arena->last->free += size;
+  arena->last->left -= size;
+  return piece;
+}
+
+static void arena_free(void *context, void *piece) {
   (void)context;
-  cmox_free_block(block);
+  (void)piece;
+}
+
+static void free_blocks(block_t *block) {
+  while (block) {
+    block_t *next = block->next;
+    cmox_free_block(block);
+    block = next;
+  }
 }
 
 cmox_code_t cmox_wire_unpack(const ProtobufCMessageDescriptor *type, cmox_span_t bytes,
@@ -30,16 +75,22 @@ cmox_code_t cmox_wire_unpack(const ProtobufCMessageDescriptor *type, cmox_span_t
   const char *why = "";
   cmox_code_t code = cmox_precheck(type, bytes.data, bytes.len, &cmox_precheck_defaults, &why);
   if (code != CMOX_OK) return cmox_fail(error, code, "%s: %s", type->name, why);
-  budget_t budget = {.left = cmox_precheck_defaults.memory};
-  budget.allocator = (ProtobufCAllocator){budget_alloc, budget_free, &budget};
-  *out = protobuf_c_message_unpack(type, &budget.allocator, bytes.len, bytes.data);
-  if (*out) return CMOX_OK;
+  arena_t arena = {.budget = cmox_precheck_defaults.memory};
+  arena.next_size = 512 + type->sizeof_message + bytes.len + bytes.len / 4;
+  arena.allocator = (ProtobufCAllocator){arena_alloc, arena_free, &arena};
+  ProtobufCMessage *message =
+      protobuf_c_message_unpack(type, &arena.allocator, bytes.len, bytes.data);
+  if (message && (void *)message == (void *)arena.first->pieces) {
+    *out = message;
+    return CMOX_OK;
+  }
+  free_blocks(arena.first);
+  if (message) return cmox_fail(error, CMOX_E_INTERNAL, "%s: unpacked oddly", type->name);
   return cmox_fail(error, CMOX_E_NO_MEMORY, "%s: out of memory", type->name);
 }
 
 void cmox_wire_free(ProtobufCMessage *message) {
-  ProtobufCAllocator allocator = {budget_alloc, budget_free, NULL};
-  if (message) protobuf_c_message_free_unpacked(message, &allocator);
+  if (message) free_blocks((block_t *)((uint8_t *)message - offsetof(block_t, pieces)));
 }
 
 void cmox_wire_pack(const ProtobufCMessage *message, cmox_buf_t *out) {
