@@ -31,6 +31,7 @@ static void setup(void) {
 static void teardown(void) {
   ck_cmox_teardown();
   SCOPED_RUN run = RUN("rm", "-rf", scratch);
+  ck_assert_int_eq(run.exit_code, 0);
   (void)unsetenv("CMOX_TMPDIR");
 }
 
