@@ -94,14 +94,10 @@ static void state_call(cmox_call_t *call, const char *command, char **argv, uint
   cmox_put_invoke(&call->out, &invocation);
 }
 
-/* One attempt; CMOX_LINK_CLOSED when it is worth another. */
-static cmox_link_result_t attempt(cmox_call_t *call, const cmox_endpoint_t *endpoint,
-                                  uint64_t deadline) {
+/* CMOX_LINK_CLOSED when another attempt is worth it. */
+static cmox_link_result_t greet(cmox_call_t *call) {
   cmox_link_t *link = &call->link;
-  cmox_link_result_t result =
-      cmox_link_connect(link, endpoint->path, endpoint->silence_ms, deadline);
-  if (result != CMOX_LINK_OK) return result;
-  result = cmox_link_send(link, (cmox_view_t){call->out.data, call->out.len});
+  cmox_link_result_t result = cmox_link_send(link, (cmox_view_t){call->out.data, call->out.len});
   if (result == CMOX_LINK_SILENT) return result;
   /* A server that refused and closed has left the reason to be read. */
   cmox_view_t body;
@@ -125,10 +121,13 @@ void cmox_call_begin(cmox_call_t *call, const cmox_endpoint_t *endpoint, const c
       endpoint->silence_ms ? cmox_os_now() + endpoint->silence_ms : CMOX_OS_FOREVER;
   *call = (cmox_call_t){.out = {.data = first_buffer, .capacity = sizeof first_buffer},
                         .request = CMOX_INVOKE_ID};
-  state_call(call, command, argv, endpoint->silence_ms);
   uint64_t pause = BACKOFF_FIRST_MS;
   for (;;) {
-    const cmox_link_result_t result = attempt(call, endpoint, deadline);
+    cmox_link_result_t result =
+        cmox_link_connect(&call->link, endpoint->path, endpoint->silence_ms, deadline);
+    /* Only now: the server wakes up meanwhile. */
+    if (call->out.len == 0) state_call(call, command, argv, endpoint->silence_ms);
+    if (result == CMOX_LINK_OK) result = greet(call);
     if (result == CMOX_LINK_SILENT) die_silent(&call->link);
     if (result == CMOX_LINK_OK) break;
     cmox_link_drop(&call->link);

@@ -21,10 +21,10 @@ const char *cmox_os_error_text(int error);
 
 typedef struct cmox_os_process {
   char **environment; /* NULL-terminated, raw */
-  char cwd[CMOX_OS_PATH_MAX];
-  size_t cwd_len; /* 0 when it cannot be told */
+  size_t cwd_len;     /* 0 when it cannot be told */
   uint32_t pid, ppid;
-  uint32_t tty_mask; /* bit n: descriptor n is a terminal */
+  uint32_t tty_mask;          /* bit n: descriptor n is a terminal */
+  char cwd[CMOX_OS_PATH_MAX]; /* last: its end is rarely touched */
 } cmox_os_process_t;
 
 void cmox_os_describe(cmox_os_process_t *out);
