@@ -53,18 +53,27 @@ def wait_stopped(pid):
     os.waitid(os.P_PID, pid, os.WSTOPPED)
 
 
-def serve(**env):
-    """`with serve() as client`: a server of its own, with these variables."""
-    return cmdmox.serve([PROGRAM, "serve", "--stdio"], {**os.environ, "CMOX_SHIM": SHIM, **env})
-
-
 class Case(unittest.TestCase):
-    """A server of its own for each test; `self.session()` makes sessions there."""
+    """A server of its own for each test; `self.session()` makes sessions there.
+
+    The shim directories are in a place of its own too: a server sweeps those of dead ones, here of nobody else's.
+    """
 
     server_env = {}
 
+    def own_place(self):
+        folder = tempfile.TemporaryDirectory(dir="/tmp", prefix="cmox")
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o711)
+        self.environment = {**os.environ, "CMOX_SHIM": SHIM, "CMOX_TMPDIR": folder.name, **self.server_env}
+
+    def serve(self, **env):
+        return cmdmox.serve([PROGRAM, "serve", "--stdio"], {**self.environment, **env})
+
     def setUp(self):
-        self.serving = serve(**self.server_env)
+        self.own_place()
+        self.ending = 0
+        self.serving = self.serve()
         self.server = self.serving.process
         self.addCleanup(self.stop_server)
         self.client = self.serving.__enter__()
@@ -77,9 +86,13 @@ class Case(unittest.TestCase):
             except Exception:
                 self.server.kill()
                 raise
-            self.assertEqual(self.server.returncode, 0)
-        self.server.wait(DEADLINE)
+        self.assertEqual(self.server.wait(DEADLINE), self.ending)
         self.client.close()
+
+    def end_server(self, number):
+        """By a signal: it exits by 128 and the number, unless that kills it."""
+        self.ending = -number if number == signal.SIGKILL else 128 + number
+        self.server.send_signal(number)
 
     def session(self, *doubles, replay=True, client=None, **fields):
         session = cmdmox.Session(client or self.client, **fields)
@@ -143,11 +156,12 @@ class Listening(Case):
     """The same, with a server that listens; `self.connect()` makes clients of it."""
 
     def setUp(self):
+        self.own_place()
         folder = tempfile.TemporaryDirectory(dir="/tmp")
         self.addCleanup(folder.cleanup)
         self.address = os.path.join(folder.name, "s")
         self.server = subprocess.Popen([PROGRAM, "serve", "--listen", "unix:" + self.address],
-                                       env={**os.environ, "CMOX_SHIM": SHIM}, stdout=subprocess.PIPE)
+                                       env=self.environment, stdout=subprocess.PIPE)
         self.addCleanup(self.stop_server)
         self.assertEqual(self.server.stdout.readline().decode(), f"unix:{self.address}\n")
 

@@ -5,7 +5,7 @@ import signal
 import time
 import unittest
 
-from support import Case, serve, until, wait_stopped
+from support import Case, until, wait_stopped
 from cmdmox.v1 import control_pb2
 from cmdmox_doubles import returns, stub
 
@@ -17,7 +17,7 @@ class Death(Case):
         session = self.session(stub(b"cmd", None, returns(b"never", gate="g")))
         children = [self.start_in(session, ["cmd", str(i)]) for i in range(20)]
         until(lambda: session.count() == 20, "twenty calls")
-        self.server.kill()
+        self.end_server(signal.SIGKILL)
         begin = time.monotonic()
         for child in children:
             self.assertIn("closed the connection", self.assert_refused(self.finish(child)))
@@ -26,16 +26,16 @@ class Death(Case):
         directory = os.path.dirname(session.shims)
         self.assertIn("connect", self.assert_refused(self.run_in(session, ["cmd"])))
         self.server.wait(PROMPT)  # until then it may still hold its lock
-        with serve() as other:
+        with self.serve() as other:
             self.session(client=other)
-            until(lambda: not os.path.exists(directory), "the sweep of the next server, here or elsewhere")
+            self.assertFalse(os.path.exists(directory), "the next server sweeps")
 
     def test_kill_in_the_middle_of_a_large_stdin(self):
         session = self.session(stub(b"cmd", None, {"stdin_policy": {"mode": 2}}))
         source, sink = os.pipe()
         child = self.start_in(session, ["cmd"], stdin=source)
         until(lambda: session.count() == 1, "the call")
-        self.server.kill()
+        self.end_server(signal.SIGKILL)
         self.assertIn("closed the connection", self.assert_refused(self.finish(child)))
         os.close(source)
         os.close(sink)
@@ -49,7 +49,7 @@ class Death(Case):
 
     def test_terminate_removes_the_directories(self):
         session = self.session(stub(b"cmd"))
-        self.server.terminate()
+        self.end_server(signal.SIGTERM)
         self.server.wait(PROMPT)
         self.assertFalse(os.path.exists(session.shims))
 

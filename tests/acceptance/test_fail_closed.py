@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import DEADLINE, SHIM, Case, cmdmox, serve, until
+from support import DEADLINE, SHIM, Case, cmdmox, until
 from cmdmox_doubles import mock, returns, stub
 
 
@@ -83,7 +83,7 @@ class Real(Case):
 
         for damage in (vanish, unlink, replace, forbid):
             with self.subTest(damage.__name__):
-                with serve() as client:
+                with self.serve() as client:
                     session = self.session(stub(b"git"), replay=False, client=client, path=self.path)
                     damage(session)
                     self.assert_reason("IO", session.replay)
@@ -99,7 +99,7 @@ class Real(Case):
             "another protocol": ("SHIM_VERSION", self.script("v", "#!/bin/sh\necho cmdmox-shim 9.9.9 protocol 7-9\n")),
         }
         for name, (reason, path) in table.items():
-            with self.subTest(name), serve(CMOX_SHIM=path) as client:
+            with self.subTest(name), self.serve(CMOX_SHIM=path) as client:
                 self.assert_reason(reason, cmdmox.Session, client)
 
     def test_a_place_that_does_not_serve_is_refused(self):
