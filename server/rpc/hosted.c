@@ -38,7 +38,8 @@ static void set_timer(cmox_hosted_t *hosted, uint64_t now_ns) {
     return;
   }
   uv_update_time(hosted->rpc->loop);
-  uint64_t ms = at > now_ns ? (at - now_ns + 999999) / 1000000 : 0;
+  /* At least one: a timer of 0 ms would be run again in the same turn of the loop. */
+  uint64_t ms = at > now_ns ? (at - now_ns + 999999) / 1000000 : 1;
   (void)uv_timer_start(hosted->tick, on_tick, ms, 0);
 }
 

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
@@ -52,11 +51,6 @@ def until(happened, what="it"):
 
 def wait_stopped(pid):
     os.waitid(os.P_PID, pid, os.WSTOPPED)
-
-
-def let_pass(seconds):
-    """For tests whose subject is that time passes."""
-    threading.Event().wait(seconds)
 
 
 def serve(**env):

@@ -45,10 +45,10 @@ class Real(Case):
         child.stdin.write(b"go\n")
         child.stdin.close()
         status, child.stdin = child.wait(DEADLINE), None
+        self.assert_real_did_not_run()
         lines = child.stderr.read().decode().splitlines()
         self.assertEqual((status, lines[1]), (125, "125"))
         self.assertIn("the session is over", lines[0])
-        self.assert_real_did_not_run()
 
     def test_a_call_held_at_a_gate_when_its_session_ends(self):
         session = self.session(stub(b"git", None, returns(gate="g")), path=self.path)

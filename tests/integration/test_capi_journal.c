@@ -133,6 +133,7 @@ START_TEST(a_snapshot_outlives_its_session) {
   cmox_stub(mox, "git");
   ck_cmox_replay(mox);
   SCOPED_RUN run = RUN("git", "status");
+  ck_assert_int_eq(run.exit_code, 0);
   ck_cmox_verify(mox);
   CMOX_SCOPED_INVOCATIONS cmox_invocations_t *all = cmox_journal(mox);
   cmox_free(mox);

@@ -31,6 +31,7 @@ static void setup(void) {
 static void teardown(void) {
   ck_cmox_teardown();
   SCOPED_RUN run = RUN("rm", "-rf", scratch);
+  ck_assert_int_eq(run.exit_code, 0);
   (void)unsetenv("CMOX_TMPDIR");
 }
 
@@ -221,7 +222,8 @@ static Cmdmox__V1__Frame *read_frame(FILE *from) {
   return cmdmox__v1__frame__unpack(NULL, body, bytes);
 }
 
-START_TEST(stdio_speaks_the_protocol_and_ends_with_its_peer) {
+/* Starts `serve --stdio`, with the test's ends of its stdin and stdout. */
+static void serve_stdio(int *to, FILE **from) {
   int in[2], out[2];
   ck_assert_int_eq(pipe(in), 0);
   ck_assert_int_eq(pipe(out), 0);
@@ -238,24 +240,48 @@ START_TEST(stdio_speaks_the_protocol_and_ends_with_its_peer) {
   }
   (void)close(in[0]);
   (void)close(out[1]);
+  *to = in[1];
+  *from = fdopen(out[0], "r");
+}
+
+static void expect_greeting_and_pong(int to, FILE *from) {
   cmox_buf_t bytes = CMOX_BUF_EMPTY;
   put_greeting_and_ping(&bytes);
-  ck_assert_int_eq(write(in[1], bytes.data, bytes.len), (ssize_t)bytes.len);
+  ck_assert_int_eq(write(to, bytes.data, bytes.len), (ssize_t)bytes.len);
   cmox_buf_clear(&bytes);
-  FILE *answers = fdopen(out[0], "r");
-  Cmdmox__V1__Frame *greeting = read_frame(answers);
+  Cmdmox__V1__Frame *greeting = read_frame(from);
   ck_assert_int_eq(greeting->hello_reply->result_case, CMDMOX__V1__HELLO_REPLY__RESULT_OK);
   cmdmox__v1__frame__free_unpacked(greeting, NULL);
-  Cmdmox__V1__Frame *pong = read_frame(answers);
+  Cmdmox__V1__Frame *pong = read_frame(from);
   ck_assert_uint_eq(pong->id, 1);
   ck_assert_mem_eq(pong->response->payload.data, "\x0a\2hi", 4);
   cmdmox__v1__frame__free_unpacked(pong, NULL);
-  (void)close(in[1]);
+}
+
+START_TEST(stdio_speaks_the_protocol_and_ends_with_its_peer) {
+  int to;
+  FILE *from;
+  serve_stdio(&to, &from);
+  expect_greeting_and_pong(to, from);
+  (void)close(to);
   int status;
   while (waitpid(server, &status, 0) < 0) ck_assert_int_eq(errno, EINTR);
   ck_assert_int_eq(status, 0);
-  ck_assert_int_eq(fgetc(answers), EOF);
-  (void)fclose(answers);
+  ck_assert_int_eq(fgetc(from), EOF);
+  (void)fclose(from);
+}
+END_TEST
+
+START_TEST(stdio_ends_by_a_signal_with_its_status) {
+  int to;
+  FILE *from;
+  serve_stdio(&to, &from);
+  expect_greeting_and_pong(to, from);
+  int status = end_server(SIGTERM);
+  ck_assert(WIFEXITED(status));
+  ck_assert_int_eq(WEXITSTATUS(status), 128 + SIGTERM);
+  (void)close(to);
+  (void)fclose(from);
 }
 END_TEST
 
@@ -273,6 +299,7 @@ int main(void) {
   tcase_add_test(program, an_address_that_is_taken_is_refused);
   tcase_add_test(program, serve_raises_its_descriptor_limit);
   tcase_add_test(program, stdio_speaks_the_protocol_and_ends_with_its_peer);
+  tcase_add_test(program, stdio_ends_by_a_signal_with_its_status);
   suite_add_tcase(suite, program);
   return run_suite(suite);
 }
