@@ -24,14 +24,22 @@ typedef struct arena {
 } arena_t;
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { BLOCK_MAX = 0 }; /* a block for each piece, so that reading past one is seen */
+/* A block for each piece, so that reading past one is seen. */
+static size_t block_size(arena_t *arena, size_t piece) {
+  (void)arena;
+  return piece;
+}
 #else
-enum { BLOCK_MAX = 64 << 10 };
+static size_t block_size(arena_t *arena, size_t piece) {
+  const size_t most = 64u << 10;
+  size_t size = arena->next_size < most ? arena->next_size : most;
+  arena->next_size *= 2;
+  return piece > size ? piece : size;
+}
 #endif
 
 static bool add_block(arena_t *arena, size_t size) {
-  size_t wanted = arena->next_size < BLOCK_MAX ? arena->next_size : BLOCK_MAX;
-  if (wanted < size) wanted = size;
+  size_t wanted = block_size(arena, size);
   block_t *block = cmox_malloc(sizeof *block + wanted);
   if (!block) return false;
   *block = (block_t){.free = (uint8_t *)block->pieces, .left = wanted};
@@ -40,7 +48,6 @@ static bool add_block(arena_t *arena, size_t size) {
   else
     arena->first = block;
   arena->last = block;
-  arena->next_size *= 2;
   return true;
 }
 

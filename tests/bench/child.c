@@ -16,13 +16,21 @@ double bench_now_us(void) {
   return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
+static char *kept(const char *name) {
+  const char *value = getenv(name);
+  return value ? strdup(value) : NULL;
+}
+
 void bench_environment_set(void) {
   static const char path[] = "/usr/local/bin:/usr/bin:/bin";
-  const char *shim = getenv("CMOX_SHIM");
-  char *kept = shim ? strdup(shim) : NULL;
-  if (clearenv() != 0 || setenv("PATH", path, 1) != 0) bench_broken("cannot set the environment");
-  setenv("CMOX_SHIM", kept ? kept : CMOX_BENCH_SHIM, 1);
-  free(kept);
+  char *shim = kept("CMOX_SHIM");
+  char *place = kept("CMOX_TMPDIR");
+  bool failed = clearenv() != 0 || setenv("PATH", path, 1) != 0 ||
+                setenv("CMOX_SHIM", shim ? shim : CMOX_BENCH_SHIM, 1) != 0 ||
+                (place && setenv("CMOX_TMPDIR", place, 1) != 0);
+  free(shim);
+  free(place);
+  if (failed) bench_broken("cannot set the environment");
   enum { VALUE = 100, ENTRY = sizeof "BENCH_00=" + VALUE };
   char value[VALUE + 1];
   memset(value, 'v', VALUE);
