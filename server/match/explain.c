@@ -135,8 +135,12 @@ static bool add_argument_row(cmox_difference_t *row, const cmox_argv_facet_t *ar
     describe_argument(&text, args, i, false);
   else
     cmox_buf_puts(&text, "(no argument)");
-  row->actual = cmox_buf_take_text(&text);
   row->equal = argument_equal(argv, args, i);
+  /* Two masked values may look the same. */
+  if (!row->equal && row->expected &&
+      cmox_span_equal(cmox_buf_span(&text), cmox_span_str(row->expected)))
+    cmox_buf_puts(&text, " (another one)");
+  row->actual = cmox_buf_take_text(&text);
   return row->subject && row->expected && row->actual;
 }
 

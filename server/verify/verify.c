@@ -97,29 +97,35 @@ static bool add_counts(const cmox_doubles_t *doubles, bool called, cmox_findings
   return true;
 }
 
-static bool add_unfinished(const cmox_journal_t *journal, cmox_findings_t *findings) {
+static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findings) {
+  bool undecided = call->verdict == CMOX_VERDICT_NONE;
+  bool lost = call->state == CMOX_CALL_LOST;
+  cmox_finding_t *finding = cmox_findings_add(findings);
+  if (!finding) return false;
+  finding->kind = lost ? CMOX_FINDING_NEVER_COMPLETED : CMOX_FINDING_IN_FLIGHT;
+  /* A call that was decided did reach its double: that its process was
+   * killed or still runs may be just what the test is about. */
+  finding->advisory = !undecided;
+  finding->call = call;
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  if (lost)
+    cmox_buf_puts(&text,
+                  undecided ? "ended before it was answered: " : "killed before it was done: ");
+  else
+    cmox_buf_puts(&text, undecided ? "still waiting: " : "still running: ");
+  cmox_describe_call(&text, call);
+  if (!lost && undecided && call->asked.mode != CMOX_STDIN_IGNORE)
+    cmox_buf_puts(&text, " (reading its stdin, which has not ended)");
+  return finish(finding, &text);
+}
+
+static bool add_unfinished(const cmox_journal_t *journal, bool undecided,
+                           cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    if (call->state == CMOX_CALL_COMPLETED) continue;
-    bool undecided = call->verdict == CMOX_VERDICT_NONE;
-    bool lost = call->state == CMOX_CALL_LOST;
-    cmox_finding_t *finding = cmox_findings_add(findings);
-    if (!finding) return false;
-    finding->kind = lost ? CMOX_FINDING_NEVER_COMPLETED : CMOX_FINDING_IN_FLIGHT;
-    /* A call that was decided did reach its double; that its process was
-     * killed or still runs may be just what the test is about. */
-    finding->advisory = !undecided;
-    finding->call = call;
-    cmox_buf_t text = CMOX_BUF_EMPTY;
-    if (lost)
-      cmox_buf_puts(&text,
-                    undecided ? "ended before it was answered: " : "killed before it was done: ");
-    else
-      cmox_buf_puts(&text, undecided ? "still waiting: " : "still running: ");
-    cmox_describe_call(&text, call);
-    if (!lost && undecided && call->asked.mode != CMOX_STDIN_IGNORE)
-      cmox_buf_puts(&text, " (reading its stdin, which has not ended)");
-    if (!finish(finding, &text)) return false;
+    if (call->state == CMOX_CALL_COMPLETED || (call->verdict == CMOX_VERDICT_NONE) != undecided)
+      continue;
+    if (!add_unfinished_call(call, findings)) return false;
   }
   return true;
 }
@@ -128,7 +134,8 @@ cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t 
                             cmox_findings_t *findings, cmox_error_t *error) {
   cmox_findings_clear(findings);
   if (add_refused_calls(doubles, journal, findings) && add_counts(doubles, true, findings) &&
-      add_counts(doubles, false, findings) && add_unfinished(journal, findings))
+      add_counts(doubles, false, findings) && add_unfinished(journal, true, findings) &&
+      add_unfinished(journal, false, findings)) /* remarks come last */
     return CMOX_OK;
   cmox_findings_clear(findings);
   return cmox_fail(error, CMOX_E_NO_MEMORY, "verify: out of memory");
