@@ -60,7 +60,8 @@ static cmox_code_t replay(cmox_t *mox) {
     (void)cmox_environment_apply(&mox->applied, &mox->entries, &error);
   if (mox->problems.count)
     return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
-  if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK) mox->replayed = true;
+  if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK)
+    mox->replayed = mox->unverified = true;
   return conclude(mox, error.code, error.code == CMOX_OK ? NULL : cmox_strdup(error.message));
 }
 
@@ -94,6 +95,7 @@ static cmox_code_t ask_verify(cmox_t *mox, char **text) {
 }
 
 static cmox_code_t verify(cmox_t *mox) {
+  mox->unverified = false;
   cmox_error_t error = {.code = CMOX_OK};
   cmox_code_t restored = cmox_environment_restore(&mox->applied, &error);
   char *found = NULL;
@@ -147,7 +149,7 @@ static void delete_session(cmox_t *mox) {
 }
 
 static void end(cmox_t *mox) {
-  if (mox->replayed && !mox->verified && verify(mox) != CMOX_OK) {
+  if (mox->unverified && verify(mox) != CMOX_OK) {
     const char *text = mox->text ? mox->text : cmox_code_text(mox->result);
     (void)fprintf(stderr, "cmdmox: session \"%s\" ends without cmox_verify(), which fails:\n%s\n",
                   mox->label, text);

@@ -40,7 +40,8 @@ struct cmox {
   cmox_double_t *doubles;
   cmox_problems_t problems;
   bool replayed;
-  bool verified;
+  bool verified;    /* the server has given its verdict */
+  bool unverified;  /* replayed, and cmox_verify() was not called since */
   bool told_broken; /* that the link is gone is among the problems */
 
   bool concluded;     /* result is that of replay or verify; else the problems speak */

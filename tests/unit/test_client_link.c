@@ -152,6 +152,14 @@ static bool hang_up_at_replay(fake_server_t *server, const char *method,
   return true;
 }
 
+static bool hang_up_at_verify(fake_server_t *server, const char *method,
+                              const Cmdmox__V1__Frame *frame) {
+  (void)frame;
+  if (strcmp(method, "Verify") != 0) return false;
+  fake_hang_up(server);
+  return true;
+}
+
 START_TEST(a_server_that_dies_is_told_once_and_restores_the_environment) {
   fake = fake_start(hang_up_at_replay);
   char *before = strdup(getenv("PATH"));
@@ -334,6 +342,23 @@ START_TEST(a_handle_across_fork_says_so_and_leaves_the_parent_alone) {
 }
 END_TEST
 
+START_TEST(free_is_silent_when_verify_has_told_of_a_dead_server) {
+  fake = fake_start(hang_up_at_verify);
+  FILE *err = tmpfile();
+  int before = dup(2);
+  cmox_t *mox = connect_to_fake();
+  ck_assert_int_eq(cmox_replay(mox), CMOX_OK);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_LINK_CLOSED);
+  ck_assert_int_eq(dup2(fileno(err), 2), 2);
+  cmox_free(mox);
+  ck_assert_int_eq(dup2(before, 2), 2);
+  (void)close(before);
+  ck_assert_int_eq(fseek(err, 0, SEEK_END), 0);
+  ck_assert_int_eq(ftell(err), 0);
+  (void)fclose(err);
+}
+END_TEST
+
 START_TEST(free_does_what_was_left_undone) {
   fake = fake_start(NULL);
   char *before = strdup(getenv("PATH"));
@@ -363,6 +388,7 @@ int main(void) {
   tcase_add_test(cases, a_request_above_the_frame_cap_is_refused_and_the_link_lives);
   tcase_add_test(cases, threads_take_turns);
   tcase_add_test(cases, a_handle_across_fork_says_so_and_leaves_the_parent_alone);
+  tcase_add_test(cases, free_is_silent_when_verify_has_told_of_a_dead_server);
   tcase_add_test(cases, free_does_what_was_left_undone);
   suite_add_tcase(suite, cases);
   return run_suite(suite);
