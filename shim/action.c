@@ -11,7 +11,7 @@
 #include "shim/os.h"
 #include "shim/say.h"
 
-static uint8_t piece[CMOX_STREAM_CHUNK_MAX];
+static CMOX_COLD uint8_t piece[CMOX_STREAM_CHUNK_MAX];
 
 static void check_end(const cmox_action_t *action) {
   if (action->signal.data && !cmox_os_signal_known((const char *)action->signal.data,  //

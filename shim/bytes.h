@@ -11,6 +11,15 @@ typedef struct cmox_view {
   size_t len;
 } cmox_view_t;
 
+/* For buffers that most calls do not touch, or only at the start: behind everything that
+ * every call touches, which then lies on few pages. A page touched first costs
+ * more than a system call. The # makes the rest of the section's line a comment. */
+#if defined(__ELF__)
+#define CMOX_COLD __attribute__((section(".cold_bss,\"aw\",@nobits#")))
+#else
+#define CMOX_COLD
+#endif
+
 /* Starts on static storage, which serves the common call; moves to mapped
  * pages when that is full. */
 typedef struct cmox_bytes {

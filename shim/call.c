@@ -14,7 +14,7 @@
 #include "shim/os.h"
 #include "shim/say.h"
 
-static uint8_t first_buffer[16 << 10];
+static CMOX_COLD uint8_t first_buffer[16 << 10];
 
 enum { BACKOFF_FIRST_MS = 1, BACKOFF_MAX_MS = 64 };
 

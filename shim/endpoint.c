@@ -13,6 +13,7 @@
 
 #include "proto/address.h"
 #include "proto/timeout.h"
+#include "shim/bytes.h"
 #include "shim/os.h"
 #include "shim/say.h"
 
@@ -92,7 +93,7 @@ static bool take_file(cmox_endpoint_t *out, char *path, size_t directory) {
 }
 
 static bool find_file(cmox_endpoint_t *out) {
-  static char path[CMOX_OS_PATH_MAX + sizeof FILE_NAME];
+  static CMOX_COLD char path[CMOX_OS_PATH_MAX + sizeof FILE_NAME];
   size_t directory = 0;
   if (above_bin(path, CMOX_OS_PATH_MAX, &directory) && take_file(out, path, directory)) return true;
   return beside_program(path, CMOX_OS_PATH_MAX, &directory) && take_file(out, path, directory);

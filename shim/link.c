@@ -12,7 +12,7 @@
 #include "shim/say.h"
 
 /* The common answer fits the static part. */
-static uint8_t first_buffer[16 << 10];
+static uint8_t first_buffer[1 << 10];
 
 static uint64_t silence_deadline(const cmox_link_t *link) {
   return link->silence_ms ? cmox_os_now() + link->silence_ms : CMOX_OS_FOREVER;
@@ -79,7 +79,7 @@ static unsigned wait_for(const cmox_link_t *link, unsigned wanted, uint64_t dead
 }
 
 cmox_link_result_t cmox_link_send(cmox_link_t *link, cmox_view_t data) {
-  uint64_t deadline = silence_deadline(link);
+  uint64_t deadline = 0; /* 0: the clock has not been asked since the last progress */
   while (data.len > 0) {
     size_t moved = 0;
     int error = 0;
@@ -88,8 +88,9 @@ cmox_link_result_t cmox_link_send(cmox_link_t *link, cmox_view_t data) {
     if (outcome == CMOX_OS_FAILED) die_of("send", error);
     data.data += moved;
     data.len -= moved;
-    if (moved > 0) deadline = silence_deadline(link);
+    if (moved > 0) deadline = 0;
     if (outcome != CMOX_OS_AGAIN) continue;
+    if (deadline == 0) deadline = silence_deadline(link);
     if (passed(deadline)) return CMOX_LINK_SILENT;
 
     /* A server that talks without listening is read up to one frame, then ignored. */
@@ -132,15 +133,15 @@ static bool next_frame(cmox_link_t *link, cmox_view_t *body) {
 }
 
 cmox_link_result_t cmox_link_receive(cmox_link_t *link, cmox_view_t *body) {
+  if (next_frame(link, body)) return CMOX_LINK_OK;
   const uint64_t deadline = silence_deadline(link);
-  bool late = false;
-  while (!next_frame(link, body)) {
-    if (late || wait_for(link, CMOX_OS_READ, deadline) == 0) return CMOX_LINK_SILENT;
+  for (;;) {
+    if (wait_for(link, CMOX_OS_READ, deadline) == 0) return CMOX_LINK_SILENT;
     if (take_in(link) == CMOX_OS_CLOSED) return CMOX_LINK_CLOSED;
+    if (next_frame(link, body)) return CMOX_LINK_OK;
     /* What had come while this process was stopped still counts; a trickle of bytes does not. */
-    late = passed(deadline);
+    if (passed(deadline)) return CMOX_LINK_SILENT;
   }
-  return CMOX_LINK_OK;
 }
 
 bool cmox_link_poll(cmox_link_t *link, cmox_view_t *body, cmox_link_result_t *result) {

@@ -51,31 +51,69 @@ static void put_frame(cmox_bytes_t *out, const cmdmox_v1_Frame *frame) {
   out->len += prefix_len + stream.bytes_written;
 }
 
-/* The payload of one frame, encoded by itself first: nested into the frame it would be sized at
- * every level and walked four times. The common one fits the static part. */
-static uint8_t first_buffer[8 << 10];
-static cmox_bytes_t scratch = {.data = first_buffer, .capacity = sizeof first_buffer};
+/* A frame whose last field is a message: request and notify. The message is encoded first, in
+ * its final buffer and behind room for what comes before it: nested into the frame it would be
+ * sized at every level and walked four times. */
+enum { HEAD_MAX = 96 };
 
-static cmox_view_t encode_payload(const pb_msgdesc_t *type, const void *message) {
+typedef struct head {
+  uint8_t bytes[HEAD_MAX];
+  size_t len, wanted;
+} head_t;
+
+/* Keeps the first bytes of a frame and passes over its payload. */
+static bool keep_head(pb_ostream_t *stream, const pb_byte_t *data, size_t len) {
+  head_t *head = stream->state;
+  const size_t room = head->wanted - head->len;
+  memcpy(head->bytes + head->len, data, len < room ? len : room);
+  head->len += len < room ? len : room;
+  return true;
+}
+
+static cmox_view_t encode_behind_head(cmox_bytes_t *out, const pb_msgdesc_t *type,
+                                      const void *message) {
   size_t size;
-  pb_ostream_t stream = pb_ostream_from_buffer(scratch.data, scratch.capacity);
+  if (!cmox_bytes_reserve(out, HEAD_MAX)) cmox_die("out of memory");
+  uint8_t *at = out->data + out->len + HEAD_MAX;
+  pb_ostream_t stream = pb_ostream_from_buffer(at, out->capacity - out->len - HEAD_MAX);
   if (!pb_encode(&stream, type, message)) {
     if (!pb_get_encoded_size(&size, type, message) || size > CMOX_FRAME_MAX_DEFAULT)
       cmox_die(does_not_fit);
-    if (!cmox_bytes_reserve(&scratch, size)) cmox_die("out of memory");
-    stream = pb_ostream_from_buffer(scratch.data, scratch.capacity);
+    if (!cmox_bytes_reserve(out, HEAD_MAX + size)) cmox_die("out of memory");
+    at = out->data + out->len + HEAD_MAX;
+    stream = pb_ostream_from_buffer(at, size);
     if (!pb_encode(&stream, type, message)) cmox_die("cannot encode a message");
   }
-  return (cmox_view_t){scratch.data, stream.bytes_written};
+  return (cmox_view_t){at, stream.bytes_written};
 }
 
-static void put_request(cmox_bytes_t *out, uint32_t id, const char *method, cmox_view_t payload) {
+/* payload is what the frame's last field refers to. */
+static void put_around(cmox_bytes_t *out, const cmdmox_v1_Frame *frame, cmox_view_t *payload,
+                       const pb_msgdesc_t *type, const void *message) {
+  size_t size;
+  *payload = encode_behind_head(out, type, message);
+  if (!pb_get_encoded_size(&size, cmdmox_v1_Frame_fields, frame) || size > CMOX_FRAME_MAX_DEFAULT)
+    cmox_die(does_not_fit);
+  head_t head;
+  head.len = cmox_prefix_write(head.bytes, (uint32_t)size);
+  head.wanted = head.len + size - payload->len;
+  if (head.wanted > HEAD_MAX) cmox_die("cannot encode a frame");
+  pb_ostream_t stream = {.callback = keep_head, .state = &head, .max_size = SIZE_MAX};
+  if (!pb_encode(&stream, cmdmox_v1_Frame_fields, frame)) cmox_die("cannot encode a frame");
+  memmove(out->data + out->len + head.len, payload->data, payload->len);
+  memcpy(out->data + out->len, head.bytes, head.len);
+  out->len += head.len + payload->len;
+}
+
+static void put_request(cmox_bytes_t *out, uint32_t id, const char *method,
+                        const pb_msgdesc_t *type, const void *message) {
+  cmox_view_t payload;
   cmdmox_v1_Frame frame = cmdmox_v1_Frame_init_zero;
   frame.id = id;
   frame.has_request = true;
   frame.request.method = from(put_text, method);
   frame.request.payload = from(put_view, &payload);
-  put_frame(out, &frame);
+  put_around(out, &frame, &payload, type, message);
 }
 
 void cmox_put_hello(cmox_bytes_t *out, uint32_t silence_ms) {
@@ -101,8 +139,8 @@ void cmox_put_invoke(cmox_bytes_t *out, const cmox_invocation_t *call) {
   request.ppid = call->ppid;
   request.tty_mask = call->tty_mask;
   request.invocation_key = from(put_view, &key);
-  put_request(out, CMOX_INVOKE_ID, "cmdmox.v1.ShimService/Invoke",
-              encode_payload(cmdmox_v1_InvokeRequest_fields, &request));
+  put_request(out, CMOX_INVOKE_ID, "cmdmox.v1.ShimService/Invoke", cmdmox_v1_InvokeRequest_fields,
+              &request);
 }
 
 void cmox_put_stdin(cmox_bytes_t *out, cmox_view_t data) {
@@ -121,7 +159,7 @@ void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_
   request.stdin_bytes = stdin_bytes;
   request.stdin_end = (cmdmox_v1_StdinEnd)end;
   put_request(out, id, "cmdmox.v1.ShimService/ContinueInvoke",
-              encode_payload(cmdmox_v1_ContinueInvokeRequest_fields, &request));
+              cmdmox_v1_ContinueInvokeRequest_fields, &request);
 }
 
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
@@ -130,12 +168,12 @@ void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_wri
                                    .stdout_written = stdout_written,
                                    .stderr_written = stderr_written,
                                    .broken_pipe = broken_pipe};
-  const cmox_view_t payload = encode_payload(cmdmox_v1_Completed_fields, &completed);
+  cmox_view_t payload;
   cmdmox_v1_Frame frame = cmdmox_v1_Frame_init_zero;
   frame.has_notify = true;
   frame.notify.topic = from(put_text, "cmdmox.v1.Completed");
   frame.notify.payload = from(put_view, &payload);
-  put_frame(out, &frame);
+  put_around(out, &frame, &payload, cmdmox_v1_Completed_fields, &completed);
 }
 
 /* Incoming */

@@ -114,6 +114,7 @@ int cmox_os_read_file(const char *path, void *out, size_t size, size_t *len) {
     if (got < 0) error = errno;
     if (got <= 0) break;
     total += (size_t)got;
+    if (total < size) break; /* a short read of a file is its end */
   }
   close(fd);
   *len = total;

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "proto/limits.h"
+#include "shim/bytes.h"
 #include "shim/os.h"
 
 static const char *name = "shim";
-static char line[4096]; /* PIPE_BUF: lines of concurrent launchers do not mix */
+static CMOX_COLD char line[4096]; /* PIPE_BUF: lines of concurrent launchers do not mix */
 static size_t used;
 
 /* Room is kept for the mark and the newline. */
@@ -45,7 +46,7 @@ static void print(int stream, const char *data, size_t len) {
 }
 
 void cmox_die(const char *last) {
-  static char why[sizeof line];
+  static CMOX_COLD char why[sizeof line];
   cmox_say(last);
   const size_t why_len = used;
   memcpy(why, line, why_len);
