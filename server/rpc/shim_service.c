@@ -250,6 +250,8 @@ void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify) {
   event.completed.broken_pipe = completed->broken_pipe;
   (void)cmox_hosted_step(peer->hosted, &event, &error); /* a late word of a dead call is no error */
   cmox_wire_free(message);
+  /* It was the shim's last word: waiting for the end of the link is one turn of the loop more. */
+  if (peer->link) cmox_link_close(peer->link, CMOX_OK);
 }
 
 void cmox_shim_lost(cmox_peer_t *peer) {

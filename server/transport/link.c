@@ -275,23 +275,19 @@ static cmox_link_t *allocate(cmox_transport_t *transport, unsigned pipes) {
   return link;
 }
 
+static void close_both(int in, int out) {
+  if (in >= 0) (void)close(in);
+  if (out >= 0 && out != in) (void)close(out);
+}
+
 cmox_code_t cmox_link_new(cmox_transport_t *transport, int in, int out, cmox_link_t **out_link,
                           cmox_error_t *error) {
   int fds[2] = {in, out};
-  unsigned count = in == out ? 1 : 2;
-  cmox_code_t code = CMOX_OK;
   *out_link = NULL;
-  cmox_link_t *link = NULL;
-  for (unsigned i = 0; i < count && !code; i++)
-    if (!pollable(fds[i]))
-      code = cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                       "descriptor %d is no socket, pipe or terminal", fds[i]);
-  if (!code && !(link = allocate(transport, count)))
-    code = cmox_fail(error, CMOX_E_NO_MEMORY, "cannot open a link: out of memory");
-  if (code) {
-    for (unsigned i = 0; i < count; i++)
-      if (fds[i] >= 0) (void)close(fds[i]);
-    return code;
+  cmox_link_t *link = allocate(transport, in == out ? 1 : 2);
+  if (!link) {
+    close_both(in, out);
+    return cmox_fail(error, CMOX_E_NO_MEMORY, "cannot open a link: out of memory");
   }
   int failure = adopt(link, fds);
   if (failure) {
@@ -305,6 +301,13 @@ cmox_code_t cmox_link_new(cmox_transport_t *transport, int in, int out, cmox_lin
 
 cmox_code_t cmox_link_open(uv_loop_t *loop, int in, int out, const cmox_link_events_t *events,
                            void *user, cmox_link_t **out_link, cmox_error_t *error) {
+  *out_link = NULL;
+  if (!pollable(in) || !pollable(out)) {
+    (void)cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "descriptor %d is no socket, pipe or terminal",
+                    pollable(in) ? out : in);
+    close_both(in, out);
+    return CMOX_E_INVALID_ARGUMENT;
+  }
   cmox_code_t code = cmox_link_new(cmox_transport_of(loop), in, out, out_link, error);
   if (!code) cmox_link_set_events(*out_link, events, user);
   return code;
