@@ -11,10 +11,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,22 +51,41 @@ static bool try_beside(cmox_launcher_t *launcher, const char *file, cmox_buf_t *
   return false;
 }
 
+/* A program of the build tree uses the shim that was built with it, whatever is installed; an
+ * installed library never looks there. */
+static bool try_build_tree(cmox_launcher_t *launcher, const char *program, cmox_buf_t *tried) {
+#ifdef CMDMOX_BUILD_DIR
+  if (strncmp(program, CMDMOX_BUILD_DIR, sizeof CMDMOX_BUILD_DIR - 1) != 0) return false;
+  if (try_open(launcher, CMDMOX_BUILD_DIR "libexec/cmdmox/" CMOX_SHIM_FILE)) return true;
+  cmox_buf_printf(tried, " %s", launcher->buffer);
+#else
+  (void)launcher;
+  (void)program;
+  (void)tried;
+#endif
+  return false;
+}
+
+static bool try_beside_library(cmox_launcher_t *launcher, const char *program, cmox_buf_t *tried) {
+  static const char here = 0;
+  char path[PATH_MAX];
+  Dl_info library;
+  if (!dladdr(&here, &library) || !library.dli_fname || !realpath(library.dli_fname, path))
+    return false;
+  return strcmp(path, program) != 0 && try_beside(launcher, path, tried);
+}
+
 static bool try_installed(cmox_launcher_t *launcher, cmox_buf_t *tried) {
   static const char *const fixed[] = {
-#ifdef CMDMOX_SHIM_BUILD
-      CMDMOX_SHIM_BUILD,
-#endif
 #ifdef CMDMOX_SHIM_INSTALLED
       CMDMOX_SHIM_INSTALLED,
 #endif
       ("/usr/libexec/cmdmox/" CMOX_SHIM_FILE)};
-  char program[2048];
+  char program[PATH_MAX];
   size_t size = sizeof program;
-  Dl_info library;
-  static const char here = 0;
-  if (uv_exepath(program, &size) == 0 && try_beside(launcher, program, tried)) return true;
-  if (dladdr(&here, &library) && library.dli_fname && library.dli_fname[0] == '/' &&
-      strcmp(library.dli_fname, program) != 0 && try_beside(launcher, library.dli_fname, tried))
+  if (uv_exepath(program, &size) != 0) program[0] = '\0';
+  if (try_build_tree(launcher, program, tried) || try_beside(launcher, program, tried) ||
+      try_beside_library(launcher, program, tried))
     return true;
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (try_open(launcher, fixed[i])) return true;
@@ -74,9 +95,10 @@ static bool try_installed(cmox_launcher_t *launcher, cmox_buf_t *tried) {
 }
 
 static cmox_code_t missing(const char *tried, cmox_error_t *error) {
-  return cmox_fail(error, CMOX_E_SHIM_MISSING,
-                   "no launcher installed: install cmdmox or set CMOX_SHIM to cmdmox-shim; tried%s",
-                   tried);
+  return cmox_fail(
+      error, CMOX_E_SHIM_MISSING,
+      "no shim installed: install cmdmox, or set CMOX_SHIM to the path of cmdmox-shim; tried%s",
+      tried);
 }
 
 cmox_code_t cmox_launcher_find(const cmox_shimdir_settings_t *settings, cmox_launcher_t *launcher,
@@ -94,7 +116,7 @@ cmox_code_t cmox_launcher_find(const cmox_shimdir_settings_t *settings, cmox_lau
   cmox_buf_clear(&tried);
   if (failed) {
     if (launcher->fd >= 0) (void)close(launcher->fd);
-    return cmox_fail(error, CMOX_E_NO_MEMORY, "cannot look for the launcher: out of memory");
+    return cmox_fail(error, CMOX_E_NO_MEMORY, "cannot look for the shim: out of memory");
   }
   if (!found) return CMOX_E_SHIM_MISSING;
   struct stat info = {0};
@@ -110,7 +132,7 @@ cmox_code_t cmox_launcher_find(const cmox_shimdir_settings_t *settings, cmox_lau
   launcher->id = cmox_file_id(&info);
   if (!why) return CMOX_OK;
   if (launcher->fd >= 0) (void)close(launcher->fd);
-  return cmox_fail(error, CMOX_E_SHIM_BROKEN, "the launcher %s cannot be used: %s", launcher->path,
+  return cmox_fail(error, CMOX_E_SHIM_BROKEN, "the shim %s cannot be used: %s", launcher->path,
                    why);
 }
 
@@ -148,7 +170,7 @@ static cmox_code_t copy(const cmox_launcher_t *launcher, int dir_fd, const char 
     done = false;
   }
   if (!done)
-    return cmox_fail(error, CMOX_E_IO, "cannot copy the launcher to %s: %s", dir_path,
+    return cmox_fail(error, CMOX_E_IO, "cannot copy the shim to %s: %s", dir_path,
                      strerror(failure));
   *id = cmox_file_id(&info);
   return CMOX_OK;
@@ -170,7 +192,7 @@ static uint64_t now_ms(void) { return uv_hrtime() / 1000000; }
 
 static cmox_code_t broken(const probe_t *probe, cmox_error_t *error, const char *why) {
   return cmox_fail(error, CMOX_E_SHIM_BROKEN,
-                   "the launcher %s does not run: %s; install the cmdmox of this machine",
+                   "the shim %s does not run: %s; install the cmdmox of this machine",
                    probe->source, why);
 }
 
@@ -258,7 +280,7 @@ static cmox_code_t judge(const probe_t *probe, cmox_error_t *error) {
       end == '\n') {
     if (least <= CMOX_PROTOCOL_MAX && most >= CMOX_PROTOCOL_MIN) return CMOX_OK;
     return cmox_fail(error, CMOX_E_SHIM_VERSION,
-                     "the launcher %s (version %s) speaks protocol %u-%u, this library %u-%u; "
+                     "the shim %s (version %s) speaks protocol %u-%u, this library %u-%u; "
                      "install both from one release",
                      probe->source, version, least, most, CMOX_PROTOCOL_MIN, CMOX_PROTOCOL_MAX);
   }
@@ -268,7 +290,7 @@ static cmox_code_t judge(const probe_t *probe, cmox_error_t *error) {
   else if (probe->status > 0)
     (void)snprintf(why, sizeof why, "it ended with status %d", WEXITSTATUS(probe->status));
   else
-    (void)snprintf(why, sizeof why, "its answer to --probe is not a launcher's");
+    (void)snprintf(why, sizeof why, "its answer to --probe is not a shim's");
   return broken(probe, error, why);
 }
 
@@ -278,7 +300,7 @@ static cmox_code_t prove(probe_t *probe, bool *busy, cmox_error_t *error) {
   int ends[2];
   pid_t pid;
   if (uv_pipe(ends, 0, 0) != 0) /* close-on-exec */
-    return cmox_fail(error, CMOX_E_IO, "cannot try the launcher: %s", strerror(errno));
+    return cmox_fail(error, CMOX_E_IO, "cannot try the shim: %s", strerror(errno));
   int failure = spawn(probe, ends[1], &pid);
   (void)close(ends[1]);
   if (!failure) {
@@ -289,7 +311,7 @@ static cmox_code_t prove(probe_t *probe, bool *busy, cmox_error_t *error) {
   *busy = failure == ETXTBSY;
   if (!failure) return judge(probe, error);
   if (failure == EAGAIN || failure == ENOMEM || failure == EMFILE || failure == ENFILE)
-    return cmox_fail(error, CMOX_E_IO, "cannot try the launcher: %s", strerror(failure));
+    return cmox_fail(error, CMOX_E_IO, "cannot try the shim: %s", strerror(failure));
   return broken(probe, error, strerror(failure));
 }
 

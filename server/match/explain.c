@@ -4,7 +4,7 @@
 #include "server/base/quote.h"
 #include "server/model/mask.h"
 
-enum { CALL_SHOWN_MAX = 400, DOUBLE_SHOWN_MAX = 100 };
+enum { CALL_SHOWN_MAX = 400, DOUBLE_SHOWN_MAX = 100, CONTEXT_BYTES = 24 };
 
 void cmox_differences_free(cmox_difference_t *differences, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -121,11 +121,57 @@ size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call) {
   return distance;
 }
 
+/* Where to start showing two long values, so that their first difference is seen; 0: at the
+ * start. */
+static size_t window_start(cmox_span_t expected, cmox_span_t actual) {
+  size_t least = expected.len < actual.len ? expected.len : actual.len;
+  size_t same = 0;
+  while (same < least && expected.data[same] == actual.data[same]) same++;
+  if (same < CMOX_SHOWN_MAX / 2 || (expected.len <= CMOX_SHOWN_MAX && actual.len <= CMOX_SHOWN_MAX))
+    return 0;
+  size_t start = same - CONTEXT_BYTES;
+  while (start > 0 && (expected.data[start] & 0xc0) == 0x80) start--; /* not inside a character */
+  return start;
+}
+
+static void quote_from(cmox_buf_t *out, cmox_span_t value, size_t start) {
+  if (start) cmox_buf_puts(out, "... ");
+  cmox_quote_c(out, cmox_span(value.data + start, value.len - start), CMOX_SHOWN_MAX);
+}
+
+/* Both sides of an exact comparison that failed. */
+static void add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
+  size_t start = window_start(expected, actual);
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  quote_from(&text, expected, start);
+  row->expected = cmox_buf_take_text(&text);
+  quote_from(&text, actual, start);
+  if (start) cmox_buf_printf(&text, " (from byte %zu on)", start);
+  row->actual = cmox_buf_take_text(&text);
+}
+
+/* The exact value that is expected there, when both sides may be shown as they are. */
+static bool plain_values(const cmox_argv_facet_t *argv, cmox_span_list_t args, size_t i,
+                         cmox_span_t *expected) {
+  if (i >= argv->count || i >= args.count || cmox_secret_part(args, i).len) return false;
+  cmox_test_t test = cmox_matchers_test(argv->matchers, argv->nodes[i]);
+  cmox_span_t pair[2] = {{0}, test.value};
+  if (i > 0) pair[0] = cmox_matchers_test(argv->matchers, argv->nodes[i - 1]).value;
+  *expected = test.value;
+  return test.kind == CMOX_TEST_EQUALS && cmox_secret_part((cmox_span_list_t){pair, 2}, 1).len == 0;
+}
+
 static bool add_argument_row(cmox_difference_t *row, const cmox_argv_facet_t *argv,
                              cmox_span_list_t args, size_t i) {
   cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_span_t expected;
   cmox_buf_printf(&text, "argument %zu", i + 1);
   row->subject = cmox_buf_take_text(&text);
+  row->equal = argument_equal(argv, args, i);
+  if (!row->equal && plain_values(argv, args, i, &expected)) {
+    add_values(row, expected, args.items[i]);
+    return row->subject && row->expected && row->actual;
+  }
   if (i < argv->count)
     describe_expected(&text, argv, i, false);
   else
@@ -135,7 +181,6 @@ static bool add_argument_row(cmox_difference_t *row, const cmox_argv_facet_t *ar
     describe_argument(&text, args, i, false);
   else
     cmox_buf_puts(&text, "(no argument)");
-  row->equal = argument_equal(argv, args, i);
   /* Two masked values may look the same. */
   if (!row->equal && row->expected &&
       cmox_span_equal(cmox_buf_span(&text), cmox_span_str(row->expected)))
@@ -167,13 +212,18 @@ static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
 static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
                           const cmox_call_t *call) {
   const cmox_stdin_facet_t *facet = &expect->facets.stdin_match;
-  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
   row->subject = cmox_strdup("stdin");
-  cmox_describe_test(&text, cmox_matchers_test(facet->matchers, facet->node));
+  row->equal = cmox_expect_accepts_stdin(expect, call);
+  if (!row->equal && test.kind == CMOX_TEST_EQUALS && call->stdin_end == CMOX_STDIN_EOF) {
+    add_values(row, test.value, cmox_buf_span(&call->stdin_data));
+    return row->subject && row->expected && row->actual;
+  }
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_describe_test(&text, test);
   row->expected = cmox_buf_take_text(&text);
   describe_stdin(&text, call);
   row->actual = cmox_buf_take_text(&text);
-  row->equal = cmox_expect_accepts_stdin(expect, call);
   return row->subject && row->expected && row->actual;
 }
 

@@ -8,10 +8,10 @@
  * is nothing to say. */
 char *cmox_report_text(const cmox_findings_t *findings);
 
-/* A line in the test's language that would accept this call: "c" (the default),
- * "python" or "shell". A masked argument becomes "anything". Owned by the caller;
- * NULL when memory is out. */
-char *cmox_suggest(const char *dialect, const cmox_call_t *call);
+/* A line in the test's language that would accept the call of this finding: "c" (the default),
+ * "python" or "shell". A masked argument becomes "anything". Owned by the caller; NULL
+ * when memory is out. */
+char *cmox_suggest(const char *dialect, const cmox_finding_t *finding);
 
 /* What the shim prints for a refused call: `cmdmox: unexpected call: git push origin`
  * and the nearest expectation with its first difference. Owned by the caller; NULL when

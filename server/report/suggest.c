@@ -1,3 +1,5 @@
+#include <inttypes.h>
+
 #include "server/base/alloc.h"
 #include "server/base/quote.h"
 #include "server/model/mask.h"
@@ -15,16 +17,22 @@ typedef struct dialect {
   const char *equals_close;
   const char *anything;
   const char *close;
-  const char *no_args; /* instead of args and close when there are none */
-  bool shell;          /* values are shell words */
+  const char *no_args;    /* instead of args and close when there are none */
+  const char *stdin_open; /* around all of that, to expect a stdin too */
+  const char *stdin_args; /* NULL: this language cannot */
+  const char *times_open; /* around a number of calls */
+  const char *times_close;
+  bool shell; /* values are shell words */
 } dialect_t;
 
 static const dialect_t dialects[] = {
     {"c", "cmox_with_args(cmox_mock(mox, ", "), ", "cmox_with_matching_args(cmox_mock(mox, ", "), ",
-     ", ", "CMOX_EQ(", ")", "CMOX_ANY", ");", "));", false},
+     ", ", "CMOX_EQ(", ")", "CMOX_ANY", ");", "));", "cmox_with_stdin(", ", ", "cmox_times(d, ",
+     ");", false},
     {"python", "mox.mock(", ").with_args(", "mox.mock(", ").with_matching_args(", ", ", "", "",
-     "Any()", ")", ").with_args()", false},
-    {"shell", "cmdmox mock ", " -- ", "cmdmox mock ", " -- ", " ", "", "", "'*'", "", " --", true},
+     "Any()", ")", ").with_args()", "", ".with_stdin(", ".times(", ")", false},
+    {"shell", "cmdmox mock ", " -- ", "cmdmox mock ", " -- ", " ", "", "", "'*'", "", " --", "",
+     NULL, "--times ", "", true},
 };
 
 static const dialect_t *find(const char *name) {
@@ -53,28 +61,54 @@ static void no_arguments(cmox_buf_t *out, const dialect_t *dialect, cmox_span_t 
   cmox_buf_puts(out, dialect->no_args);
 }
 
-char *cmox_suggest(const char *dialect_name, const cmox_call_t *call) {
-  const dialect_t *dialect = find(dialect_name);
+static void with_arguments(cmox_buf_t *out, const dialect_t *dialect, const cmox_call_t *call) {
   cmox_span_list_t args = cmox_call_args(&call->data);
-  cmox_buf_t out = CMOX_BUF_EMPTY;
   if (args.count == 0) {
-    no_arguments(&out, dialect, call->data.command);
-    return cmox_buf_take_text(&out);
+    no_arguments(out, dialect, call->data.command);
+    return;
   }
   bool matching = any_secret(args);
-  cmox_buf_puts(&out, matching ? dialect->matching_open : dialect->open);
-  value(&out, dialect, call->data.command);
-  cmox_buf_puts(&out, matching ? dialect->matching_args : dialect->args);
+  cmox_buf_puts(out, matching ? dialect->matching_open : dialect->open);
+  value(out, dialect, call->data.command);
+  cmox_buf_puts(out, matching ? dialect->matching_args : dialect->args);
   for (size_t i = 0; i < args.count; i++) {
-    if (i) cmox_buf_puts(&out, dialect->separator);
+    if (i) cmox_buf_puts(out, dialect->separator);
     if (matching && cmox_secret_part(args, i).len) {
-      cmox_buf_puts(&out, dialect->anything);
+      cmox_buf_puts(out, dialect->anything);
       continue;
     }
-    if (matching) cmox_buf_puts(&out, dialect->equals_open);
-    value(&out, dialect, args.items[i]);
-    if (matching) cmox_buf_puts(&out, dialect->equals_close);
+    if (matching) cmox_buf_puts(out, dialect->equals_open);
+    value(out, dialect, args.items[i]);
+    if (matching) cmox_buf_puts(out, dialect->equals_close);
   }
-  cmox_buf_puts(&out, dialect->close);
+  cmox_buf_puts(out, dialect->close);
+}
+
+/* The whole stdin that the nearest expectation looked at; one with a NUL is no C text. */
+static bool shown_stdin(const dialect_t *dialect, const cmox_finding_t *finding) {
+  const cmox_call_t *call = finding->call;
+  return dialect->stdin_args && finding->expect && finding->expect->facets.stdin_match.present &&
+         call->stdin_end == CMOX_STDIN_EOF &&
+         !memchr(call->stdin_data.data ? call->stdin_data.data : (const uint8_t *)"x", 0,
+                 call->stdin_data.len);
+}
+
+char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
+  const dialect_t *dialect = find(dialect_name);
+  cmox_buf_t out = CMOX_BUF_EMPTY;
+  if (finding->kind == CMOX_FINDING_EXCESS_CALL) {
+    cmox_buf_printf(&out, "%s%" PRIu64 "%s", dialect->times_open, finding->expect->taken + 1,
+                    dialect->times_close);
+    return cmox_buf_take_text(&out);
+  }
+  bool with_stdin = shown_stdin(dialect, finding);
+  if (with_stdin) cmox_buf_puts(&out, dialect->stdin_open);
+  with_arguments(&out, dialect, finding->call);
+  if (with_stdin) {
+    if (!out.failed && out.len && out.data[out.len - 1] == ';') out.len--;
+    cmox_buf_puts(&out, dialect->stdin_args);
+    value(&out, dialect, cmox_buf_span(&finding->call->stdin_data));
+    cmox_buf_puts(&out, dialect->close);
+  }
   return cmox_buf_take_text(&out);
 }

@@ -1,7 +1,6 @@
-#include <inttypes.h>
-
 #include "server/base/quote.h"
 #include "server/report/report.h"
+#include "server/verify/verify.h"
 
 /* Equal arguments are shown as context up to this many rows. */
 enum { CONTEXT_ROWS_MAX = 12, SUGGESTION_SHOWN_MAX = 4096 };
@@ -29,11 +28,12 @@ static void expectation(cmox_buf_t *out, const cmox_finding_t *finding) {
   cmox_describe_double(out, finding->expect);
   if (excess) {
     cmox_count_t count = cmox_expect_count(finding->expect);
-    if (count.maximum == 0)
+    if (count.maximum == 0) {
       cmox_buf_puts(out, ", which must not be called");
-    else
-      cmox_buf_printf(out, ", which takes %" PRIu64 " %s and has had them", count.maximum,
-                      count.maximum == 1 ? "call" : "calls");
+    } else {
+      cmox_buf_puts(out, ", which takes ");
+      cmox_describe_count(out, count);
+    }
   }
   cmox_buf_puts(out, finding->difference_count ? ":\n" : "\n");
   difference_rows(out, finding);

@@ -391,8 +391,10 @@ static cmox_code_t on_verify(cmox_session_t *session, cmox_error_t *error) {
   session->phase = CMOX_PHASE_VERIFIED;
   for (size_t i = 0; i < session->findings.count; i++) {
     cmox_finding_t *finding = &session->findings.items[i];
-    if (finding->kind == CMOX_FINDING_UNEXPECTED_CALL && !finding->call->unexpected_why)
-      finding->suggestion = cmox_suggest(session->dialect, finding->call);
+    bool unexpected =
+        finding->kind == CMOX_FINDING_UNEXPECTED_CALL && !finding->call->unexpected_why;
+    bool excess = finding->kind == CMOX_FINDING_EXCESS_CALL && finding->expect->taken > 0;
+    if (unexpected || excess) finding->suggestion = cmox_suggest(session->dialect, finding);
   }
   return CMOX_OK;
 }

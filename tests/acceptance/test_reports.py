@@ -84,6 +84,12 @@ class Reports(Case):
         session = self.session(stub(b"seq", [b"%d" % i for i in range(30)], **at(6)))
         self.check("many_arguments", session, ["seq", *("x" if i == 17 else str(i) for i in range(30))])
 
+    def test_long_values_show_where_they_differ(self):
+        session = self.session(mock(b"sh", [b"-c", b"true;" * 60 + b"left" + b" x" * 200], **at(3)),
+                               mock(b"tee", [], stdin=Matcher(equals=b"line\n" * 100 + b"end"), **at(4)))
+        self.check("long_values", session, ["sh", "-c", "true;" * 60 + "right" + " x" * 200],
+                   (["tee"], b"line\n" * 100 + b"END"))
+
     def test_secrets_are_masked(self):
         session = self.session(mock(b"curl", [b"--token", b"other", ANY], **at(4)), dialect="c")
         self.check("secrets", session, ["curl", "--token", SECRET, f"https://me:{SECRET}@example.com/"])

@@ -243,13 +243,13 @@ END_TEST
 
 static const char *const scripts[][2] = {
     {"#!/bin/sh\necho 'cmdmox-shim 9.0 protocol 7-9'\n", "7-9"},
-    {"#!/bin/sh\necho hello\n", "not a launcher's"},
+    {"#!/bin/sh\necho hello\n", "not a shim's"},
     {"#!/bin/sh\nexit 3\n", "status 3"},
     {"#!/bin/sh\nkill -SEGV $$\n", "signal 11"},
     {"#!/nonexistent/interpreter\n", "No such file"},
     {"no program at all\n", "Exec format error"},
     {"", "Exec format error"},
-    {"#!/bin/sh\necho 'cmdmox-shim 0.1 protocol 1-1 and more'\n", "not a launcher's"},
+    {"#!/bin/sh\necho 'cmdmox-shim 0.1 protocol 1-1 and more'\n", "not a shim's"},
 };
 
 START_TEST(a_launcher_that_does_not_run_is_named) {
