@@ -309,8 +309,7 @@ static cmox_code_t check_link(const cmox_shimdir_t *dir, int bin, const char *na
   if (len != sizeof CMOX_SHIM_TARGET - 1 || memcmp(target, CMOX_SHIM_TARGET, (size_t)len) != 0 ||
       fstatat(bin, name, &info, 0) < 0 || !cmox_file_id_equal(cmox_file_id(&info), dir->launcher) ||
       (info.st_mode & 0777) != 0755)
-    return cmox_fail(error, CMOX_E_IO, "%s/%s does not lead to our shim any more", dir->bin,
-                     name);
+    return cmox_fail(error, CMOX_E_IO, "%s/%s does not lead to our shim any more", dir->bin, name);
   if (faccessat(bin, name, X_OK, 0) < 0)
     return cmox_fail(error, CMOX_E_NOT_EXECUTABLE,
                      "%s/%s cannot be executed (is it mounted noexec?): %s; set CMOX_TMPDIR to a "
