@@ -131,6 +131,22 @@ START_TEST(a_sweep_touches_only_what_is_ours) {
 }
 END_TEST
 
+static void leave_a_redirected_link(void) {
+  cmox_shimdir_t *dir = create();
+  ck_assert_int_eq(cmox_shimdir_add(dir, git, NULL), CMOX_OK);
+  const char *link = in(cmox_shimdir_bin(dir), "git");
+  ck_assert_int_eq(unlink(link), 0);
+  ck_assert_int_eq(symlink("/bin/true", link), 0);
+  cmox_shimdir_entomb(dir);
+}
+
+START_TEST(a_link_that_was_redirected_is_removed_too) {
+  in_child(leave_a_redirected_link);
+  ck_assert_uint_eq(place_count(), 0);
+  ck_assert_int_eq(access("/bin/true", X_OK), 0);
+}
+END_TEST
+
 START_TEST(an_old_directory_without_a_lock_is_litter) {
   char dir[128];
   snprintf(dir, sizeof dir, "%s/cmdmox-abc123", place);
@@ -152,6 +168,7 @@ int main(void) {
   tcase_add_test(all, tombstones_are_capped_and_cost_no_descriptor);
   tcase_add_test(all, what_a_killed_process_left_is_swept);
   tcase_add_test(all, a_sweep_touches_only_what_is_ours);
+  tcase_add_test(all, a_link_that_was_redirected_is_removed_too);
   tcase_add_test(all, an_old_directory_without_a_lock_is_litter);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);
