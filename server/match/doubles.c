@@ -106,9 +106,11 @@ cmox_expect_list_t cmox_doubles_of(const cmox_doubles_t *doubles, cmox_span_t co
   return (cmox_expect_list_t){entry->items, entry->count};
 }
 
-static bool accepts(const cmox_expect_t *expect, const cmox_call_t *call) {
-  return cmox_expect_accepts_invocation(expect, &call->data) &&
-         cmox_expect_accepts_stdin(expect, call);
+static cmox_accept_t accepts(const cmox_expect_t *expect, const cmox_call_t *call) {
+  cmox_accept_t invocation = cmox_expect_accepts_invocation(expect, &call->data);
+  if (invocation == CMOX_REFUSES) return CMOX_REFUSES;
+  cmox_accept_t stdin_too = cmox_expect_accepts_stdin(expect, call);
+  return stdin_too == CMOX_ACCEPTS ? invocation : stdin_too;
 }
 
 cmox_lookup_t cmox_doubles_lookup(const cmox_doubles_t *doubles, const cmox_call_t *call) {
@@ -119,7 +121,9 @@ cmox_lookup_t cmox_doubles_lookup(const cmox_doubles_t *doubles, const cmox_call
     cmox_expect_t *expect = list.items[i];
     bool mock = expect->kind == CMOX_KIND_MOCK;
     if ((mock ? excess && cmox_expect_saturated(expect) : fallback != NULL)) continue;
-    if (!accepts(expect, call)) continue;
+    cmox_accept_t answer = accepts(expect, call);
+    if (answer == CMOX_GIVES_UP) return (cmox_lookup_t){CMOX_LOOKUP_GAVE_UP, expect};
+    if (answer == CMOX_REFUSES) continue;
     if (!mock)
       fallback = expect;
     else if (cmox_expect_saturated(expect))
@@ -146,7 +150,7 @@ cmox_stdin_policy_t cmox_doubles_gather(const cmox_doubles_t *doubles, const cmo
   for (size_t i = 0; i < list.count; i++) {
     const cmox_expect_t *expect = list.items[i];
     if (!expect->facets.stdin_match.present) continue;
-    if (!cmox_expect_accepts_invocation(expect, &call->data)) continue;
+    if (cmox_expect_accepts_invocation(expect, &call->data) == CMOX_REFUSES) continue;
     widen(&policy, cmox_expect_stdin_policy(expect));
     matched = true;
   }

@@ -24,8 +24,9 @@ cmox_expect_list_t cmox_doubles_of(const cmox_doubles_t *doubles, cmox_span_t co
 /* What the lookup says of a call. */
 typedef enum cmox_lookup_kind {
   CMOX_LOOKUP_TAKEN,
-  CMOX_LOOKUP_EXCESS,    /* only a saturated mock accepts it */
-  CMOX_LOOKUP_UNEXPECTED /* nothing accepts it */
+  CMOX_LOOKUP_EXCESS,     /* only a saturated mock accepts it */
+  CMOX_LOOKUP_UNEXPECTED, /* nothing accepts it */
+  CMOX_LOOKUP_GAVE_UP     /* a matcher that came before an answer gave up */
 } cmox_lookup_kind_t;
 
 typedef struct cmox_lookup {

@@ -62,11 +62,6 @@ bool cmox_expect_saturated(const cmox_expect_t *expect) {
   return expect->taken >= cmox_expect_count(expect).maximum;
 }
 
-bool cmox_expect_reads_stdin(const cmox_expect_t *expect) {
-  return expect->facets.stdin_match.present ||
-         (expect->facets.has_stdin_policy && expect->facets.stdin_policy.mode != CMOX_STDIN_IGNORE);
-}
-
 cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect) {
   cmox_stdin_policy_t policy = {CMOX_STDIN_IGNORE, 0, 0};
   if (expect->facets.has_stdin_policy) policy = expect->facets.stdin_policy;
@@ -76,21 +71,25 @@ cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect) {
   return policy;
 }
 
-bool cmox_expect_accepts_invocation(const cmox_expect_t *expect,
-                                    const cmox_invocation_data_t *data) {
+cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect,
+                                             const cmox_invocation_data_t *data) {
   const cmox_argv_facet_t *argv = &expect->facets.argv;
-  if (!argv->present) return true;
+  if (!argv->present) return CMOX_ACCEPTS;
   cmox_span_list_t args = cmox_call_args(data);
-  if (args.count != argv->count) return false;
-  for (size_t i = 0; i < args.count; i++)
-    if (!cmox_matchers_accept(argv->matchers, argv->nodes[i], args.items[i])) return false;
-  return true;
+  if (args.count != argv->count) return CMOX_REFUSES;
+  cmox_accept_t whole = CMOX_ACCEPTS;
+  for (size_t i = 0; i < args.count; i++) {
+    cmox_accept_t one = cmox_matchers_accept(argv->matchers, argv->nodes[i], args.items[i]);
+    if (one == CMOX_REFUSES) return CMOX_REFUSES;
+    if (one == CMOX_GIVES_UP) whole = CMOX_GIVES_UP;
+  }
+  return whole;
 }
 
-bool cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_call_t *call) {
+cmox_accept_t cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_call_t *call) {
   const cmox_stdin_facet_t *facet = &expect->facets.stdin_match;
-  if (!facet->present) return true;
+  if (!facet->present) return CMOX_ACCEPTS;
   /* Only a whole stdin can be compared. */
-  if (call->stdin_end != CMOX_STDIN_EOF) return false;
+  if (call->stdin_end != CMOX_STDIN_EOF) return CMOX_REFUSES;
   return cmox_matchers_accept(facet->matchers, facet->node, cmox_buf_span(&call->stdin_data));
 }

@@ -74,12 +74,11 @@ void cmox_expect_free(cmox_expect_t *expect); /* NULL is fine */
 
 cmox_count_t cmox_expect_count(const cmox_expect_t *expect);
 bool cmox_expect_saturated(const cmox_expect_t *expect);
-bool cmox_expect_reads_stdin(const cmox_expect_t *expect);
 cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect);
 
 /* Whether the call is accepted; the first leaves stdin out (it may not have been read). */
-bool cmox_expect_accepts_invocation(const cmox_expect_t *expect,
-                                    const cmox_invocation_data_t *data);
-bool cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_call_t *call);
+cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect,
+                                             const cmox_invocation_data_t *data);
+cmox_accept_t cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_call_t *call);
 
 #endif

@@ -96,14 +96,14 @@ void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect) {
   }
   if (expect->source.file) {
     cmox_buf_puts(out, " (");
-    cmox_buf_append_span(out, cmox_span_str(expect->source.file));
+    cmox_quote_shell(out, cmox_span_str(expect->source.file), CMOX_SHOWN_MAX);
     cmox_buf_printf(out, ":%u)", expect->source.line);
   }
 }
 
 static bool argument_equal(const cmox_argv_facet_t *argv, cmox_span_list_t args, size_t i) {
   return i < args.count && i < argv->count &&
-         cmox_matchers_accept(argv->matchers, argv->nodes[i], args.items[i]);
+         cmox_matchers_accept(argv->matchers, argv->nodes[i], args.items[i]) == CMOX_ACCEPTS;
 }
 
 static size_t rows_of(const cmox_argv_facet_t *argv, cmox_span_list_t args) {
@@ -111,7 +111,7 @@ static size_t rows_of(const cmox_argv_facet_t *argv, cmox_span_list_t args) {
 }
 
 size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call) {
-  size_t distance = cmox_expect_accepts_stdin(expect, call) ? 0 : 1;
+  size_t distance = cmox_expect_accepts_stdin(expect, call) == CMOX_ACCEPTS ? 0 : 1;
   const cmox_argv_facet_t *argv = &expect->facets.argv;
   if (!argv->present) return distance;
   cmox_span_list_t args = cmox_call_args(&call->data);
@@ -214,7 +214,7 @@ static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
   const cmox_stdin_facet_t *facet = &expect->facets.stdin_match;
   cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
   row->subject = cmox_strdup("stdin");
-  row->equal = cmox_expect_accepts_stdin(expect, call);
+  row->equal = cmox_expect_accepts_stdin(expect, call) == CMOX_ACCEPTS;
   if (!row->equal && test.kind == CMOX_TEST_EQUALS && call->stdin_end == CMOX_STDIN_EOF) {
     add_values(row, test.value, cmox_buf_span(&call->stdin_data));
     return row->subject && row->expected && row->actual;

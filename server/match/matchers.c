@@ -117,24 +117,34 @@ void cmox_matchers_unref(cmox_matchers_t *matchers) {
 
 size_t cmox_matchers_count(const cmox_matchers_t *matchers) { return matchers->count; }
 
-bool cmox_matchers_accept(const cmox_matchers_t *matchers, uint32_t index, cmox_span_t value) {
-  const node_t *node = &matchers->nodes[index];
-  cmox_span_t want = node->test.value;
-  switch (node->test.kind) {
+static cmox_accept_t accept_regex(const cmox_matchers_t *matchers, const node_t *node,
+                                  cmox_span_t value) {
+  int found = pcre2_match(node->regex, value.data ? value.data : (PCRE2_SPTR) "", value.len, 0, 0,
+                          matchers->match_data, matchers->match_context);
+  if (found >= 0) return CMOX_ACCEPTS;
+  return found == PCRE2_ERROR_NOMATCH ? CMOX_REFUSES : CMOX_GIVES_UP;
+}
+
+static bool accept_bytes(cmox_test_t test, cmox_span_t value) {
+  cmox_span_t want = test.value;
+  switch (test.kind) {
     case CMOX_TEST_EQUALS:
       return cmox_span_equal(value, want);
-    case CMOX_TEST_ANY:
-      return true;
     case CMOX_TEST_STARTS_WITH:
       return cmox_span_starts_with(value, want);
     case CMOX_TEST_CONTAINS:
       return want.len == 0 ||
              (value.len >= want.len && memmem(value.data, value.len, want.data, want.len));
-    case CMOX_TEST_REGEX:
-      return pcre2_match(node->regex, value.data ? value.data : (PCRE2_SPTR) "", value.len, 0, 0,
-                         matchers->match_data, matchers->match_context) >= 0;
+    default:
+      return true;
   }
-  return false;
+}
+
+cmox_accept_t cmox_matchers_accept(const cmox_matchers_t *matchers, uint32_t index,
+                                   cmox_span_t value) {
+  const node_t *node = &matchers->nodes[index];
+  if (node->test.kind == CMOX_TEST_REGEX) return accept_regex(matchers, node, value);
+  return accept_bytes(node->test, value) ? CMOX_ACCEPTS : CMOX_REFUSES;
 }
 
 cmox_test_t cmox_matchers_test(const cmox_matchers_t *matchers, uint32_t index) {

@@ -30,9 +30,17 @@ cmox_matchers_t *cmox_matchers_ref(cmox_matchers_t *matchers);
 void cmox_matchers_unref(cmox_matchers_t *matchers); /* NULL is fine */
 size_t cmox_matchers_count(const cmox_matchers_t *matchers);
 
-/* Whether node `index` accepts the value. A regex that exceeds its work limit,
- * or for which memory is out, refuses. */
-bool cmox_matchers_accept(const cmox_matchers_t *matchers, uint32_t index, cmox_span_t value);
+typedef enum cmox_accept {
+  CMOX_REFUSES = 0,
+  CMOX_ACCEPTS = 1,
+  /* A regex exceeded its work limit or memory is out: nobody knows. No call may be decided on
+   * that, or a pattern that is too hard would let a call pass that is never to be made. */
+  CMOX_GIVES_UP = 2
+} cmox_accept_t;
+
+/* Whether node `index` accepts the value. */
+cmox_accept_t cmox_matchers_accept(const cmox_matchers_t *matchers, uint32_t index,
+                                   cmox_span_t value);
 
 cmox_test_t cmox_matchers_test(const cmox_matchers_t *matchers, uint32_t index); /* borrowed */
 

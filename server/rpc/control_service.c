@@ -276,8 +276,12 @@ HANDLER(release_calls, ReleaseCalls) {
 static void verify_now(cmox_rpc_call_t *call) {
   const Cmdmox__V1__VerifyRequest *input = (const Cmdmox__V1__VerifyRequest *)call->input;
   cmox_hosted_t *hosted = session_of(call, input->session_id);
+  if (!hosted) return;
   cmox_event_t event = {.kind = CMOX_EVENT_VERIFY};
-  if (!hosted || !step(call, hosted, &event)) return;
+  cmox_error_t changed;
+  if (call->peer->rpc->host.check_shims(hosted->site, &changed) != CMOX_OK)
+    event.note = changed.message;
+  if (!step(call, hosted, &event)) return;
   const cmox_findings_t *findings = cmox_session_findings(hosted->session);
   Cmdmox__V1__VerifyResponse response = CMDMOX__V1__VERIFY_RESPONSE__INIT;
   char *text = cmox_report_text(findings);

@@ -57,7 +57,17 @@ static void call_free(cmox_rpc_call_t *call) {
   cmox_free_block(call);
 }
 
+/* A shim that gets an error ends with 125; verify is to hear of it too. Its session cannot
+ * tell for itself: the request never became an event. */
+static void note_refusal(cmox_peer_t *peer, const cmox_error_t *error) {
+  if (!peer->shim || !peer->hosted || peer->call_id) return;
+  cmox_event_t event = {.kind = CMOX_EVENT_REFUSED, .note = error->message};
+  cmox_error_t ignored;
+  (void)cmox_hosted_step(peer->hosted, &event, &ignored); /* always accepted */
+}
+
 void cmox_rpc_fail(cmox_rpc_call_t *call) {
+  note_refusal(call->peer, &call->error);
   respond_error(call->peer, call->id, &call->error);
   call_free(call);
 }
@@ -107,26 +117,31 @@ static cmox_code_t find_method(cmox_peer_t *peer, const char *full, ProtobufCSer
   return CMOX_OK;
 }
 
+static void refuse(cmox_peer_t *peer, uint32_t id, cmox_error_t *error) {
+  note_refusal(peer, error);
+  respond_error(peer, id, error);
+}
+
 void cmox_dispatch(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Request *request) {
   cmox_error_t error;
   ProtobufCService *service = NULL;
   unsigned index = 0;
   if (find_method(peer, request->method, &service, &index, &error) != CMOX_OK) {
-    respond_error(peer, id, &error);
+    refuse(peer, id, &error);
     return;
   }
   const ProtobufCMethodDescriptor *method = &service->descriptor->methods[index];
   ProtobufCMessage *input = NULL;
   if (cmox_wire_unpack(method->input, cmox_from_bytes(request->payload), &input, &error) !=
       CMOX_OK) {
-    respond_error(peer, id, &error);
+    refuse(peer, id, &error);
     return;
   }
   cmox_rpc_call_t *call = cmox_calloc(1, sizeof *call);
   if (!call) {
     cmox_wire_free(input);
     (void)cmox_fail(&error, CMOX_E_NO_MEMORY, "out of memory");
-    respond_error(peer, id, &error);
+    refuse(peer, id, &error);
     return;
   }
   *call =

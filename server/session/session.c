@@ -31,6 +31,8 @@ struct cmox_session {
   size_t held_count;
   size_t held_capacity;
   uint64_t next_tick_ns; /* 0: none */
+  char *refused;         /* why the first refused request was; NULL: none */
+  uint64_t refused_count;
 };
 
 cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
@@ -54,6 +56,7 @@ void cmox_session_free(cmox_session_t *session) {
   cmox_journal_free(session->journal);
   cmox_reply_unref(session->empty_reply);
   cmox_free_block(session->dialect);
+  cmox_free_block(session->refused);
   cmox_free_block(session->held);
   cmox_free_block(session);
 }
@@ -201,6 +204,9 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
     case CMOX_LOOKUP_EXCESS:
       call->double_id = lookup.expect->id;
       return refuse(session, call, CMOX_VERDICT_EXCESS, actions, error);
+    case CMOX_LOOKUP_GAVE_UP:
+      call->unexpected_why = "a regular expression needs too much work to be matched with it";
+      break;
     case CMOX_LOOKUP_UNEXPECTED:
       break;
   }
@@ -220,13 +226,15 @@ static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox
 }
 
 /* The shim lost its connection before it heard from us and asks again. */
-static cmox_code_t answer_again(cmox_call_t *call, const cmox_event_t *event,
-                                cmox_actions_t *actions, cmox_error_t *error) {
+static cmox_code_t answer_again(cmox_session_t *session, cmox_call_t *call,
+                                const cmox_event_t *event, cmox_actions_t *actions,
+                                cmox_error_t *error) {
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
   if (call->gate) {
     call->state = CMOX_CALL_PENDING;
+    want_tick(session, call);
     return CMOX_OK;
   }
   if (call->reply) return answer(actions, call) ? CMOX_OK : no_memory(error);
@@ -239,7 +247,7 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
   cmox_call_t *call = cmox_journal_find_key(session->journal, event->invocation->key);
   if (call) {
     actions->call_id = call->id;
-    return answer_again(call, event, actions, error);
+    return answer_again(session, call, event, actions, error);
   }
   call = cmox_journal_add(session->journal, event->invocation, event->now_ns);
   if (!call) return no_memory(error);
@@ -311,8 +319,7 @@ static cmox_code_t on_link_lost(cmox_session_t *session, const cmox_event_t *eve
   if (call->state == CMOX_CALL_COMPLETED) return CMOX_OK;
   call->state = CMOX_CALL_LOST;
   call->end_ns = event->now_ns;
-  unhold(session, call);
-  return CMOX_OK;
+  return CMOX_OK; /* a gate keeps it: the shim may ask again */
 }
 
 static cmox_code_t on_release(cmox_session_t *session, const cmox_event_t *event,
@@ -320,7 +327,7 @@ static cmox_code_t on_release(cmox_session_t *session, const cmox_event_t *event
   for (size_t i = session->held_count; i-- > 0;) {
     cmox_call_t *call = session->held[i];
     if (strcmp(call->gate, event->gate) != 0) continue;
-    if (!answer(actions, call)) return no_memory(error);
+    if (call->link && !answer(actions, call)) return no_memory(error);
     unhold(session, call);
   }
   return CMOX_OK;
@@ -382,11 +389,24 @@ static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
   return CMOX_OK;
 }
 
-static cmox_code_t on_verify(cmox_session_t *session, cmox_error_t *error) {
+/* A call that never became one must not be forgotten either. */
+static cmox_code_t on_refused(cmox_session_t *session, const cmox_event_t *event) {
+  session->refused_count++;
+  if (!session->refused) session->refused = cmox_strdup(event->note);
+  return CMOX_OK;
+}
+
+static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
+                             cmox_error_t *error) {
   if (session->phase == CMOX_PHASE_RECORD)
     return cmox_fail(error, CMOX_E_BAD_STATE,
                      "verify: replay was never called, so nothing was tested");
-  cmox_code_t code = cmox_verify_run(session->doubles, session->journal, &session->findings, error);
+  const char *refused = session->refused ? session->refused : "out of memory";
+  const cmox_verify_notes_t notes = {.shims_changed = event->note,
+                                     .refused = session->refused_count ? refused : NULL,
+                                     .refused_count = session->refused_count};
+  cmox_code_t code =
+      cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;
   session->phase = CMOX_PHASE_VERIFIED;
   for (size_t i = 0; i < session->findings.count; i++) {
@@ -436,11 +456,14 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
     case CMOX_EVENT_REGISTER:
       code = check_open(session, error);
       break;
+    case CMOX_EVENT_REFUSED:
+      code = on_refused(session, event);
+      break;
     case CMOX_EVENT_REPLAY:
       code = on_replay(session, error);
       break;
     case CMOX_EVENT_VERIFY:
-      code = on_verify(session, error);
+      code = on_verify(session, event, error);
       break;
   }
   actions->next_tick_ns = session->next_tick_ns;

@@ -28,8 +28,9 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_DECLARE,  /* declared */
   CMOX_EVENT_REFINE,   /* double_id, facets (moved out of on success) */
   CMOX_EVENT_RELEASE,  /* gate */
+  CMOX_EVENT_REFUSED,  /* note: a call that was refused before it could become an INVOKE */
   CMOX_EVENT_REPLAY,
-  CMOX_EVENT_VERIFY
+  CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves; or NULL */
 } cmox_event_kind_t;
 
 typedef struct cmox_event {
@@ -41,6 +42,7 @@ typedef struct cmox_event {
   cmox_span_t bytes;
   cmox_span_t command;
   const char *gate;
+  const char *note;
   const cmox_invocation_data_t *invocation;
   uint32_t silence_ms; /* how long the shim bears silence; 0: for ever */
   struct {

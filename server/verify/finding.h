@@ -14,7 +14,9 @@ typedef enum cmox_finding_kind {
   CMOX_FINDING_WRONG_COUNT = 3,
   CMOX_FINDING_UNFULFILLED = 5,
   CMOX_FINDING_IN_FLIGHT = 7,
-  CMOX_FINDING_NEVER_COMPLETED = 8
+  CMOX_FINDING_NEVER_COMPLETED = 8,
+  CMOX_FINDING_REFUSED_CALL = 10,
+  CMOX_FINDING_SHIMS_CHANGED = 11
 } cmox_finding_kind_t;
 
 typedef struct cmox_finding {

@@ -78,7 +78,8 @@ static bool add_counts(const cmox_doubles_t *doubles, bool called, cmox_findings
   for (size_t i = 0; i < all.count; i++) {
     const cmox_expect_t *expect = all.items[i];
     cmox_count_t count = cmox_expect_count(expect);
-    if (expect->taken >= count.minimum || (expect->taken > 0) != called) continue;
+    bool fits = expect->taken >= count.minimum && expect->taken <= count.maximum;
+    if (fits || (expect->taken > 0) != called) continue;
     cmox_finding_t *finding = cmox_findings_add(findings);
     if (!finding) return false;
     finding->kind = called ? CMOX_FINDING_WRONG_COUNT : CMOX_FINDING_UNFULFILLED;
@@ -130,13 +131,37 @@ static bool add_unfinished(const cmox_journal_t *journal, bool undecided,
   return true;
 }
 
+static bool add_notes(const cmox_verify_notes_t *notes, cmox_findings_t *findings) {
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  if (notes->shims_changed) {
+    cmox_finding_t *finding = cmox_findings_add(findings);
+    if (!finding) return false;
+    finding->kind = CMOX_FINDING_SHIMS_CHANGED;
+    cmox_buf_printf(&text,
+                    "the shims were changed during the test, so real commands may have run: %s",
+                    notes->shims_changed);
+    if (!finish(finding, &text)) return false;
+  }
+  if (notes->refused) {
+    cmox_finding_t *finding = cmox_findings_add(findings);
+    if (!finding) return false;
+    finding->kind = CMOX_FINDING_REFUSED_CALL;
+    cmox_buf_printf(&text, "%" PRIu64 " %s refused before anything could be matched: %s",
+                    notes->refused_count, notes->refused_count == 1 ? "call was" : "calls were",
+                    notes->refused);
+    if (!finish(finding, &text)) return false;
+  }
+  return true;
+}
+
 cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
-                            cmox_findings_t *findings, cmox_error_t *error) {
+                            const cmox_verify_notes_t *notes, cmox_findings_t *findings,
+                            cmox_error_t *error) {
   cmox_findings_clear(findings);
-  if (add_refused_calls(doubles, journal, findings) && add_counts(doubles, true, findings) &&
-      add_counts(doubles, false, findings) && add_unfinished(journal, true, findings) &&
-      add_unfinished(journal, false, findings)) /* remarks come last */
-    return CMOX_OK;
+  if (add_notes(notes, findings) && add_refused_calls(doubles, journal, findings) &&
+      add_counts(doubles, true, findings) && add_counts(doubles, false, findings) &&
+      add_unfinished(journal, true, findings) && add_unfinished(journal, false, findings))
+    return CMOX_OK; /* remarks come last */
   cmox_findings_clear(findings);
   return cmox_fail(error, CMOX_E_NO_MEMORY, "verify: out of memory");
 }

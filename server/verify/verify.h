@@ -7,11 +7,19 @@
 #include "server/match/doubles.h"
 #include "server/verify/finding.h"
 
-/* Fills *findings (emptied first) in this order: unexpected and excess calls,
- * wrong counts, unfulfilled expectations, calls in flight, calls whose shim was
+/* What verification looks at beside the doubles and the journal. */
+typedef struct cmox_verify_notes {
+  const char *shims_changed; /* NULL: they are as they were */
+  const char *refused;       /* why the first was; NULL: none */
+  uint64_t refused_count;    /* requests that could not become calls */
+} cmox_verify_notes_t;
+
+/* Fills *findings (emptied first) in this order: changed shims, refused requests, unexpected and
+ * excess calls, wrong counts, unfulfilled expectations, calls in flight, calls whose shim was
  * gone before it was done. Only CMOX_E_NO_MEMORY can fail; never a shorter list. */
 cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
-                            cmox_findings_t *findings, cmox_error_t *error);
+                            const cmox_verify_notes_t *notes, cmox_findings_t *findings,
+                            cmox_error_t *error);
 
 /* Adds the finding of one refused call; false when memory is out. */
 bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
