@@ -18,6 +18,7 @@
 #include "proto/address.h"
 #include "server/base/alloc.h"
 #include "server/host/shimdir.h"
+#include "server/host/streams.h"
 #include "server/rpc/rpc.h"
 #include "server/transport/transport.h"
 
@@ -51,6 +52,7 @@ struct cmox_engine {
   size_t open_listeners;
   bool stopping;
   bool rpc_closed;
+  unsigned streams; /* of 0 to 2, those that were closed */
 };
 
 struct cmox_site {
@@ -256,11 +258,18 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
                               size_t size) {
   *out = NULL;
   cmox_error_t error = {.code = CMOX_OK};
-  cmox_shimdir_options_t where = {0};
-  if (options) {
-    where.shim = options->shim;
-    where.temporary_directory = options->temporary_directory;
+  cmox_engine_options_t given = {0};
+  if (options) { /* an older caller's struct is shorter */
+    size_t known = options->size < sizeof given ? options->size : sizeof given;
+    memcpy(&given, options, known);
   }
+  if (options && options->size < sizeof options->size) {
+    (void)cmox_fail(&error, CMOX_E_INVALID_ARGUMENT,
+                    "engine: options.size is not sizeof(cmox_engine_options_t)");
+    return copy_error(&error, text, size);
+  }
+  cmox_shimdir_options_t where = {.shim = given.shim,
+                                  .temporary_directory = given.temporary_directory};
   cmox_engine_t *engine = cmox_calloc(1, sizeof *engine);
   if (!engine || uv_mutex_init(&engine->mutex)) {
     cmox_free_block(engine);
@@ -268,11 +277,13 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
     return copy_error(&error, text, size);
   }
   cmox_code_t code = cmox_shimdir_settings_read(&where, &engine->settings, &error);
+  engine->streams = cmox_streams_hold();
   if (code == CMOX_OK) code = open_loop(engine, &error);
   if (code == CMOX_OK) {
     *out = engine;
     return CMOX_OK;
   }
+  cmox_streams_release(engine->streams);
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);
@@ -301,6 +312,7 @@ void cmox_engine_stop(cmox_engine_t *engine) {
   (void)run_job(engine, &job);
   (void)uv_thread_join(&engine->thread);
   (void)uv_loop_close(&engine->loop);
+  cmox_streams_release(engine->streams);
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);

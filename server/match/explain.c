@@ -4,7 +4,7 @@
 #include "server/base/quote.h"
 #include "server/model/mask.h"
 
-enum { CALL_SHOWN_MAX = 400, DOUBLE_SHOWN_MAX = 100, CONTEXT_BYTES = 24 };
+enum { CALL_SHOWN_MAX = 400, DOUBLE_SHOWN_MAX = 100, CONTEXT_BYTES = 24, ROWS_MAX = 256 };
 
 void cmox_differences_free(cmox_difference_t *differences, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -233,6 +233,7 @@ cmox_difference_t *cmox_explain(const cmox_expect_t *expect, const cmox_call_t *
   const cmox_argv_facet_t *argv = &expect->facets.argv;
   cmox_span_list_t args = cmox_call_args(&call->data);
   size_t rows = argv->present ? rows_of(argv, args) : 0;
+  if (rows > ROWS_MAX) rows = ROWS_MAX; /* a reader sees the first of them */
   /* A stdin that was not read, since the arguments differ already, is no difference. */
   bool look = expect->facets.stdin_match.present && call->stdin_end != CMOX_STDIN_NOT_READ;
   size_t all = rows + (look ? 1 : 0);

@@ -31,23 +31,52 @@ static cmox_span_t from(cmox_span_t text, size_t start) {
   return cmox_span(text.data + start, text.len - start);
 }
 
-static cmox_span_t url_password(cmox_span_t arg) {
+/* scheme://USERINFO@host: a password, or a token that stands alone. */
+static cmox_span_t url_userinfo(cmox_span_t arg) {
   const uint8_t *scheme = memmem(arg.data, arg.len, "://", 3);
   if (!scheme) return cmox_span(NULL, 0);
   size_t start = (size_t)(scheme - arg.data) + 3;
   size_t colon = 0;
   size_t at = 0;
-  for (size_t i = start; i < arg.len && arg.data[i] != '/' && arg.data[i] != '?'; i++) {
-    if (arg.data[i] == ':' && !colon) colon = i;
+  for (size_t i = start; i < arg.len && !memchr("/?#", arg.data[i], 3); i++) {
+    if (arg.data[i] == ':' && !colon && !at) colon = i;
     if (arg.data[i] == '@') at = i;
   }
-  if (!colon || at <= colon) return cmox_span(NULL, 0);
-  return cmox_span(arg.data + colon + 1, at - colon - 1);
+  if (!at) return cmox_span(NULL, 0);
+  size_t from_byte = colon && colon < at ? colon + 1 : start;
+  return cmox_span(arg.data + from_byte, at - from_byte);
+}
+
+/* ?name=VALUE and &name=VALUE, where the name looks secret. */
+static cmox_span_t query_value(cmox_span_t arg) {
+  for (size_t i = 0; i < arg.len; i++) {
+    if (arg.data[i] != '?' && arg.data[i] != '&') continue;
+    cmox_span_t pair = from(arg, i + 1);
+    size_t name = keyed_name(pair);
+    if (!name || pair.data[name] != '=' || !names_secret(cmox_span(pair.data, name))) continue;
+    cmox_span_t value = from(pair, name + 1);
+    const uint8_t *end = value.len ? memchr(value.data, '&', value.len) : NULL;
+    return end ? cmox_span(value.data, (size_t)(end - value.data)) : value;
+  }
+  return cmox_span(NULL, 0);
+}
+
+/* Authorization: VALUE and Cookie: VALUE, also behind --header=. */
+static cmox_span_t header_value(cmox_span_t arg) {
+  static const char *const headers[] = {"authorization:", "cookie:", "x-api-key:"};
+  for (size_t h = 0; h < sizeof headers / sizeof *headers; h++) {
+    size_t len = strlen(headers[h]);
+    for (size_t i = 0; i + len < arg.len; i++)
+      if (strncasecmp((const char *)arg.data + i, headers[h], len) == 0) return from(arg, i + len);
+  }
+  return cmox_span(NULL, 0);
 }
 
 cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index) {
   cmox_span_t arg = args.items[index];
   if (arg.len == 0) return arg;
+  cmox_span_t header = header_value(arg);
+  if (header.len) return header;
   size_t name = keyed_name(arg);
   if (name && names_secret(cmox_span(arg.data, name))) return from(arg, name + 1);
   if (index > 0 && arg.data[0] != '-') {
@@ -55,7 +84,8 @@ cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index) {
     if (before.len > 2 && before.data[0] == '-' && keyed_name(before) == 0 && names_secret(before))
       return arg;
   }
-  return url_password(arg);
+  cmox_span_t query = query_value(arg);
+  return query.len ? query : url_userinfo(arg);
 }
 
 bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out) {

@@ -7,8 +7,9 @@
 #include "server/base/span.h"
 
 /* The part of args[index] that looks secret: the value of --token=..., the
- * argument after --password, the value of SECRET_NAME=..., the password in
- * scheme://user:password@host. Empty: nothing does. */
+ * argument after --password, the value of SECRET_NAME=..., the user information of
+ * scheme://user:password@host, ?token=..., an Authorization or Cookie header. Empty: nothing does.
+ * What only a command's own options can tell (mysql -pX, curl -u a:b) comes with the scrubber. */
 cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index);
 
 /* args[index] with its secret part replaced by "***"; `out` is only touched when there is one. */

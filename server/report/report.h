@@ -10,7 +10,7 @@ char *cmox_report_text(const cmox_findings_t *findings);
 
 /* A line in the test's language that would accept the call of this finding: "c" (the default),
  * "python" or "shell". A masked argument becomes "anything". Owned by the caller; NULL
- * when memory is out. */
+ * when memory is out, or when the line would be too long to be of use. */
 char *cmox_suggest(const char *dialect, const cmox_finding_t *finding);
 
 /* What the shim prints for a refused call: `cmdmox: unexpected call: git push origin`

@@ -93,8 +93,18 @@ static bool shown_stdin(const dialect_t *dialect, const cmox_finding_t *finding)
                  call->stdin_data.len);
 }
 
+/* Nobody pastes more than this. */
+enum { SUGGESTION_MAX = 8192 };
+
+static bool too_long(const cmox_call_t *call) {
+  size_t bytes = call->stdin_data.len;
+  for (size_t i = 0; i < call->data.argv.count; i++) bytes += call->data.argv.items[i].len + 4;
+  return bytes > SUGGESTION_MAX;
+}
+
 char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
   const dialect_t *dialect = find(dialect_name);
+  if (too_long(finding->call)) return NULL;
   cmox_buf_t out = CMOX_BUF_EMPTY;
   if (finding->kind == CMOX_FINDING_EXCESS_CALL) {
     cmox_buf_printf(&out, "%s%" PRIu64 "%s", dialect->times_open, finding->expect->taken + 1,

@@ -3,7 +3,7 @@
 #include "server/verify/verify.h"
 
 /* Equal arguments are shown as context up to this many rows. */
-enum { CONTEXT_ROWS_MAX = 12, SUGGESTION_SHOWN_MAX = 4096 };
+enum { CONTEXT_ROWS_MAX = 12, SUGGESTION_SHOWN_MAX = 4096, REPORT_MAX = 4 << 20 };
 
 static void difference_rows(cmox_buf_t *out, const cmox_finding_t *finding) {
   size_t hidden = 0;
@@ -54,6 +54,11 @@ char *cmox_report_text(const cmox_findings_t *findings) {
   if (findings->count) headline(&out, findings);
   for (size_t i = 0; i < findings->count; i++) {
     const cmox_finding_t *finding = &findings->items[i];
+    if (out.len > REPORT_MAX) {
+      cmox_buf_printf(&out, "\n... and %zu more, which this report leaves out\n",
+                      findings->count - i);
+      break;
+    }
     cmox_buf_printf(&out, "\n%zu. %s%s\n", i + 1, finding->advisory ? "(remark) " : "",
                     finding->message);
     expectation(&out, finding);

@@ -273,6 +273,19 @@ HANDLER(release_calls, ReleaseCalls) {
 
 /* ---- After the shims have been heard ------------------------------------------- */
 
+/* The text says it all; what is beside it gives way when the answer would not fit a frame. */
+static void fit_frame(Cmdmox__V1__VerifyResponse *response) {
+  const size_t most = CMOX_FRAME_MAX_DEFAULT / 2;
+  if (cmdmox__v1__verify_response__get_packed_size(response) <= most) return;
+  for (size_t i = 0; i < response->n_findings; i++) response->findings[i]->n_differences = 0;
+  size_t size = cmdmox__v1__verify_response__get_packed_size(response);
+  while (size > most && response->n_findings > 1) {
+    Cmdmox__V1__Finding *last = response->findings[--response->n_findings];
+    size -= cmdmox__v1__finding__get_packed_size(last);
+    cmox_free_block(last);
+  }
+}
+
 static void verify_now(cmox_rpc_call_t *call) {
   const Cmdmox__V1__VerifyRequest *input = (const Cmdmox__V1__VerifyRequest *)call->input;
   cmox_hosted_t *hosted = session_of(call, input->session_id);
@@ -290,6 +303,7 @@ static void verify_now(cmox_rpc_call_t *call) {
   if (code == CMOX_OK) {
     response.passed = cmox_findings_passed(findings);
     response.text = text;
+    fit_frame(&response);
     cmox_rpc_answer(&response.base, call);
     cmox_convert_findings_clear(&response);
   } else {

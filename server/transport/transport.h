@@ -47,7 +47,6 @@ cmox_code_t cmox_link_open(uv_loop_t *loop, int in, int out, const cmox_link_eve
                            void *user, cmox_link_t **out_link, cmox_error_t *error);
 
 void *cmox_link_user(const cmox_link_t *link);
-void cmox_link_set_user(cmox_link_t *link, void *user);
 /* Replaces the callbacks; for a link that a listener handed over. */
 void cmox_link_set_events(cmox_link_t *link, const cmox_link_events_t *events, void *user);
 void cmox_link_set_max_frame(cmox_link_t *link, uint32_t max_body);

@@ -115,6 +115,21 @@ class Real(Case):
                 self.assert_reason(reason, cmdmox.Session, self.client, temporary_directory=place)
         self.assertEqual(os.listdir(shared) + os.listdir(deep), [])
 
+    def test_verify_tells_of_shims_that_were_removed_during_the_test(self):
+        session = self.session(stub(b"git", None))
+        os.unlink(os.path.join(session.shims, b"git"))
+        report = session.verify()
+        self.assertFalse(report.passed)
+        self.assertIn("the shims were changed during the test", report.text)
+
+    def test_a_call_that_is_too_large_to_be_matched_fails_verification(self):
+        session = self.session(stub(b"git", None))
+        status, _, errors = self.run_in(session, ["git", *["x"] * 110000])
+        self.assertEqual(status, 125, errors)
+        report = session.verify()
+        self.assertFalse(report.passed)
+        self.assertIn("1 call was refused before anything could be matched", report.text)
+
     def test_a_bad_timeout_is_named(self):
         session = self.session(stub(b"git"), path=self.path)
         for value in (b"0", b"-1", b"nan", b"inf", b"1s", b"86401", b"1e3"):

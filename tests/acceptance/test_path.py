@@ -218,6 +218,14 @@ class Verification(Case):
         self.assertEqual(self.run_in(session, ["sh", "-c", "git push 2>/dev/null || true"]), (0, b"", b""))
         self.assertFalse(session.verify().passed)
 
+    def test_a_report_that_does_not_fit_a_frame_is_cut_and_not_lost(self):
+        session = self.session(mock(b"git", [b"status"]))
+        for _ in range(12):
+            self.run_in(session, [b"git", *[b"x" * 100000] * 15])
+        report = session.verify()
+        self.assertFalse(report.passed)
+        self.assertIn("verification failed: 13 problems", report.text)
+
     def test_the_phases_are_held(self):
         session = self.session(mock(b"git"), replay=False)
         self.assertIn("replay", self.assert_refused(self.run_in(session, ["git"])))

@@ -102,6 +102,53 @@ START_TEST(a_mock_of_no_calls_refuses_what_a_stub_would_take) {
 }
 END_TEST
 
+START_TEST(a_regex_that_gives_up_lets_nothing_pass) {
+  uint64_t never = scenario_double(&s, CMOX_KIND_MOCK, "git", "~^(a+)+$");
+  ck_assert_int_eq(scenario_times(&s, never, 0, 0), CMOX_OK);
+  scenario_double(&s, CMOX_KIND_STUB, "git", NULL);
+  replay();
+  scenario_call(&s, "git aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", 0);
+  assert_refused("needs too much work");
+  ASSERT_FINDINGS(CMOX_FINDING_UNEXPECTED_CALL, CMOX_FINDING_IN_FLIGHT);
+}
+END_TEST
+
+START_TEST(a_count_lowered_below_what_was_taken_fails) {
+  uint64_t mock = scenario_double(&s, CMOX_KIND_MOCK, "git", NULL);
+  scenario_times(&s, mock, 2, 2);
+  replay();
+  for (int i = 0; i < 2; i++) {
+    uint64_t call = scenario_call(&s, "git", 0);
+    scenario_completed(&s, call, s.last_link);
+  }
+  scenario_times(&s, mock, 0, 0);
+  ASSERT_FINDINGS(CMOX_FINDING_WRONG_COUNT);
+}
+END_TEST
+
+START_TEST(a_request_that_became_no_call_is_reported) {
+  scenario_double(&s, CMOX_KIND_STUB, "git", NULL);
+  replay();
+  cmox_event_t event = {.kind = CMOX_EVENT_REFUSED, .note = "too many elements"};
+  ck_assert_int_eq(cmox_session_step(s.session, &event, &s.actions, &s.error), CMOX_OK);
+  ASSERT_FINDINGS(CMOX_FINDING_REFUSED_CALL);
+  ck_assert_ptr_nonnull(strstr(cmox_session_findings(s.session)->items[0].message, "too many"));
+}
+END_TEST
+
+START_TEST(a_held_call_that_asks_again_is_still_held) {
+  uint64_t id = scenario_double(&s, CMOX_KIND_STUB, "git", NULL);
+  scenario_returns(&s, id, "go", "gate");
+  replay();
+  uint64_t call = scenario_call(&s, "git", 9);
+  scenario_lost(&s, call, s.last_link);
+  ck_assert_uint_eq(scenario_call(&s, "git", 9), call);
+  ck_assert_uint_eq(s.actions.count, 0);
+  scenario_release(&s, "gate");
+  assert_answered("go");
+}
+END_TEST
+
 START_TEST(an_unexpected_call_names_the_nearest_and_the_difference) {
   scenario_double(&s, CMOX_KIND_MOCK, "git", "push upstream main");
   scenario_double(&s, CMOX_KIND_MOCK, "git", "pull");
@@ -423,6 +470,10 @@ int main(void) {
   tcase_add_test(rules, a_mock_is_taken_once_and_a_second_call_is_excess);
   tcase_add_test(rules, mocks_come_first_in_order_of_definition_then_stubs);
   tcase_add_test(rules, a_mock_of_no_calls_refuses_what_a_stub_would_take);
+  tcase_add_test(rules, a_regex_that_gives_up_lets_nothing_pass);
+  tcase_add_test(rules, a_count_lowered_below_what_was_taken_fails);
+  tcase_add_test(rules, a_request_that_became_no_call_is_reported);
+  tcase_add_test(rules, a_held_call_that_asks_again_is_still_held);
   tcase_add_test(rules, an_unexpected_call_names_the_nearest_and_the_difference);
   tcase_add_test(rules, a_secret_is_masked_in_line_report_and_suggestion);
   tcase_add_test(rules, calls_outside_of_replay_are_refused_and_kept);

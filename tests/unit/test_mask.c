@@ -1,0 +1,55 @@
+/* What of a command line may be shown: "before[secret]after". */
+#include <check.h>
+#include <string.h>
+
+#include "server/base/alloc.h"
+#include "server/model/mask.h"
+
+static const struct {
+  const char *before; /* the argument before it */
+  const char *argument;
+  const char *shown; /* NULL: as it is */
+} cases[] = {
+    {"", "--token=abc", "--token=***"},
+    {"", "--api-key=abc", "--api-key=***"},
+    {"--password", "abc", "***"},
+    {"--password", "--verbose", NULL},
+    {"", "GITHUB_TOKEN=abc", "GITHUB_TOKEN=***"},
+    {"", "https://me:abc@host/x", "https://me:***@host/x"},
+    {"", "https://abc@host/x", "https://***@host/x"},
+    {"", "https://host/a@b", NULL},
+    {"", "https://host/x?access_token=abc&y=1", "https://host/x?access_token=***&y=1"},
+    {"", "https://host/x?page=2&y=1", NULL},
+    {"-H", "Authorization: Bearer abc", "Authorization:***"},
+    {"", "--header=Cookie: session=abc", "--header=Cookie:***"},
+    {"", "password", NULL},
+    {"", "--tokens", NULL},
+    {"-p", "src/dir", NULL},
+    {"", "", NULL},
+    {"", "=", NULL},
+    {"", "https://", NULL},
+    {"", "a://@", NULL},
+};
+
+START_TEST(shows_what_it_should) {
+  cmox_span_t args[] = {cmox_span_str(cases[_i].before), cmox_span_str(cases[_i].argument)};
+  cmox_buf_t out = CMOX_BUF_EMPTY;
+  bool masked = cmox_mask_argument((cmox_span_list_t){args, 2}, 1, &out);
+  ck_assert_msg(masked == (cases[_i].shown != NULL), "%s", cases[_i].argument);
+  char *text = cmox_buf_take_text(&out);
+  if (masked) ck_assert_str_eq(text, cases[_i].shown);
+  cmox_free_block(text);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("mask");
+  TCase *all = tcase_create("mask");
+  tcase_add_loop_test(all, shows_what_it_should, 0, (int)(sizeof cases / sizeof *cases));
+  suite_add_tcase(suite, all);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? 1 : 0;
+}
