@@ -41,6 +41,27 @@ static const char *reason(int number) {
   }
 }
 
+/* A server gives out a directory that goes first on PATH: only one of our own or of root's may. */
+static cmox_code_t check_owner(int fd, const char *path, cmox_error_t *error) {
+#if defined(SO_PEERCRED)
+  struct ucred peer;
+  socklen_t len = sizeof peer;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+    return cmox_fail(error, CMOX_E_IO, "the server at %s: %s", path, strerror(errno));
+  uid_t uid = peer.uid;
+#else
+  uid_t uid;
+  gid_t gid;
+  if (getpeereid(fd, &uid, &gid) != 0)
+    return cmox_fail(error, CMOX_E_IO, "the server at %s: %s", path, strerror(errno));
+#endif
+  if (uid == geteuid() || uid == 0) return CMOX_OK;
+  return cmox_fail(error, CMOX_E_PERMISSION_DENIED,
+                   "the server at %s belongs to another user (uid %u): its commands would run as "
+                   "you; start one of your own",
+                   path, (unsigned)uid);
+}
+
 cmox_code_t cmox_channel_connect(const char *address, uint32_t timeout_ms, int *fd,
                                  cmox_error_t *error) {
   struct sockaddr_un name;
@@ -61,6 +82,10 @@ cmox_code_t cmox_channel_connect(const char *address, uint32_t timeout_ms, int *
     (void)close(connected);
     return cmox_fail(error, CMOX_E_NO_SERVER, "no server at %s: %s", name.sun_path, reason(number));
   }
-  *fd = connected;
-  return CMOX_OK;
+  code = check_owner(connected, name.sun_path, error);
+  if (code == CMOX_OK)
+    *fd = connected;
+  else
+    (void)close(connected);
+  return code;
 }
