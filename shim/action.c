@@ -32,7 +32,7 @@ void cmox_reply(cmox_call_t *call, const cmox_action_t *action) {
     cmox_die("cannot wait before answering");
   cmox_call_write(call, 1, action->out);
   cmox_call_write(call, 2, action->err);
-  cmox_call_complete(call);
+  cmox_call_complete(call, NULL);
   if (action->hang) cmox_os_hang();
   if (!action->signal.data) cmox_os_exit((int)action->exit_code);
   cmox_os_end_by_signal((const char *)action->signal.data, action->signal.len);

@@ -193,19 +193,20 @@ void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data) {
   const cmox_os_io_t outcome = cmox_os_write(stream, data.data, data.len, &moved, &error);
   call->written[stream] += moved;
   if (outcome == CMOX_OS_FAILED) {
+    cmox_call_complete(call, cmox_os_error_text(error));
     cmox_say(stream == 1 ? "cannot write to stdout: " : "cannot write to stderr: ");
     cmox_die(cmox_os_error_text(error));
   }
   if (outcome != CMOX_OS_CLOSED) return;
   call->broken[stream] = true;
   if (!cmox_os_pipe_kills()) return;
-  cmox_call_complete(call);
+  cmox_call_complete(call, NULL);
   cmox_os_end_by_signal("SIGPIPE", 7);
 }
 
-void cmox_call_complete(cmox_call_t *call) {
+void cmox_call_complete(cmox_call_t *call, const char *failure) {
   call->out.len = 0;
   cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
-                     call->broken[1] || call->broken[2]);
+                     call->broken[1] || call->broken[2], failure);
   cmox_link_send_best_effort(&call->link, (cmox_view_t){call->out.data, call->out.len});
 }

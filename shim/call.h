@@ -34,7 +34,7 @@ void cmox_call_send(cmox_call_t *call);
  * ended the command, or is remembered when the caller ignores that; other errors die. */
 void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data);
 
-/* Tells the server that everything is done; best effort. */
-void cmox_call_complete(cmox_call_t *call);
+/* Tells the server that everything is done, or what failed (NULL: nothing); best effort. */
+void cmox_call_complete(cmox_call_t *call, const char *failure);
 
 #endif

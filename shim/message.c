@@ -163,11 +163,12 @@ void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_
 }
 
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
-                        uint64_t stderr_written, bool broken_pipe) {
+                        uint64_t stderr_written, bool broken_pipe, const char *failure) {
   cmdmox_v1_Completed completed = {.call_id = call_id,
                                    .stdout_written = stdout_written,
                                    .stderr_written = stderr_written,
                                    .broken_pipe = broken_pipe};
+  if (failure) completed.failure = from(put_text, failure);
   cmox_view_t payload;
   cmdmox_v1_Frame frame = cmdmox_v1_Frame_init_zero;
   frame.has_notify = true;

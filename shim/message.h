@@ -33,7 +33,7 @@ void cmox_put_stdin(cmox_bytes_t *out, cmox_view_t data);
 void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_t stdin_bytes,
                        cmox_stdin_end_t end);
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
-                        uint64_t stderr_written, bool broken_pipe);
+                        uint64_t stderr_written, bool broken_pipe, const char *failure);
 
 /* Incoming: views point into the bytes that were decoded. */
 

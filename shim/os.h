@@ -90,6 +90,10 @@ cmox_os_io_t cmox_os_more_stdin(void);
  * Does not die of a closed pipe; see cmox_os_pipe_kills. */
 cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *moved, int *error);
 
+/* One line of our own, at most PIPE_BUF bytes, best effort: a stream that takes nothing for a
+ * second gets nothing, and the launcher ends all the same. */
+void cmox_os_write_line(int stream, const void *data, size_t len);
+
 /* The end. */
 
 _Noreturn void cmox_os_exit(int status);

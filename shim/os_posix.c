@@ -196,6 +196,14 @@ cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *mov
   return CMOX_OS_DONE;
 }
 
+void cmox_os_write_line(int stream, const void *data, size_t len) {
+  enum { PATIENCE_MS = 1000 };
+  struct pollfd fd = {.fd = stream, .events = POLLOUT};
+  hold_pipe();
+  if (poll(&fd, 1, PATIENCE_MS) <= 0) return;
+  if (write(stream, data, len) < 0) return;
+}
+
 /* exit and not _exit: the instrumented builds write their counts there. */
 void cmox_os_exit(int status) { exit(status); }
 

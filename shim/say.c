@@ -39,12 +39,6 @@ static void end_line(void) {
   line[used++] = '\n';
 }
 
-static void print(int stream, const char *data, size_t len) {
-  size_t moved;
-  int error;
-  cmox_os_write(stream, data, len, &moved, &error);
-}
-
 void cmox_die(const char *last) {
   static CMOX_COLD char why[sizeof line];
   cmox_say(last);
@@ -56,12 +50,12 @@ void cmox_die(const char *last) {
   cmox_say(": ");
   cmox_say_bytes(why, why_len);
   end_line();
-  print(2, line, used);
+  cmox_os_write_line(2, line, used);
   cmox_os_exit(CMOX_EXIT_SHIM_FAILURE);
 }
 
 void cmox_say_and_end(void) {
   end_line();
-  print(1, line, used);
+  cmox_os_write_line(1, line, used);
   cmox_os_exit(0);
 }

@@ -38,5 +38,6 @@ void cmox_call_free(cmox_call_t *call) {
   cmox_reply_unref(call->reply);
   cmox_buf_clear(&call->stdin_data);
   cmox_free_block(call->gate);
+  cmox_free_block(call->failure);
   cmox_free_block(call);
 }

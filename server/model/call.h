@@ -74,6 +74,7 @@ typedef struct cmox_call {
   uint64_t stdout_written; /* from Completed */
   uint64_t stderr_written;
   bool broken_pipe;
+  char *failure; /* owned; what kept the shim from doing all of it; NULL: nothing */
 
   const char *unexpected_why; /* static text, for calls refused whatever the doubles say; or NULL */
 

@@ -39,7 +39,7 @@ static void fill_outcome(const cmox_call_t *call, call_view_t *view, size_t *roo
     to->signal = (char *)(uintptr_t)reply->signal;
   } else {
     to->end_case = CMDMOX__V1__INVOCATION__END_EXIT_CODE;
-    to->exit_code = reply->exit_code;
+    to->exit_code = call->failure ? CMOX_EXIT_SHIM_FAILURE : reply->exit_code;
   }
 }
 

@@ -309,6 +309,8 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   call->stdout_written = event->completed.stdout_written;
   call->stderr_written = event->completed.stderr_written;
   call->broken_pipe = event->completed.broken_pipe;
+  const char *failure = event->completed.failure;
+  if (failure && *failure) call->failure = cmox_strdup(failure);
   return CMOX_OK;
 }
 

@@ -53,6 +53,7 @@ typedef struct cmox_event {
     uint64_t stdout_written;
     uint64_t stderr_written;
     bool broken_pipe;
+    const char *failure; /* "": none */
   } completed;
   struct {
     cmox_double_kind_t kind;

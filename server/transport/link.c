@@ -315,7 +315,6 @@ cmox_code_t cmox_link_open(uv_loop_t *loop, int in, int out, const cmox_link_eve
 
 void *cmox_link_user(const cmox_link_t *link) { return link->user; }
 
-
 void cmox_link_set_events(cmox_link_t *link, const cmox_link_events_t *events, void *user) {
   link->events = events;
   link->user = user;

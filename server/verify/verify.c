@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "server/base/quote.h"
+
 const cmox_expect_t *cmox_nearest(const cmox_doubles_t *doubles, const cmox_call_t *call) {
   cmox_expect_list_t list = cmox_doubles_of(doubles, call->data.command);
   const cmox_expect_t *nearest = NULL;
@@ -120,6 +122,25 @@ static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findin
   return finish(finding, &text);
 }
 
+/* The double was right and the call is taken, but the code under test did not get the answer. */
+static bool add_failed(const cmox_journal_t *journal, cmox_findings_t *findings) {
+  for (size_t i = 0; i < cmox_journal_count(journal); i++) {
+    const cmox_call_t *call = cmox_journal_at(journal, i);
+    if (!call->failure) continue;
+    cmox_finding_t *finding = cmox_findings_add(findings);
+    if (!finding) return false;
+    finding->kind = CMOX_FINDING_NEVER_COMPLETED;
+    finding->call = call;
+    cmox_buf_t text = CMOX_BUF_EMPTY;
+    cmox_buf_puts(&text, "the shim could not write the answer (");
+    cmox_quote_shell(&text, cmox_span_str(call->failure), CMOX_SHOWN_MAX);
+    cmox_buf_puts(&text, ") and ended with 125: ");
+    cmox_describe_call(&text, call);
+    if (!finish(finding, &text)) return false;
+  }
+  return true;
+}
+
 static bool add_unfinished(const cmox_journal_t *journal, bool undecided,
                            cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
@@ -159,8 +180,9 @@ cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t 
                             cmox_error_t *error) {
   cmox_findings_clear(findings);
   if (add_notes(notes, findings) && add_refused_calls(doubles, journal, findings) &&
-      add_counts(doubles, true, findings) && add_counts(doubles, false, findings) &&
-      add_unfinished(journal, true, findings) && add_unfinished(journal, false, findings))
+      add_failed(journal, findings) && add_counts(doubles, true, findings) &&
+      add_counts(doubles, false, findings) && add_unfinished(journal, true, findings) &&
+      add_unfinished(journal, false, findings))
     return CMOX_OK; /* remarks come last */
   cmox_findings_clear(findings);
   return cmox_fail(error, CMOX_E_NO_MEMORY, "verify: out of memory");

@@ -226,6 +226,14 @@ class Verification(Case):
         self.assertFalse(report.passed)
         self.assertIn("verification failed: 13 problems", report.text)
 
+    def test_an_answer_that_cannot_be_written_fails_verification(self):
+        session = self.session(stub(b"git", None, returns(b"some output")))
+        self.assertEqual(self.run_in(session, ["sh", "-c", "git >/dev/full"])[0], 125)
+        report = session.verify()
+        self.assertFalse(report.passed)
+        self.assertIn("the shim could not write the answer ('No space left on device') and ended with 125: git",
+                      report.text)
+
     def test_the_phases_are_held(self):
         session = self.session(mock(b"git"), replay=False)
         self.assertIn("replay", self.assert_refused(self.run_in(session, ["git"])))
