@@ -68,6 +68,7 @@ static cmox_code_t declare(cmox_t *mox, cmox_double_t *dbl, const char *command,
 cmox_double_t *cmox_double_at(cmox_t *mox, cmox_kind_t kind, const char *command,
                               cmox_location_t where) {
   if (cmox_enter(mox) != CMOX_OK) return &cmox_poison_double;
+  cmox_note_declared(mox, where);
   const char *function = maker(kind) ? maker(kind) : "cmox_double_at";
   cmox_error_t error;
   cmox_double_t *dbl = cmox_calloc(1, sizeof *dbl);
@@ -87,6 +88,7 @@ cmox_double_t *cmox_double_at(cmox_t *mox, cmox_kind_t kind, const char *command
 
 void cmox_register_command_at(cmox_t *mox, const char *command, cmox_location_t where) {
   if (cmox_enter(mox) != CMOX_OK) return;
+  cmox_note_declared(mox, where);
   cmox_error_t error;
   cmox_code_t code;
   if (command) {

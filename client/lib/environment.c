@@ -6,17 +6,20 @@
  * its own above the one it has inherited. */
 #include "client/lib/environment.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/lib/living.h"
 #include "server/base/alloc.h"
 
 extern char **environ;
 
-/* The process whose environment is changed, 0: none; and by which application. */
-static _Atomic(pid_t) taken_in;
-static _Atomic(cmox_applied_t *) in_force;
+/* The process whose environment is changed, 0: none; and for whom. Guarded by the process's lock:
+ * who wants the slot is told by whom it is taken. */
+static pid_t taken_in;
+static char taken_by[160];
 
 cmox_code_t cmox_entries_add(cmox_entries_t *entries, const void *data, size_t len,
                              cmox_error_t *error) {
@@ -53,19 +56,29 @@ static bool occurs_twice(const char *entry) {
   return seen > 1;
 }
 
-static bool claim(cmox_applied_t *applied) {
-  pid_t holder = 0;
-  do {
-    if (holder == applied->pid) return false;
-  } while (!atomic_compare_exchange_strong(&taken_in, &holder, applied->pid));
-  atomic_store(&in_force, applied);
-  return true;
+static cmox_code_t claim(cmox_applied_t *applied, const char *whose, cmox_error_t *error) {
+  cmox_code_t code = CMOX_OK;
+  cmox_process_hold();
+  if (taken_in == applied->pid) {
+    code = cmox_fail(error, CMOX_E_ENVIRONMENT_BUSY,
+                     "%s is applied to this process's environment: end it first, with "
+                     "cmox_verify() or cmox_free() (in Check with CK_FORK=no also with the fixture "
+                     "ck_cmox_teardown), or make this one with CMOX_ENVIRONMENT_NONE and start the "
+                     "code under test with cmox_environ()",
+                     taken_by);
+  } else {
+    taken_in = applied->pid;
+    (void)snprintf(taken_by, sizeof taken_by, "%s", whose);
+  }
+  cmox_process_release();
+  return code;
 }
 
-static void give_up(cmox_applied_t *applied) {
+static void give_up(const cmox_applied_t *applied) {
   if (applied->pid != getpid()) return; /* a child may hold the slot with a session of its own */
-  atomic_store(&in_force, NULL);
-  atomic_store(&taken_in, 0);
+  cmox_process_hold();
+  taken_in = 0;
+  cmox_process_release();
 }
 
 static bool note(cmox_saved_t *saved, const char *entry) {
@@ -108,14 +121,11 @@ static bool note_all(cmox_applied_t *applied, const cmox_entries_t *entries) {
 }
 
 cmox_code_t cmox_environment_apply(cmox_applied_t *applied, const cmox_entries_t *entries,
-                                   cmox_error_t *error) {
+                                   const char *whose, cmox_error_t *error) {
   if (applied->saved) return CMOX_OK;
   *applied = (cmox_applied_t){.pid = getpid()};
-  if (!claim(applied))
-    return cmox_fail(error, CMOX_E_ENVIRONMENT_BUSY,
-                     "another session is applied to this process's environment; end it first, or "
-                     "make this one with CMOX_ENVIRONMENT_NONE and start the code under test with "
-                     "cmox_environ()");
+  cmox_code_t code = claim(applied, whose, error);
+  if (code != CMOX_OK) return code;
   bool noted = note_all(applied, entries);
   size_t set_up = 0;
   while (noted && set_up < entries->count &&
@@ -136,11 +146,6 @@ cmox_code_t cmox_environment_restore(cmox_applied_t *applied, cmox_error_t *erro
   forget(applied);
   if (restored) return CMOX_OK;
   return cmox_fail(error, CMOX_E_NO_MEMORY, "the environment cannot be restored: out of memory");
-}
-
-void cmox_environment_restore_any(void) {
-  cmox_applied_t *holder = atomic_load(&in_force);
-  if (holder && holder->pid == getpid()) (void)cmox_environment_restore(holder, NULL);
 }
 
 static const char *replacement(const cmox_entries_t *entries, const char *entry) {

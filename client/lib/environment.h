@@ -3,7 +3,6 @@
 #ifndef CMOX_CLIENT_ENVIRONMENT_H
 #define CMOX_CLIENT_ENVIRONMENT_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -33,18 +32,16 @@ cmox_code_t cmox_entries_add(cmox_entries_t *entries, const void *data, size_t l
                              cmox_error_t *error);
 void cmox_entries_clear(cmox_entries_t *entries);
 
-/* Sets every entry in this process, all or nothing; again is fine.
- * CMOX_E_ENVIRONMENT_BUSY when another application of this process is in force. */
+/* Sets every entry in this process, all or nothing; again is fine. `whose` is what others are told
+ * ("the session declared at a.c:3"). CMOX_E_ENVIRONMENT_BUSY when another application of this
+ * process is in force. */
 cmox_code_t cmox_environment_apply(cmox_applied_t *applied, const cmox_entries_t *entries,
-                                   cmox_error_t *error);
+                                   const char *whose, cmox_error_t *error);
 
 /* Gives each variable exactly the value it had, whatever it holds by now; does
  * nothing when not applied. In a forked child it forgets without a change:
  * there the code under test must go on meeting the shims. */
 cmox_code_t cmox_environment_restore(cmox_applied_t *applied, cmox_error_t *error);
-
-/* Restores whatever application of this process is in force. */
-void cmox_environment_restore_any(void);
 
 /* This process's environment with the entries in place of every entry of the same
  * name: one block, to be freed with cmox_free_block(). NULL when memory is out. */

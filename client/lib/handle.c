@@ -73,6 +73,14 @@ void cmox_keep_problem(cmox_t *mox, cmox_location_t where, const char *function,
   mox->concluded = false;
 }
 
+void cmox_note_declared(cmox_t *mox, cmox_location_t where) {
+  mox->declared = true;
+  if (mox->place || !where.file) return;
+  cmox_buf_t place = CMOX_BUF_EMPTY;
+  cmox_buf_printf(&place, "%s:%u", where.file, where.line);
+  mox->place = cmox_buf_take_text(&place);
+}
+
 ProtobufCBinaryData cmox_session_id(cmox_t *mox) {
   return (ProtobufCBinaryData){.len = mox->id_len, .data = mox->id};
 }
@@ -81,7 +89,5 @@ cmox_code_t cmox_call(cmox_t *mox, const char *method, const ProtobufCMessage *r
                       ProtobufCMessage **response, cmox_error_t *error) {
   return cmox_control_call(&mox->control, method, request, response, error);
 }
-
-void cmox_check_teardown_(void) { cmox_environment_restore_any(); }
 
 const char *cmox_version(void) { return CMDMOX_VERSION; }

@@ -25,7 +25,10 @@ cmox_t *cmox_new(const cmox_options_t *options) {
     return &cmox_poison_session;
   }
   cmox_error_t error = {.code = CMOX_OK};
-  if (cmox_open(mox, options, &error) != CMOX_OK) mox->failure = error;
+  if (cmox_open(mox, options, &error) != CMOX_OK)
+    mox->failure = error;
+  else
+    cmox_living_add(mox);
   return mox;
 }
 
@@ -54,10 +57,29 @@ static cmox_code_t ask_replay(cmox_t *mox, cmox_error_t *error) {
   return code;
 }
 
+typedef struct name {
+  char text[256];
+} name_t;
+
+/* How the session is called when people read of it: by its place, else by its label. */
+static name_t name_of(const cmox_t *mox) {
+  name_t name;
+  if (mox->place)
+    (void)snprintf(name.text, sizeof name.text, "the session declared at %s", mox->place);
+  else if (mox->label && *mox->label)
+    (void)snprintf(name.text, sizeof name.text, "the session \"%s\"", mox->label);
+  else
+    (void)snprintf(name.text, sizeof name.text, "a session without doubles");
+  return name;
+}
+
 static cmox_code_t replay(cmox_t *mox) {
+  mox->replay_called = true;
   cmox_error_t error = {.code = CMOX_OK};
-  if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified)
-    (void)cmox_environment_apply(&mox->applied, &mox->entries, &error);
+  if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) {
+    name_t name = name_of(mox);
+    (void)cmox_environment_apply(&mox->applied, &mox->entries, name.text, &error);
+  }
   if (mox->problems.count)
     return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
   if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK)
@@ -98,6 +120,8 @@ static cmox_code_t verify(cmox_t *mox) {
   mox->unverified = false;
   cmox_error_t error = {.code = CMOX_OK};
   cmox_code_t restored = cmox_environment_restore(&mox->applied, &error);
+  bool replay_failed = mox->replay_called && !mox->replayed;
+  if (replay_failed && mox->concluded && mox->problems.count == 0) return mox->result;
   char *found = NULL;
   cmox_code_t code = CMOX_OK;
   if (mox->replayed || mox->problems.count == 0) code = ask_verify(mox, &found);
@@ -148,13 +172,25 @@ static void delete_session(cmox_t *mox) {
   cmox_wire_free(response);
 }
 
-static void end(cmox_t *mox) {
+void cmox_settle(cmox_t *mox) {
   if (mox->unverified && verify(mox) != CMOX_OK) {
+    name_t name = name_of(mox);
     const char *text = mox->text ? mox->text : cmox_code_text(mox->result);
-    (void)fprintf(stderr, "cmdmox: session \"%s\" ends without cmox_verify(), which fails:\n%s\n",
-                  mox->label, text);
+    (void)fprintf(stderr, "cmdmox: %s ends without cmox_verify(), which fails:\n%s\n", name.text,
+                  text);
   }
   (void)cmox_environment_restore(&mox->applied, NULL);
+}
+
+static void end(cmox_t *mox) {
+  cmox_settle(mox);
+  if (mox->declared && !mox->replay_called && mox->problems.count == 0) {
+    name_t name = name_of(mox);
+    (void)fprintf(stderr,
+                  "cmdmox: %s was never replayed: cmox_replay() was not called, so the real "
+                  "commands ran\n",
+                  name.text);
+  }
   if (mox->id_len) delete_session(mox);
 }
 
@@ -174,12 +210,14 @@ static void release(cmox_t *mox) {
   cmox_entries_clear(&mox->entries);
   cmox_free_block(mox->text);
   cmox_free_block(mox->label);
+  cmox_free_block(mox->place);
   cmox_free_block(mox->shim_directory);
   cmox_free_block(mox);
 }
 
 void cmox_free(cmox_t *mox) {
   if (!mox || mox->shared) return;
+  cmox_living_remove(mox);
   if (mox->pid != getpid()) {
     /* The parent's session lives on: leave its link and its engine, whose thread is not here. */
     (void)cmox_environment_restore(&mox->applied, NULL);
@@ -187,7 +225,10 @@ void cmox_free(cmox_t *mox) {
     release(mox);
     return;
   }
-  if (mox->failure.code == CMOX_OK) end(mox);
+  if (cmox_enter(mox) == CMOX_OK) {
+    end(mox);
+    cmox_leave(mox);
+  }
   cmox_control_close(&mox->control);
   cmox_engine_stop(mox->engine);
   (void)pthread_mutex_destroy(&mox->lock);

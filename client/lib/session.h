@@ -8,6 +8,7 @@
 
 #include "client/lib/control.h"
 #include "client/lib/environment.h"
+#include "client/lib/living.h"
 #include "client/lib/problems.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
@@ -25,6 +26,7 @@ struct cmox {
   pid_t pid;            /* the process that may use it */
   bool shared;          /* the static poison: nothing in it may be written */
   cmox_error_t failure; /* why there is no session; code CMOX_OK when there is one */
+  cmox_t *next_living;  /* guarded by the process's lock */
 
   pthread_mutex_t lock; /* guards all that follows */
   cmox_engine_t *engine;
@@ -32,6 +34,7 @@ struct cmox {
   uint8_t id[CMOX_SESSION_ID_BYTES];
   size_t id_len;
   char *label;
+  char *place; /* "file:line" of what was declared first; NULL: not known */
   char *shim_directory;
   cmox_entries_t entries; /* for the environment of the code under test */
   cmox_environment_t environment;
@@ -39,6 +42,8 @@ struct cmox {
   cmox_environ_copy_t *copies; /* what cmox_environ() gave */
   cmox_double_t *doubles;
   cmox_problems_t problems;
+  bool declared;      /* a double or a command */
+  bool replay_called; /* with replayed unset: and it failed */
   bool replayed;
   bool verified;    /* the server has given its verdict */
   bool unverified;  /* replayed, and cmox_verify() was not called since */
@@ -60,6 +65,13 @@ void cmox_leave(cmox_t *mox);
 cmox_code_t cmox_call(cmox_t *mox, const char *method, const ProtobufCMessage *request,
                       ProtobufCMessage **response, cmox_error_t *error);
 ProtobufCBinaryData cmox_session_id(cmox_t *mox);
+
+/* Notes that the test declares something, and where it does that first. */
+void cmox_note_declared(cmox_t *mox, cmox_location_t where);
+
+/* For a session that is entered: what was left undone. Restores the environment; when it was
+ * replayed and not verified, verifies it, and writes to stderr what is wrong. */
+void cmox_settle(cmox_t *mox);
 
 /* Keeps a mistake. What a broken link does to later calls is kept once. */
 void cmox_keep_problem(cmox_t *mox, cmox_location_t where, const char *function,

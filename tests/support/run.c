@@ -56,6 +56,20 @@ run_t run_program(const char *const *argv, const char *input, size_t input_len, 
   return run;
 }
 
+run_t run_child(int (*body)(void)) {
+  FILE *err = scratch(NULL, 0);
+  pid_t child = fork();
+  if (child == 0) {
+    (void)dup2(fileno(err), 2);
+    exit(body());
+  }
+  int status;
+  while (waitpid(child, &status, 0) < 0) ck_assert_int_eq(errno, EINTR);
+  run_t run = {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1};
+  run.err = slurp(err, &run.err_len);
+  return run;
+}
+
 void run_clear(run_t *run) {
   free(run->out);
   free(run->err);

@@ -19,6 +19,8 @@ run_t run_program(const char *const *argv, const char *input, size_t input_len, 
 #define RUN(...) run_program((const char *const[]){__VA_ARGS__, NULL}, NULL, 0, NULL)
 /* A line of shell, in this process's environment. */
 #define RUN_SHELL(line) RUN("/bin/sh", "-c", (line))
+/* Runs body in a child of fork(), whose exit status is what it returns; only stderr is kept. */
+run_t run_child(int (*body)(void));
 void run_clear(run_t *run);
 #define SCOPED_RUN __attribute__((cleanup(run_clear))) run_t
 

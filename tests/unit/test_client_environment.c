@@ -34,11 +34,13 @@ static void expect_untouched(void) {
 
 START_TEST(applies_and_restores_set_empty_and_unset) {
   cmox_applied_t applied = {0};
-  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, "the session at x.c:1", NULL),
+                   CMOX_OK);
   ck_assert_str_eq(getenv("PATH"), "/shims:/usr/bin");
   ck_assert_str_eq(getenv("CMOX_IPC_SOCKET"), "unix:/shims/s");
   ck_assert_str_eq(getenv("WITH_EQUALS"), "a=b");
-  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, "the session at x.c:1", NULL),
+                   CMOX_OK);
   ck_assert_int_eq(cmox_environment_restore(&applied, NULL), CMOX_OK);
   expect_untouched();
   ck_assert_int_eq(cmox_environment_restore(&applied, NULL), CMOX_OK);
@@ -47,7 +49,8 @@ END_TEST
 
 START_TEST(restores_over_what_the_code_under_test_did) {
   cmox_applied_t applied = {0};
-  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, "the session at x.c:1", NULL),
+                   CMOX_OK);
   ck_assert_int_eq(setenv("PATH", "/elsewhere", 1), 0);
   ck_assert_int_eq(unsetenv("WITH_EQUALS"), 0);
   ck_assert_int_eq(setenv("UNRELATED", "stays", 1), 0);
@@ -61,36 +64,44 @@ START_TEST(one_at_a_time_in_a_process) {
   cmox_applied_t first = {0};
   cmox_applied_t second = {0};
   cmox_error_t error;
-  ck_assert_int_eq(cmox_environment_apply(&first, &entries, NULL), CMOX_OK);
-  ck_assert_int_eq(cmox_environment_apply(&second, &entries, &error), CMOX_E_ENVIRONMENT_BUSY);
-  ck_assert_ptr_nonnull(strstr(error.message, "CMOX_ENVIRONMENT_NONE"));
+  ck_assert_int_eq(cmox_environment_apply(&first, &entries, "the session at x.c:1", NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_environment_apply(&second, &entries, "the session at x.c:1", &error),
+                   CMOX_E_ENVIRONMENT_BUSY);
+  ck_assert_ptr_eq(strstr(error.message, "the session at x.c:1 is applied"), error.message);
+  static const char *const ways_out[] = {"cmox_verify()", "cmox_free()", "ck_cmox_teardown",
+                                         "CMOX_ENVIRONMENT_NONE"};
+  for (size_t i = 0; i < sizeof ways_out / sizeof *ways_out; i++)
+    ck_assert_msg(strstr(error.message, ways_out[i]), "%s: %s", ways_out[i], error.message);
   ck_assert_int_eq(cmox_environment_restore(&second, NULL), CMOX_OK);
   ck_assert_str_eq(getenv("PATH"), "/shims:/usr/bin");
   ck_assert_int_eq(cmox_environment_restore(&first, NULL), CMOX_OK);
-  ck_assert_int_eq(cmox_environment_apply(&second, &entries, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_environment_apply(&second, &entries, "the session at x.c:1", NULL),
+                   CMOX_OK);
   ck_assert_int_eq(cmox_environment_restore(&second, NULL), CMOX_OK);
 }
 END_TEST
 
 START_TEST(a_child_may_apply_its_own_and_leaves_the_inherited_one) {
   cmox_applied_t inherited = {0};
-  ck_assert_int_eq(cmox_environment_apply(&inherited, &entries, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_environment_apply(&inherited, &entries, "the session at x.c:1", NULL),
+                   CMOX_OK);
   pid_t child = fork();
   if (child == 0) {
     cmox_applied_t own = {0};
-    if (cmox_environment_apply(&own, &entries, NULL) != CMOX_OK) _exit(1);
+    if (cmox_environment_apply(&own, &entries, "the session at x.c:1", NULL) != CMOX_OK) _exit(1);
     (void)cmox_environment_restore(&inherited, NULL);
     if (strcmp(getenv("PATH"), "/shims:/usr/bin") != 0) _exit(2);
     cmox_applied_t third = {0};
-    if (cmox_environment_apply(&third, &entries, NULL) != CMOX_E_ENVIRONMENT_BUSY) _exit(3);
+    if (cmox_environment_apply(&third, &entries, "the session at x.c:1", NULL) !=
+        CMOX_E_ENVIRONMENT_BUSY)
+      _exit(3);
     _exit(0);
   }
   int status;
   ck_assert_int_eq(waitpid(child, &status, 0), child);
   ck_assert_int_eq(status, 0);
-  cmox_environment_restore_any();
+  ck_assert_int_eq(cmox_environment_restore(&inherited, NULL), CMOX_OK);
   expect_untouched();
-  cmox_environment_restore_any();
 }
 END_TEST
 
@@ -113,7 +124,8 @@ START_TEST(a_second_path_cannot_lead_around_the_shims) {
   plant(second, "SECOND_SLOT");
   char **merged = cmox_environment_merge(&entries);
   cmox_applied_t applied = {0};
-  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_environment_apply(&applied, &entries, "the session at x.c:1", NULL),
+                   CMOX_OK);
   size_t paths = 0;
   for (char **at = environ; *at; at++) paths += strncmp(*at, "PATH=", 5) == 0;
   ck_assert_uint_eq(paths, 1);
@@ -170,7 +182,7 @@ START_TEST(out_of_memory_leaves_everything_as_it_was) {
   for (size_t allowed = 0;; allowed++) {
     cmox_applied_t applied = {0};
     left = allowed;
-    cmox_code_t code = cmox_environment_apply(&applied, &entries, NULL);
+    cmox_code_t code = cmox_environment_apply(&applied, &entries, "the session at x.c:1", NULL);
     if (code == CMOX_OK) {
       ck_assert_int_eq(cmox_environment_restore(&applied, NULL), CMOX_OK);
       break;
