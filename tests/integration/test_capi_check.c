@@ -139,27 +139,53 @@ static int run_inner(enum fork_status fork_status, const char *mode) {
   return failures != 0;
 }
 
+#define SUITE_ENDS "the suite ends here\n"
+
+/* How often the test that fails between replay and verify has left a report before the end of
+ * its suite. */
+static size_t count_reports(FILE *err, const char *mode) {
+  static char text[64 << 10];
+  rewind(err);
+  text[fread(text, 1, sizeof text - 1, err)] = '\0';
+  char *end = strstr(text, SUITE_ENDS);
+  if (failures) (void)fputs(text, stderr);
+  expect(end, mode, "the suite comes to its end", text);
+  if (end) *end = '\0';
+  size_t count = 0;
+  for (const char *at = text; (at = strstr(at, "ends without cmox_verify(), which fails:\n"));
+       count++) {
+    at = strchr(at, '\n');
+    expect(strstr(at, "git"), mode, "the report names the command", at);
+  }
+  return count;
+}
+
 /* In a process of its own, so that what failing tests leave behind ends with it. */
-static void run_mode(enum fork_status fork_status, const char *mode) {
+static void run_mode(enum fork_status fork_status, const char *mode, size_t reports) {
+  FILE *err = tmpfile();
   pid_t child = fork();
   if (child == 0) {
+    (void)dup2(fileno(err), 2);
     char *path = strdup(getenv("PATH"));
     (void)run_inner(fork_status, mode);
+    (void)fputs(SUITE_ENDS, stderr);
     expect(strcmp(path, getenv("PATH")) == 0, mode, "PATH is restored", getenv("PATH"));
     free(path);
     exit(failures != 0);
   }
   int status = -1;
   (void)waitpid(child, &status, 0);
-  expect(status == 0, mode, "runs", "see above");
+  expect(status == 0, mode, "runs", "see below");
+  expect(count_reports(err, mode) == reports, mode, "as many reports as tests can leave", "");
+  (void)fclose(err);
 }
 
 int main(void) {
   find_lines();
   if (!mkdtemp(scratch) || setenv("CMOX_TMPDIR", scratch, 1) != 0) return 1;
-  run_mode(CK_NOFORK, "CK_FORK=no");
+  run_mode(CK_NOFORK, "CK_FORK=no", 2);
   expect(count_entries() == 0, "CK_FORK=no", "no directory is left", scratch);
-  run_mode(CK_FORK, "CK_FORK=yes");
+  run_mode(CK_FORK, "CK_FORK=yes", 0);
   /* A test that fails in a process of its own cannot clean up; the next session does. */
   expect(count_entries() > 0, "CK_FORK=yes", "failing tests leave directories", scratch);
   cmox_free(cmox_new(NULL));

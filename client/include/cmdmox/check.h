@@ -1,12 +1,18 @@
 /* cmdmox in Check tests, under CK_FORK=yes and CK_FORK=no.
  *
  * A failing step fails the test at the line of the macro, with the whole report
- * as its message. A session that a failing test leaves behind is cleaned up with
- * its process; where tests share one process (CK_FORK=no), add
+ * as its message. Call ck_cmox_verify() before your own assertions on results: an
+ * unexpected call is most often why they fail, and the report then comes first. After an
+ * assertion of yours that fails, Check ends the test on the spot; under CK_FORK=yes nothing
+ * more runs in its process, and there is no report.
+ *
+ * A session that a failing test leaves behind is cleaned up with its process; where
+ * tests share one process (CK_FORK=no), add
  *
  *     tcase_add_checked_fixture(tc, NULL, ck_cmox_teardown);
  *
- * so that it does not stay on PATH for the tests that follow.
+ * so that it does not stay on PATH for the tests that follow, and so that its report is
+ * on stderr before they start.
  */
 #ifndef CMOX_CHECK_H
 #define CMOX_CHECK_H
@@ -37,8 +43,10 @@ extern "C" {
       ck_abort_msg("%s", ck_cmox_text_);                                     \
   } while (0)
 
-/* Takes the session that a failed test of this process left behind off the
- * environment. Nothing is freed: a fixture of yours may still do that. */
+/* Takes the session that a test of this process left behind off the environment; when it was
+ * replayed and not verified, verifies it and writes to stderr what is wrong. Nothing is freed: a
+ * fixture of yours may still do that. A session with CMOX_ENVIRONMENT_NONE, which may belong to
+ * several tests, is left alone; it is verified when the process exits. */
 static inline void ck_cmox_teardown(void) { cmox_check_teardown_(); }
 
 /* Check refuses messages above 4096 bytes altogether. */
