@@ -6,17 +6,15 @@
 #include <cmdmox/engine.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "client/program/verbs.h"
 
-static int report(const char *step, cmox_code_t code, const char *error) {
-  (void)fprintf(stderr, "cmdmox serve: %s: %s\n", step, error);
+static int report(cmox_code_t code, const char *error) {
+  (void)fprintf(stderr, "cmdmox serve: %s\n", error);
   return cmox_code_exit_status(code);
 }
 
@@ -48,18 +46,18 @@ static void *exit_on_signal(void *unused) {
 static int serve_stdio(cmox_engine_t *engine) {
   pthread_t watcher;
   if (pthread_create(&watcher, NULL, exit_on_signal, NULL) != 0)
-    return report("threads", CMOX_E_NO_MEMORY, "out of memory");
+    return report(CMOX_E_NO_MEMORY, "cannot start a thread: out of memory");
   (void)pthread_detach(watcher);
   char error[512] = "";
   cmox_code_t code =
       cmox_engine_serve_fds(engine, STDIN_FILENO, STDOUT_FILENO, error, sizeof error);
-  return code == CMOX_OK ? 0 : report("stdio", code, error);
+  return code == CMOX_OK ? 0 : report(code, error);
 }
 
 static int serve_address(cmox_engine_t *engine, const char *address) {
   char error[512] = "";
   cmox_code_t code = cmox_engine_listen(engine, address, error, sizeof error);
-  if (code != CMOX_OK) return report(address, code, error);
+  if (code != CMOX_OK) return report(code, error);
   (void)printf("%s\n", address);
   int status = cmox_finish_output();
   if (status != 0) return status;
@@ -69,10 +67,10 @@ static int serve_address(cmox_engine_t *engine, const char *address) {
   return 0;
 }
 
-int cmox_verb_serve(const cmox_verb_t *verb, int argc, char **argv) {
-  bool use_stdio = argc == 2 && strcmp(argv[1], "--stdio") == 0;
-  const char *address = argc == 3 && strcmp(argv[1], "--listen") == 0 ? argv[2] : NULL;
-  if (!use_stdio && !address) return cmox_usage_error(verb, "say where to serve");
+int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
+  const char *address = arguments->options[CMOX_SERVE_LISTEN];
+  if (!address && !arguments->options[CMOX_SERVE_STDIO])
+    return cmox_usage_error(verb, "say where to serve");
   sigset_t set = ending_signals();
   (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
   (void)signal(SIGPIPE, SIG_IGN); /* a reader of stdout that is gone is an error, not the end */
@@ -80,8 +78,8 @@ int cmox_verb_serve(const cmox_verb_t *verb, int argc, char **argv) {
   char error[512] = "";
   cmox_engine_t *engine = NULL;
   cmox_code_t code = cmox_engine_start(NULL, &engine, error, sizeof error);
-  if (code != CMOX_OK) return report("engine", code, error);
-  int status = use_stdio ? serve_stdio(engine) : serve_address(engine, address);
+  if (code != CMOX_OK) return report(code, error);
+  int status = address ? serve_address(engine, address) : serve_stdio(engine);
   cmox_engine_stop(engine);
   return status;
 }
