@@ -241,6 +241,38 @@ START_TEST(doubles_may_be_declared_and_refined_while_calls_are_answered) {
 }
 END_TEST
 
+START_TEST(saying_it_again_replaces_what_was_said) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_double_t *git = cmox_mock(mox, "git");
+  cmox_returns(git, .out = "first", .exit_code = 7);
+  cmox_returns(git, .err = "second");
+  cmox_with_args(git, "push", "origin");
+  cmox_with_args(git, "fetch");
+  cmox_times(cmox_times(git, 3), 1);
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN("git", "fetch");
+  ck_cmox_verify(mox);
+  ck_assert_str_eq(run.out, "");
+  ck_assert_str_eq(run.err, "second");
+  ck_assert_int_eq(run.exit_code, 0);
+}
+END_TEST
+
+START_TEST(a_command_that_fails_and_then_succeeds_is_two_mocks) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_returns(cmox_mock(mox, "git"), .exit_code = 1);
+  cmox_returns(cmox_mock(mox, "git"), .out = "done\n");
+  ck_cmox_replay(mox);
+  SCOPED_RUN first = RUN("git");
+  SCOPED_RUN second = RUN("git");
+  ck_cmox_verify(mox);
+  ck_assert_int_eq(first.exit_code, 1);
+  ck_assert_str_eq(first.out, "");
+  ck_assert_int_eq(second.exit_code, 0);
+  ck_assert_str_eq(second.out, "done\n");
+}
+END_TEST
+
 START_TEST(a_late_child_meets_a_tombstone) {
   char line[512];
   cmox_t *mox = cmox_new(NULL);
@@ -272,6 +304,8 @@ int main(void) {
   tcase_add_test(cases, other_stdin_is_unexpected);
   tcase_add_test(cases, sixty_four_calls_at_once_do_not_disturb_each_other);
   tcase_add_test(cases, doubles_may_be_declared_and_refined_while_calls_are_answered);
+  tcase_add_test(cases, saying_it_again_replaces_what_was_said);
+  tcase_add_test(cases, a_command_that_fails_and_then_succeeds_is_two_mocks);
   tcase_add_test(cases, a_late_child_meets_a_tombstone);
   suite_add_tcase(suite, cases);
   return run_suite(suite);

@@ -165,8 +165,11 @@ START_TEST(an_unwritable_temporary_directory_is_named) {
 END_TEST
 
 START_TEST(no_shim_is_named) {
+  char *path = strdup(getenv("PATH"));
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.shim = "/nonexistent/cmdmox-shim"));
   expect_failure(mox, CMOX_E_SHIM_MISSING, "/nonexistent/cmdmox-shim");
+  ck_assert_str_eq(getenv("PATH"), path);
+  free(path);
   ck_assert_ptr_null(cmox_shim_directory(mox));
 }
 END_TEST

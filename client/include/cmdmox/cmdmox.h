@@ -81,26 +81,36 @@ typedef struct cmox_options {
 #endif
 
 /* Starts a session. options may be NULL. The caller owns the result and ends
- * it with cmox_free(). Never NULL; see cmox_code() for what went wrong. */
+ * it with cmox_free(). Never NULL; see cmox_code() for what went wrong. After a failure
+ * there are no shims, and cmox_replay() changes nothing: code under test that is run
+ * all the same meets the real commands. cmox_replay() fails then; check its result. */
 CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
 
 /* Ends the session, restores the environment and frees everything it owns;
  * NULL is fine. A session that was replayed and not verified is verified now, and what
- * is wrong is written to stderr. Shims that late children call answer 125 until the process ends.
- * In a child of fork() it frees the child's copy; the parent's session lives on. */
+ * is wrong is written to stderr; so it is when the process exits before cmox_free(). One that
+ * declares something and was never replayed is told of, too. Shims that late children call answer
+ * 125 until the process ends. In a child of fork() it frees the child's copy; the parent's session
+ * lives on. */
 CMOX_API void cmox_free(cmox_t *mox);
 
 /* Frees the session at the end of the scope: CMOX_SCOPED cmox_t *mox = cmox_new(NULL); */
 #define CMOX_SCOPED __attribute__((cleanup(cmox_cleanup_)))
 CMOX_API void cmox_cleanup_(cmox_t **mox);
 
-/* From here on calls are answered. Fails with CMOX_E_BUILDER and the list of
- * all mistakes made while declaring; calling it twice is fine. */
+/* From here on calls are answered. Doubles may still be declared and refined, until
+ * cmox_verify(). Calling it twice is fine.
+ *
+ * Fails with CMOX_E_BUILDER and the list of all mistakes made while declaring, for the reason for
+ * which cmox_new() failed, or because another session is on this process's environment
+ * (CMOX_E_ENVIRONMENT_BUSY). Check the result, or use <cmdmox/check.h>: a test that goes on all
+ * the same runs code that, after CMOX_E_BUILDER, meets shims that answer 125; after a failed
+ * cmox_new(), the real commands; and when busy, the shims of the other session. */
 CMOX_API cmox_code_t cmox_replay(cmox_t *mox);
 
 /* Compares what was declared with what happened and restores the environment.
- * CMOX_OK, or CMOX_E_VERIFICATION_FAILED with the report in cmox_message();
- * CMOX_E_BAD_STATE before cmox_replay(). May be called again. */
+ * CMOX_OK, or CMOX_E_VERIFICATION_FAILED with the report in cmox_message(); CMOX_E_BAD_STATE
+ * before cmox_replay(), and what cmox_replay() said when that failed. May be called again. */
 CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
 
 /* Why there is no session; else the result of the last cmox_replay() or cmox_verify(); else, or
@@ -112,9 +122,13 @@ CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
- * shims on PATH; NULL-terminated, for execve and posix_spawn. (The names in posix_spawnp and
- * execvpe are looked up on this process's PATH, not on that one.) Owned by the
- * session, valid until cmox_free(). NULL when the session failed or memory is out. */
+ * shims on PATH; NULL-terminated, for execve and posix_spawn. Owned by the session, valid until
+ * cmox_free(). NULL when the session failed or memory is out.
+ *
+ * It says what the new program sees, not where that program is looked for: posix_spawnp(), execvp()
+ * and execvpe() search the PATH of the process that calls them. With CMOX_ENVIRONMENT_NONE they
+ * find the real command; give them "/bin/sh", or the path of the code under test, which
+ * then finds the shims. */
 CMOX_API char *const *cmox_environ(cmox_t *mox);
 
 /* The directory that goes first on PATH; owned by the session. NULL when the session failed. */
@@ -185,7 +199,16 @@ typedef struct cmox_matcher {
 /* PCRE2 over bytes; not anchored. */
 #define CMOX_REGEX(pattern) CMOX_MATCHER_(CMOX_MATCH_REGEX, (pattern), CMOX_TEXT_LENGTH)
 
-/* ---- Refining a double; each returns its double ------------------------ */
+/* ---- Refining a double; each returns its double ------------------------
+ *
+ * A double has one list of arguments, one stdin, one count and one reply: saying it again replaces
+ * the whole of what was said before (a second cmox_returns() without .out answers with nothing on
+ * stdout). A command that first fails and then succeeds is two mocks: calls that both accept go to
+ * the one declared first until it has had its count.
+ *
+ *     cmox_returns(cmox_mock(mox, "git"), .exit_code = 1);
+ *     cmox_returns(cmox_mock(mox, "git"), .out = "done\n");
+ */
 
 /* Accepts exactly these arguments (after the command name). */
 #ifdef __cplusplus
