@@ -13,6 +13,7 @@
 
 #include "client/lib/living.h"
 #include "server/base/alloc.h"
+#include "server/base/buf.h"
 
 extern char **environ;
 
@@ -33,6 +34,23 @@ cmox_code_t cmox_entries_add(cmox_entries_t *entries, const void *data, size_t l
   items[entries->count] = cmox_strndup(data, len);
   if (!items[entries->count]) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
   entries->count++;
+  return CMOX_OK;
+}
+
+cmox_code_t cmox_entries_follow_path(cmox_entries_t *entries, const char *shim_directory,
+                                     cmox_error_t *error) {
+  const char *path = getenv("PATH");
+  size_t len = strlen(shim_directory);
+  if (!path || (strncmp(path, shim_directory, len) == 0 && path[len] == ':')) return CMOX_OK;
+  for (size_t i = 0; i < entries->count; i++) {
+    if (strncmp(entries->items[i], "PATH=", 5) != 0) continue;
+    cmox_buf_t text = CMOX_BUF_EMPTY;
+    cmox_buf_printf(&text, "PATH=%s:%s", shim_directory, path);
+    char *entry = cmox_buf_take_text(&text);
+    if (!entry) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
+    cmox_free_block(entries->items[i]);
+    entries->items[i] = entry;
+  }
   return CMOX_OK;
 }
 

@@ -31,6 +31,10 @@ typedef struct cmox_applied {
 cmox_code_t cmox_entries_add(cmox_entries_t *entries, const void *data, size_t len,
                              cmox_error_t *error);
 void cmox_entries_clear(cmox_entries_t *entries);
+/* Puts the shims in front of PATH as it is now: the test may have changed it since the session
+ * was made. */
+cmox_code_t cmox_entries_follow_path(cmox_entries_t *entries, const char *shim_directory,
+                                     cmox_error_t *error);
 
 /* Sets every entry in this process, all or nothing; again is fine. `whose` is what others are told
  * ("the session declared at a.c:3"). CMOX_E_ENVIRONMENT_BUSY when another application of this

@@ -78,7 +78,9 @@ static cmox_code_t replay(cmox_t *mox) {
   cmox_error_t error = {.code = CMOX_OK};
   if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) {
     name_t name = name_of(mox);
-    (void)cmox_environment_apply(&mox->applied, &mox->entries, name.text, &error);
+    if (!mox->shim_directory ||
+        cmox_entries_follow_path(&mox->entries, mox->shim_directory, &error) == CMOX_OK)
+      (void)cmox_environment_apply(&mox->applied, &mox->entries, name.text, &error);
   }
   if (mox->problems.count)
     return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
@@ -151,7 +153,10 @@ char *const *cmox_environ(cmox_t *mox) {
    * inherited of the lock means nothing there. */
   bool locked = cmox_enter(mox) == CMOX_OK;
   cmox_environ_copy_t *copy = cmox_calloc(1, sizeof *copy);
-  if (copy) copy->block = cmox_environment_merge(&mox->entries);
+  cmox_error_t error;
+  bool current = !mox->shim_directory ||
+                 cmox_entries_follow_path(&mox->entries, mox->shim_directory, &error) == CMOX_OK;
+  if (copy && current) copy->block = cmox_environment_merge(&mox->entries);
   char **block = copy ? copy->block : NULL;
   if (block) {
     copy->next = mox->copies;

@@ -202,6 +202,21 @@ START_TEST(replay_changes_and_verify_restores_the_environment) {
 }
 END_TEST
 
+START_TEST(a_path_that_changes_after_the_start_is_kept) {
+  char *before = strdup(getenv("PATH"));
+  cmox_t *mox = cmox_new(NULL);
+  cmox_stub(mox, "git");
+  ck_assert_int_eq(setenv("PATH", "/somewhere:/else", 1), 0);
+  ck_assert_int_eq(cmox_replay(mox), CMOX_OK);
+  ck_assert_ptr_nonnull(strstr(getenv("PATH"), ":/somewhere:/else"));
+  ck_assert_int_eq(cmox_verify(mox), CMOX_OK);
+  ck_assert_str_eq(getenv("PATH"), "/somewhere:/else");
+  cmox_free(mox);
+  ck_assert_int_eq(setenv("PATH", before, 1), 0);
+  free(before);
+}
+END_TEST
+
 START_TEST(without_path_the_environment_comes_back_without_it) {
   ck_assert_int_eq(unsetenv("PATH"), 0);
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
@@ -366,6 +381,7 @@ int main(void) {
   tcase_add_test(cases, no_shim_is_named);
   tcase_add_test(cases, a_shim_that_is_something_else_is_refused);
   tcase_add_test(cases, replay_changes_and_verify_restores_the_environment);
+  tcase_add_test(cases, a_path_that_changes_after_the_start_is_kept);
   tcase_add_test(cases, without_path_the_environment_comes_back_without_it);
   tcase_add_test(cases, a_second_session_on_the_process_is_refused_with_a_way_out);
   tcase_add_test(cases, two_sessions_at_once_with_environments_of_their_own);

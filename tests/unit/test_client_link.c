@@ -58,6 +58,10 @@ static const address_case_t addresses[] = {
     {"unix:", CMOX_E_BAD_ADDRESS, "unix:"},
 };
 
+static bool starts_with(const char *text, const char *prefix) {
+  return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 START_TEST(unusable_addresses_say_why) {
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.address = addresses[_i].address));
   expect_failure(mox, addresses[_i].code, addresses[_i].part);
@@ -166,7 +170,7 @@ START_TEST(a_server_that_dies_is_told_once_and_restores_the_environment) {
   CMOX_SCOPED cmox_t *mox = connect_to_fake();
   cmox_mock(mox, "git");
   ck_assert_int_eq(cmox_replay(mox), CMOX_E_LINK_CLOSED);
-  ck_assert_str_eq(getenv("PATH"), "/fake/bin:/usr/bin:/bin");
+  ck_assert(starts_with(getenv("PATH"), "/fake/bin:"));
   ck_assert_int_eq(cmox_verify(mox), CMOX_E_LINK_CLOSED);
   ck_assert_str_eq(getenv("PATH"), before);
   CMOX_SCOPED_INVOCATIONS cmox_invocations_t *calls = cmox_journal(mox);
@@ -316,11 +320,11 @@ static int use_in_child(cmox_t *mox, cmox_double_t *git) {
   cmox_mock(mox, "ssh");
   cmox_register_command(mox, "scp");
   if (cmox_call_count(git) != 0) return 6;
-  if (strcmp(getenv("PATH"), "/fake/bin:/usr/bin:/bin") != 0) return 7;
+  if (!starts_with(getenv("PATH"), "/fake/bin:")) return 7;
   char *const *block = cmox_environ(mox);
-  if (!block || strcmp(block[0], "PATH=/fake/bin:/usr/bin:/bin") != 0) return 8;
+  if (!block || !starts_with(block[0], "PATH=/fake/bin:")) return 8;
   cmox_free(mox);
-  if (strcmp(getenv("PATH"), "/fake/bin:/usr/bin:/bin") != 0) return 9;
+  if (!starts_with(getenv("PATH"), "/fake/bin:")) return 9;
   return 0;
 }
 
