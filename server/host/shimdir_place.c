@@ -53,6 +53,11 @@ cmox_code_t cmox_place_open(const char *path, cmox_place_t *place, cmox_error_t 
                      "CMOX_TMPDIR to a shorter directory",
                      path, len + 1 + CMOX_SHIMDIR_NAME_LEN + sizeof CMOX_SOCKET_FILE,
                      CMOX_SOCKET_PATH_MAX);
+  if (strchr(resolved, ':'))
+    return cmox_fail(error, CMOX_E_UNSAFE_DIRECTORY,
+                     "%s: PATH is split at the ':' in %s, so no shim there would be found and the "
+                     "real commands would run; set CMOX_TMPDIR to a directory without ':'",
+                     path, resolved);
   int fd = open(resolved, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return unusable(path, error);
   struct stat info;

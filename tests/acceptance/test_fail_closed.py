@@ -130,6 +130,13 @@ class Real(Case):
         self.assertFalse(report.passed)
         self.assertIn("1 call was refused before anything could be matched", report.text)
 
+    def test_a_place_with_a_colon_is_refused(self):
+        place = os.path.join(self.folder, "a:b")
+        os.mkdir(place)
+        error = self.assert_reason("UNSAFE_DIRECTORY", cmdmox.Session, self.client, temporary_directory=os.fsencode(place))
+        self.assertIn("PATH is split", error.message)
+        self.assertEqual(os.listdir(place), [])
+
     def test_a_bad_timeout_is_named(self):
         session = self.session(stub(b"git"), path=self.path)
         for value in (b"0", b"-1", b"nan", b"inf", b"1s", b"86401", b"1e3"):

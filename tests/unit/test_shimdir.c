@@ -217,6 +217,19 @@ START_TEST(a_place_that_is_no_place) {
 }
 END_TEST
 
+START_TEST(a_place_that_path_would_split_is_refused) {
+  char where[96];
+  char link[96];
+  snprintf(where, sizeof where, "%s/a:b", launchers);
+  snprintf(link, sizeof link, "%s/link", launchers);
+  ck_assert_int_eq(mkdir(where, 0700), 0);
+  ck_assert_int_eq(symlink(where, link), 0);
+  expect_refused(where, CMOX_E_UNSAFE_DIRECTORY, "PATH");
+  expect_refused(link, CMOX_E_UNSAFE_DIRECTORY, "CMOX_TMPDIR");
+  ck_assert_int_eq(rmdir(where), 0); /* it is empty */
+}
+END_TEST
+
 START_TEST(path_lengths_around_the_limit) {
   char where[256];
   size_t longest = CMOX_SOCKET_PATH_MAX - 21; /* "/cmdmox-XXXXXX/priv/s" */
@@ -406,6 +419,7 @@ int main(void) {
   tcase_add_test(all, a_symlinked_place_is_judged_by_its_end);
   tcase_add_test(all, a_foreign_place_is_refused);
   tcase_add_test(all, a_place_that_is_no_place);
+  tcase_add_test(all, a_place_that_path_would_split_is_refused);
   tcase_add_test(all, path_lengths_around_the_limit);
   ADD_LOOP(a_launcher_that_does_not_run_is_named, scripts);
   tcase_add_test(all, a_launcher_of_another_architecture);
