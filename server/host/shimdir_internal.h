@@ -60,6 +60,17 @@ cmox_code_t cmox_launcher_install(const cmox_launcher_t *launcher, int dir_fd, c
 /* Removes a directory of our layout, and nothing else, however it looks inside. */
 void cmox_shimdir_remove(int parent_fd, const char *name);
 
+/* ---- Who still uses it (shimdir_use.c) ---- */
+
+typedef struct cmox_litter {
+  char name[CMOX_SHIMDIR_NAME_LEN + 1];
+  bool used;
+} cmox_litter_t;
+
+/* Sets used where a process was started with that directory in its environment. False, and
+ * nothing is set, where the system has no /proc to tell. */
+bool cmox_litter_mark(cmox_litter_t *litter, size_t count);
+
 /* ---- What the process remembers (shimdir_registry.c) ---- */
 
 /* A directory whose launcher has answered; later ones link to its files. */

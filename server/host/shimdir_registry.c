@@ -50,11 +50,17 @@ static void remove_path(const char *path) {
   (void)close(place.fd);
 }
 
+/* What a process that outlives us still has on its PATH stays, and a later sweep takes it. */
 static void at_exit(void) {
+  static cmox_litter_t litter[CMOX_SHIMDIRS_MAX];
   if (owner != getpid()) return;
   hold();
   for (size_t i = 0; i < used; i++)
-    if (slots[i].state != SLOT_FREE) remove_path(slots[i].path);
+    if (slots[i].state != SLOT_FREE)
+      memcpy(litter[i].name, strrchr(slots[i].path, '/') + 1, CMOX_SHIMDIR_NAME_LEN);
+  if (used > 0) (void)cmox_litter_mark(litter, used);
+  for (size_t i = 0; i < used; i++)
+    if (slots[i].state != SLOT_FREE && !litter[i].used) remove_path(slots[i].path);
   used = 0;
   release();
 }

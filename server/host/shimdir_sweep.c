@@ -1,5 +1,8 @@
 /* Removes shim directories: our own at the end, those of dead processes on the way.
  *
+ * A dead process may have left others behind that still search the directory along their PATH;
+ * without it they would find the real command. It stays for them, and a later sweep takes it.
+ *
  * Every step is relative to a descriptor and follows no link; only names of our layout
  * are touched, and in bin/ only links to our launcher. What somebody else put there stays,
  * and with it the directory. */
@@ -13,7 +16,10 @@
 
 #include "server/host/shimdir_internal.h"
 
-enum { NO_LOCK_AGE_S = 3600 }; /* without a lock it may be about to be made */
+enum {
+  OLD_S = 3600, /* without a lock it may be about to be made, without /proc somebody may use it */
+  BATCH = 256   /* directories looked for in one pass over /proc */
+};
 
 static int open_dir(int parent, const char *name) {
   return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -69,26 +75,42 @@ static bool is_our_name(const char *name) {
   return true;
 }
 
-/* Removes the directory if its owner is dead. */
-static bool sweep_one(int parent, const char *name) {
+typedef enum treatment { LOOK, REMOVE, REMOVE_OLD } treatment_t;
+
+/* True if its owner is dead; then it is treated while we hold its lock. */
+static bool take_dead(int parent, const char *name, treatment_t treatment) {
   int dir = open_dir(parent, name);
   if (dir < 0) return false;
   struct stat info;
   bool dead = false;
+  bool old = false;
   int lock = -1;
   if (fstat(dir, &info) == 0 && info.st_uid == geteuid()) {
+    old = info.st_mtime + OLD_S < time(NULL);
     lock = openat(dir, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat file;
     if (lock >= 0)
       dead =
           fstat(lock, &file) == 0 && S_ISREG(file.st_mode) && flock(lock, LOCK_EX | LOCK_NB) == 0;
     else if (errno == ENOENT)
-      dead = info.st_mtime + NO_LOCK_AGE_S < time(NULL);
+      dead = old;
   }
   (void)close(dir);
-  if (dead) cmox_shimdir_remove(parent, name);
+  if (dead && (treatment == REMOVE || (treatment == REMOVE_OLD && old)))
+    cmox_shimdir_remove(parent, name);
   if (lock >= 0) (void)close(lock);
-  return dead && faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+  return dead;
+}
+
+static size_t remove_unused(int parent, cmox_litter_t *litter, size_t count) {
+  if (count == 0) return 0;
+  size_t removed = 0;
+  treatment_t treatment = cmox_litter_mark(litter, count) ? REMOVE : REMOVE_OLD;
+  for (size_t i = 0; i < count; i++)
+    if (!litter[i].used && take_dead(parent, litter[i].name, treatment) &&
+        faccessat(parent, litter[i].name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+      removed++;
+  return removed;
 }
 
 size_t cmox_shimdir_sweep(const char *parent) {
@@ -99,9 +121,18 @@ size_t cmox_shimdir_sweep(const char *parent) {
     (void)close(fd);
     return 0;
   }
+  cmox_litter_t litter[BATCH];
+  size_t count = 0;
   size_t removed = 0;
-  for (const struct dirent *entry; (entry = readdir(stream));)
-    if (is_our_name(entry->d_name) && sweep_one(fd, entry->d_name)) removed++;
+  for (const struct dirent *entry; (entry = readdir(stream));) {
+    if (!is_our_name(entry->d_name) || !take_dead(fd, entry->d_name, LOOK)) continue;
+    litter[count] = (cmox_litter_t){.used = false};
+    memcpy(litter[count++].name, entry->d_name, CMOX_SHIMDIR_NAME_LEN);
+    if (count < BATCH) continue;
+    removed += remove_unused(fd, litter, count);
+    count = 0;
+  }
+  removed += remove_unused(fd, litter, count);
   (void)closedir(stream);
   return removed;
 }

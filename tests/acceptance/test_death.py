@@ -28,7 +28,7 @@ class Death(Case):
         self.server.wait(PROMPT)  # until then it may still hold its lock
         with self.serve() as other:
             self.session(client=other)
-            self.assertFalse(os.path.exists(directory), "the next server sweeps")
+            self.assertFalse(os.path.exists(directory), "nobody uses it: the next server sweeps")
 
     def test_kill_in_the_middle_of_a_large_stdin(self):
         session = self.session(stub(b"cmd", None, {"stdin_policy": {"mode": 2}}))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -49,6 +50,30 @@ class Real(Case):
         lines = child.stderr.read().decode().splitlines()
         self.assertEqual((status, lines[1]), (125, "125"))
         self.assertIn("the session is over", lines[0])
+
+    def test_a_child_that_outlives_the_server(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(number.name):
+                server = self.serve()
+                client = server.__enter__()
+                session = self.session(stub(b"git"), client=client, path=self.path)
+                directory = os.path.dirname(session.shims)
+                child = self.start_in(session, ["sh", "-c", "echo up; read go; git push"], stdin=subprocess.PIPE)
+                self.assertEqual(child.stdout.readline(), b"up\n")
+                server.process.send_signal(number)
+                server.process.wait(DEADLINE)
+                client.close()
+                with self.serve() as other:
+                    self.session(stub(b"git"), client=other)
+                    self.assertTrue(os.path.exists(directory), "it is still on a PATH")
+                    child.stdin.write(b"go\n")
+                    child.stdin.close()
+                    child.stdin = None
+                    self.assert_refused(self.finish(child))
+                    self.assert_real_did_not_run()
+                with self.serve() as other:
+                    self.session(stub(b"git"), client=other)
+                    self.assertFalse(os.path.exists(directory), "nobody needs it any more")
 
     def test_a_call_held_at_a_gate_when_its_session_ends(self):
         session = self.session(stub(b"git", None, returns(gate="g")), path=self.path)

@@ -1,6 +1,7 @@
 /* How shim directories end: tombstones, forks, sweeps of what dead processes left. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -106,6 +107,92 @@ START_TEST(what_a_killed_process_left_is_swept) {
 }
 END_TEST
 
+/* A `sh` that has the directory on its PATH; it calls git when told, and exits by git's status. */
+typedef struct follower {
+  pid_t pid;
+  int go;
+} follower_t;
+
+static follower_t follow(const char *bin) {
+  int go[2];
+  char path[160];
+  ck_assert_int_eq(pipe(go), 0);
+  snprintf(path, sizeof path, "PATH=%s:/usr/bin:/bin", bin);
+  char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"read go; git; exit $?"}, NULL};
+  char *env[] = {path, NULL};
+  follower_t follower = {.pid = fork(), .go = go[1]};
+  if (follower.pid == 0) {
+    (void)dup2(go[0], 0);
+    close(go[0]);
+    close(go[1]);
+    execve("/bin/sh", argv, env);
+    _exit(99);
+  }
+  close(go[0]);
+  return follower;
+}
+
+static int let_go(follower_t follower) {
+  int status;
+  ck_assert_int_eq(write(follower.go, "\n", 1), 1);
+  close(follower.go);
+  ck_assert_int_eq(waitpid(follower.pid, &status, 0), follower.pid);
+  return WEXITSTATUS(status);
+}
+
+static int wait_for_environment(pid_t pid, const char *bin) {
+  char path[64];
+  char bytes[512] = {0};
+  snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+  FILE *file = fopen(path, "r");
+  size_t len = file ? fread(bytes, 1, sizeof bytes - 1, file) : 0;
+  if (file) fclose(file);
+  return len > 0 && strstr(bytes, bin) != NULL;
+}
+
+static void outlive(int how) {
+  int told[2];
+  int end[2];
+  char bin[128] = {0};
+  ck_assert_int_eq(pipe(told), 0);
+  ck_assert_int_eq(pipe(end), 0);
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    char byte;
+    cmox_shimdir_t *dir = create();
+    if (cmox_shimdir_add(dir, git, NULL) != CMOX_OK) _exit(1);
+    (void)!write(told[1], cmox_shimdir_bin(dir), strlen(cmox_shimdir_bin(dir)));
+    if (!how) cmox_shimdir_entomb(dir);
+    if (read(end[0], &byte, 1) == 1 && how) (void)raise(how);
+    exit(0);
+  }
+  ck_assert_int_gt(read(told[0], bin, sizeof bin - 1), 0);
+  follower_t follower = follow(bin);
+  while (!wait_for_environment(follower.pid, bin)) (void)sched_yield();
+  int status;
+  ck_assert_int_eq(write(end[1], "x", 1), 1);
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, how);
+  ck_assert_uint_eq(place_count(), 1);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0);
+  cmox_shimdir_entomb(create()); /* the first of a process sweeps */
+  ck_assert_int_eq(access(bin, F_OK), 0);
+  ck_assert_int_eq(let_go(follower), 125);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 1);
+  ck_assert_int_ne(access(bin, F_OK), 0);
+  for (int i = 0; i < 2; i++) {
+    close(told[i]);
+    close(end[i]);
+  }
+}
+
+START_TEST(what_outlives_a_killed_owner_still_meets_the_shim) { outlive(SIGKILL); }
+END_TEST
+
+START_TEST(what_outlives_an_owner_that_exits_still_meets_the_shim) { outlive(0); }
+END_TEST
+
 START_TEST(a_sweep_touches_only_what_is_ours) {
   char dir[128];
   char other[128];
@@ -167,6 +254,8 @@ int main(void) {
   tcase_add_test(all, a_forked_child_removes_only_its_own);
   tcase_add_test(all, tombstones_are_capped_and_cost_no_descriptor);
   tcase_add_test(all, what_a_killed_process_left_is_swept);
+  tcase_add_test(all, what_outlives_a_killed_owner_still_meets_the_shim);
+  tcase_add_test(all, what_outlives_an_owner_that_exits_still_meets_the_shim);
   tcase_add_test(all, a_sweep_touches_only_what_is_ours);
   tcase_add_test(all, a_link_that_was_redirected_is_removed_too);
   tcase_add_test(all, an_old_directory_without_a_lock_is_litter);
