@@ -29,6 +29,7 @@ struct cmox_shimdir {
   char socket[CMOX_SHIMDIR_PATH_SIZE + sizeof CMOX_SOCKET_FILE];
   const char *name; /* the last part of path */
   pid_t owner;
+  unsigned generation;
   int parent_fd;
   int fd;
   int slot; /* in the registry */
@@ -63,7 +64,8 @@ static void discard(cmox_shimdir_t *dir) {
 
 void cmox_shimdir_entomb(cmox_shimdir_t *dir) {
   if (!dir) return;
-  if (dir->owner == getpid()) { /* not in a forked child */
+  if (dir->owner == getpid() &&
+      dir->generation == cmox_registry_generation()) { /* not in a forked child */
     (void)unlinkat(dir->fd, CMOX_SOCKET_FILE, 0);
     cmox_registry_entomb(dir->slot);
   }
@@ -218,12 +220,14 @@ static cmox_code_t create_in(const char *where, const cmox_launcher_t *launcher,
     return cmox_fail(error, CMOX_E_NO_MEMORY, "cannot make a shim directory: out of memory");
   }
   dir->owner = getpid();
+  dir->generation = cmox_registry_generation();
   dir->parent_fd = place.fd;
   dir->fd = dir->slot = -1;
   if (cmox_registry_first_visit(&place)) (void)cmox_shimdir_sweep(*place.path ? place.path : "/");
   code = make_dir(dir, &place, error);
-  if (!code) code = furnish(dir, &place, launcher, probe_ms, error);
   if (!code) code = make_inside(dir, error);
+  if (!code)
+    code = furnish(dir, &place, launcher, probe_ms, error); /* last: others may link then */
   if (code)
     discard(dir);
   else

@@ -63,8 +63,9 @@ cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_erro
 cmox_code_t cmox_shimdir_check(const cmox_shimdir_t *dir, cmox_error_t *error);
 
 /* The session is over: the directory stays as a tombstone whose shims answer
- * 125, and goes when the process ends (atexit, in the process that made it only). Frees dir; NULL
- * is fine. */
+ * 125, and goes when the process ends (after its atexit handlers, in the process that made it
+ * only), or by a later sweep when another process still has it in its environment then. Frees dir;
+ * NULL is fine. */
 void cmox_shimdir_entomb(cmox_shimdir_t *dir);
 
 /* Removes the directories under parent that dead processes of this user left. Returns how many. */

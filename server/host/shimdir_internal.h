@@ -83,6 +83,8 @@ typedef struct cmox_home {
   ino_t lock_inode;
 } cmox_home_t;
 
+/* Differs in a forked child, whatever its pid. */
+unsigned cmox_registry_generation(void);
 /* Enters the directory; it is removed at the end of the process. -1 when there are too many. */
 int cmox_registry_enter(const char *path);
 void cmox_registry_forget(int slot);

@@ -28,6 +28,8 @@ static size_t used; /* slots below were used once */
 static size_t tombs;
 static unsigned long orders;
 static pid_t owner;
+static unsigned generation; /* how often this process's line has forked */
+static unsigned owner_generation;
 static struct {
   dev_t device;
   ino_t inode;
@@ -50,10 +52,20 @@ static void remove_path(const char *path) {
   (void)close(place.fd);
 }
 
-/* What a process that outlives us still has on its PATH stays, and a later sweep takes it. */
-static void at_exit(void) {
+static void in_forked_child(void) {
+  generation++;
+  release();
+}
+
+/* The pid alone does not tell: the first process of a new pid namespace is 1, as its parent may be.
+ */
+static bool is_owner(void) { return owner == getpid() && owner_generation == generation; }
+
+/* After every atexit handler: those may still run commands.
+ * What a process that outlives us still has on its PATH stays, and a later sweep takes it. */
+__attribute__((destructor(101))) static void remove_all(void) {
   static cmox_litter_t litter[CMOX_SHIMDIRS_MAX];
-  if (owner != getpid()) return;
+  if (!is_owner()) return;
   hold();
   for (size_t i = 0; i < used; i++)
     if (slots[i].state != SLOT_FREE)
@@ -65,22 +77,22 @@ static void at_exit(void) {
   release();
 }
 
-static void prepare(void) {
-  (void)pthread_atfork(hold, release, release);
-  (void)atexit(at_exit);
-}
+static void prepare(void) { (void)pthread_atfork(hold, release, in_forked_child); }
 
 static void enter(void) {
   (void)pthread_once(&once, prepare);
   hold();
-  if (owner == getpid()) return;
+  if (is_owner()) return;
   owner = getpid();
+  owner_generation = generation;
   for (size_t i = 0; i < used; i++)
     if (slots[i].state != SLOT_FREE && slots[i].home.lock_fd >= 0)
       (void)close(slots[i].home.lock_fd); /* the parent's lock: its own descriptor keeps it */
   memset(slots, 0, used * sizeof *slots);
   used = tombs = visit_count = 0;
 }
+
+unsigned cmox_registry_generation(void) { return generation; }
 
 int cmox_registry_enter(const char *path) {
   enter();
@@ -100,6 +112,8 @@ int cmox_registry_enter(const char *path) {
 void cmox_registry_forget(int slot) {
   enter();
   slots[slot].state = SLOT_FREE;
+  if (slots[slot].home.lock_fd >= 0) (void)close(slots[slot].home.lock_fd);
+  slots[slot].home.lock_fd = -1;
   release();
 }
 

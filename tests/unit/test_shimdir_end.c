@@ -37,6 +37,26 @@ START_TEST(tombstones_answer_until_the_process_ends) {
 }
 END_TEST
 
+static char bin_noted[128];
+
+static void call_at_exit(void) {
+  if (run(in(bin_noted, "git")) != 125) _exit(8);
+}
+
+static void register_early(void) {
+  if (atexit(call_at_exit) != 0) _exit(7);
+  cmox_shimdir_t *dir = create();
+  (void)cmox_shimdir_add(dir, git, NULL);
+  snprintf(bin_noted, sizeof bin_noted, "%s", cmox_shimdir_bin(dir));
+  cmox_shimdir_entomb(dir);
+}
+
+START_TEST(an_exit_handler_from_before_the_session_meets_the_shim) {
+  in_child(register_early);
+  ck_assert_uint_eq(place_count(), 0);
+}
+END_TEST
+
 static void do_nothing(void) {}
 
 static cmox_shimdir_t *inherited;
@@ -251,6 +271,7 @@ int main(void) {
   tcase_set_timeout(all, 60);
   suite_add_tcase(suite, all);
   tcase_add_test(all, tombstones_answer_until_the_process_ends);
+  tcase_add_test(all, an_exit_handler_from_before_the_session_meets_the_shim);
   tcase_add_test(all, a_forked_child_removes_only_its_own);
   tcase_add_test(all, tombstones_are_capped_and_cost_no_descriptor);
   tcase_add_test(all, what_a_killed_process_left_is_swept);
