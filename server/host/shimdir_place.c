@@ -42,6 +42,30 @@ static cmox_code_t unusable(const char *path, cmox_error_t *error) {
                    path, strerror(errno));
 }
 
+/* Who may rename a directory on the way can put another one in its place. */
+static cmox_code_t judge_ancestors(const char *path, const char *resolved, cmox_error_t *error) {
+  char ancestor[PATH_MAX];
+  for (size_t len = strlen(resolved); len > 1;) {
+    while (len > 1 && resolved[len - 1] != '/') len--;
+    if (len > 1) len--;
+    memcpy(ancestor, resolved, len);
+    ancestor[len] = '\0';
+    struct stat info;
+    if (lstat(ancestor, &info) < 0) return unusable(path, error);
+    bool mine = info.st_uid == geteuid() || info.st_uid == 0;
+    bool open_to_others = (info.st_mode & S_IWOTH) != 0 ||
+                          ((info.st_mode & S_IWGRP) != 0 && info.st_gid != getegid());
+    if (!mine || (open_to_others && !(info.st_mode & S_ISVTX)))
+      return cmox_fail(
+          error, CMOX_E_UNSAFE_DIRECTORY,
+          "%s: %s on the way to it %s, who may put another directory in its place "
+          "(uid %lu, mode %04o); set CMOX_TMPDIR to a directory that others cannot move",
+          path, ancestor, mine ? "may be written to by others" : "belongs to another user",
+          (unsigned long)info.st_uid, (unsigned)info.st_mode & 07777);
+  }
+  return CMOX_OK;
+}
+
 cmox_code_t cmox_place_open(const char *path, cmox_place_t *place, cmox_error_t *error) {
   char resolved[PATH_MAX];
   place->fd = -1;
@@ -62,6 +86,7 @@ cmox_code_t cmox_place_open(const char *path, cmox_place_t *place, cmox_error_t 
   if (fd < 0) return unusable(path, error);
   struct stat info;
   cmox_code_t code = fstat(fd, &info) < 0 ? unusable(path, error) : judge(path, &info, error);
+  if (!code) code = judge_ancestors(path, resolved, error);
   if (code) {
     (void)close(fd);
     return code;

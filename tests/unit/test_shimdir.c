@@ -210,6 +210,39 @@ START_TEST(a_foreign_place_is_refused) {
 }
 END_TEST
 
+START_TEST(every_directory_on_the_way_is_judged) {
+  char above[80];
+  char where[96];
+  snprintf(above, sizeof above, "%s/up", place);
+  snprintf(where, sizeof where, "%s/up/in", place);
+  ck_assert_int_eq(mkdir(above, 0755), 0);
+  ck_assert_int_eq(mkdir(where, 0700), 0);
+  ck_assert_int_eq(chmod(above, 0777), 0);
+  expect_refused(where, CMOX_E_UNSAFE_DIRECTORY, above);
+  ck_assert_int_eq(chmod(above, 0755), 0);
+  ck_assert_int_eq(chmod(place, 0757), 0); /* not only the nearest */
+  expect_refused(where, CMOX_E_UNSAFE_DIRECTORY, "may be written to by others");
+  ck_assert_int_eq(chmod(place, 01777), 0);
+  cmox_shimdir_t *dir;
+  ck_assert_int_eq(create_at(where, &dir, NULL), CMOX_OK);
+  cmox_shimdir_entomb(dir);
+  ck_assert_int_eq(chmod(place, 0755), 0);
+  ck_assert_int_eq(chmod(above, 0775), 0); /* my own group */
+  ck_assert_int_eq(create_at(where, &dir, NULL), CMOX_OK);
+  cmox_shimdir_entomb(dir);
+  if (geteuid() != 0) {
+    fprintf(stderr, "SKIP: needs root to give a directory away\n");
+    return;
+  }
+  ck_assert_int_eq(chown(above, 0, 65534), 0);
+  ck_assert_int_eq(chmod(above, 0775), 0);
+  expect_refused(where, CMOX_E_UNSAFE_DIRECTORY, "may be written to by others");
+  ck_assert_int_eq(chmod(above, 0755), 0);
+  ck_assert_int_eq(chown(above, 65534, 0), 0);
+  expect_refused(where, CMOX_E_UNSAFE_DIRECTORY, "another user");
+}
+END_TEST
+
 START_TEST(a_place_that_is_no_place) {
   expect_refused(in(place, "missing"), CMOX_E_TEMP_DIRECTORY, "No such file");
   expect_refused(launcher, CMOX_E_TEMP_DIRECTORY, "Not a directory");
@@ -418,6 +451,7 @@ int main(void) {
   tcase_add_test(all, a_place_that_others_may_write_to_is_refused);
   tcase_add_test(all, a_symlinked_place_is_judged_by_its_end);
   tcase_add_test(all, a_foreign_place_is_refused);
+  tcase_add_test(all, every_directory_on_the_way_is_judged);
   tcase_add_test(all, a_place_that_is_no_place);
   tcase_add_test(all, a_place_that_path_would_split_is_refused);
   tcase_add_test(all, path_lengths_around_the_limit);
