@@ -65,8 +65,8 @@ static bool is_owner(void) { return owner == getpid() && owner_generation == gen
  * What a process that outlives us still has on its PATH stays, and a later sweep takes it. */
 __attribute__((destructor(101))) static void remove_all(void) {
   static cmox_litter_t litter[CMOX_SHIMDIRS_MAX];
-  if (!is_owner()) return;
-  hold();
+  hold(); /* an engine's thread may still be making one */
+  if (!is_owner()) used = 0;
   for (size_t i = 0; i < used; i++)
     if (slots[i].state != SLOT_FREE)
       memcpy(litter[i].name, strrchr(slots[i].path, '/') + 1, CMOX_SHIMDIR_NAME_LEN);
