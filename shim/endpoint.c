@@ -22,6 +22,9 @@
 /* Room for the longest address there is; what is cut was too long anyway. */
 enum { TEXT_MAX = CMOX_SOCKET_PATH_MAX + 64 };
 
+/* Longer paths of D/bin are found by asking the system. */
+enum { NEAR_MAX = 256 };
+
 /* Up to and with the last '/'; 0 when there is none. */
 static size_t directory_len(const char *path) {
   size_t len = strlen(path);
@@ -94,8 +97,9 @@ static bool take_file(cmox_endpoint_t *out, char *path, size_t directory) {
 
 static bool find_file(cmox_endpoint_t *out) {
   static CMOX_COLD char path[CMOX_OS_PATH_MAX + sizeof FILE_NAME];
+  char near[NEAR_MAX + sizeof FILE_NAME]; /* on a page that is in use already */
   size_t directory = 0;
-  if (above_bin(path, CMOX_OS_PATH_MAX, &directory) && take_file(out, path, directory)) return true;
+  if (above_bin(near, NEAR_MAX, &directory) && take_file(out, near, directory)) return true;
   return beside_program(path, CMOX_OS_PATH_MAX, &directory) && take_file(out, path, directory);
 }
 
