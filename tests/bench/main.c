@@ -13,10 +13,11 @@ static const struct {
   const char *help;
 } measures[] = {
     {"call", bench_call, "one mocked call against /bin/true and a static no-op"},
+    {"one-core", bench_call_one_core, "the same with test, engine and shim on one core"},
     {"session", bench_session, "new, replay, verify, free"},
     {"held", bench_held, "many shims held at once"},
     {"expectations", bench_expectations, "one call at 1, 1000 and 10000 expectations"},
-    {"size", bench_size, "the launcher on disk"},
+    {"size", bench_size, "the shim on disk"},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
 

@@ -3,6 +3,7 @@
 #include <cmdmox/cmdmox.h>
 #include <elf.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +21,22 @@ static void check_mock(cmox_t *mox, const char *step) {
 
 typedef enum kind { REFERENCE, NOOP, MOCKED, KINDS } kind_t;
 
-void bench_call(const bench_options_t *options) {
+enum { CALL_ROWS = 5 };
+#define ROWS_OF_A_CALL(name)                                                                  \
+  {                                                                                           \
+    {.measure = (name),                                                                       \
+     .what = "mocked call, p50 / that of /bin/true",                                          \
+     .unit = "x",                                                                             \
+     .target = 0.35},                                                                         \
+        {.measure = (name), .what = "mocked call, p50 above the static no-op", .unit = "us"}, \
+        {.measure = (name), .what = "mocked call, p50", .unit = "us"},                        \
+        {.measure = (name), .what = "static no-op, p50", .unit = "us"}, {                     \
+      .measure = (name), .what = "/bin/true, p50", .unit = "us"                               \
+    }                                                                                         \
+  }
+
+static void measure_calls(const bench_options_t *options, bench_row_t rows[CALL_ROWS]) {
   static double samples[KINDS][BENCH_CALLS_MAX];
-  static bench_row_t rows[] = {
-      {.measure = "call",
-       .what = "mocked call, p50 / that of /bin/true",
-       .unit = "x",
-       .target = 0.35},
-      {.measure = "call", .what = "mocked call, p50 above the static no-op", .unit = "us"},
-      {.measure = "call", .what = "mocked call, p50", .unit = "us"},
-      {.measure = "call", .what = "static no-op, p50", .unit = "us"},
-      {.measure = "call", .what = "/bin/true, p50", .unit = "us"},
-  };
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
   cmox_double_t *stub = cmox_stub(mox, "bench-command");
   cmox_returns(stub, .out = "v1.4.0\n");
@@ -63,7 +68,25 @@ void bench_call(const bench_options_t *options) {
     bench_broken("%llu calls were made, the journal has %llu", (unsigned long long)made,
                  (unsigned long long)cmox_call_count(stub));
   if (cmox_verify(mox) != CMOX_OK) bench_broken("verify: %s", cmox_message(mox));
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) bench_report(&rows[i]);
+  for (size_t i = 0; i < CALL_ROWS; i++) bench_report(&rows[i]);
+}
+
+void bench_call(const bench_options_t *options) {
+  static bench_row_t rows[] = ROWS_OF_A_CALL("call");
+  measure_calls(options, rows);
+}
+
+/* Without what it costs this machine to wake an idle core: the work alone. */
+void bench_call_one_core(const bench_options_t *options) {
+  static bench_row_t rows[] = ROWS_OF_A_CALL("one-core");
+  cpu_set_t before;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET((size_t)sched_getcpu(), &one);
+  if (sched_getaffinity(0, sizeof before, &before) || sched_setaffinity(0, sizeof one, &one))
+    bench_broken("one-core: cannot choose a core");
+  measure_calls(options, rows);
+  if (sched_setaffinity(0, sizeof before, &before)) bench_broken("one-core: cannot go back");
 }
 
 /* ---- Sessions ---- */
@@ -169,7 +192,7 @@ void bench_size(const bench_options_t *options) {
   Elf64_Ehdr header;
   if (!file || fstat(fileno(file), &info) != 0 || fread(&header, sizeof header, 1, file) != 1)
     bench_broken("%s: %s", path, strerror(errno));
-  bench_row_t row = {.measure = "size", .what = "launcher on disk", .unit = "KiB"};
+  bench_row_t row = {.measure = "size", .what = "shim on disk", .unit = "KiB"};
   if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64)
     bench_broken("%s is no 64-bit ELF program", path);
   for (unsigned i = 0; i < header.e_phnum; i++) {
