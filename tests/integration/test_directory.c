@@ -209,6 +209,11 @@ static void own_and_fork(void) {
 
 START_TEST(a_child_with_the_same_pid_removes_nothing) {
   if (!root_or_skip("same pid")) return;
+#if defined(__SANITIZE_ADDRESS__)
+  /* LeakSanitizer cannot look at a process whose pid is not the one /proc knows. */
+  fprintf(stderr, "SKIP same pid: not under AddressSanitizer\n");
+  return;
+#endif
   fflush(NULL);
   pid_t child = fork();
   if (child == 0) _exit(first_of_its_namespace(own_and_fork));
