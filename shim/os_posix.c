@@ -200,8 +200,12 @@ void cmox_os_write_line(int stream, const void *data, size_t len) {
   enum { PATIENCE_MS = 1000 };
   struct pollfd fd = {.fd = stream, .events = POLLOUT};
   hold_pipe();
-  if (poll(&fd, 1, PATIENCE_MS) <= 0) return;
-  if (write(stream, data, len) < 0) return;
+  int ready;
+  do ready = poll(&fd, 1, PATIENCE_MS);
+  while (ready < 0 && errno == EINTR);
+  ssize_t put = -1;
+  do put = ready > 0 ? write(stream, data, len) : 0;
+  while (put < 0 && errno == EINTR);
 }
 
 /* exit and not _exit: the instrumented builds write their counts there. */

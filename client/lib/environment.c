@@ -41,11 +41,15 @@ cmox_code_t cmox_entries_follow_path(cmox_entries_t *entries, const char *shim_d
                                      cmox_error_t *error) {
   const char *path = getenv("PATH");
   size_t len = strlen(shim_directory);
-  if (!path || (strncmp(path, shim_directory, len) == 0 && path[len] == ':')) return CMOX_OK;
+  if (!path) return CMOX_OK;
+  bool applied = strncmp(path, shim_directory, len) == 0 && path[len] == ':';
   for (size_t i = 0; i < entries->count; i++) {
     if (strncmp(entries->items[i], "PATH=", 5) != 0) continue;
     cmox_buf_t text = CMOX_BUF_EMPTY;
-    cmox_buf_printf(&text, "PATH=%s:%s", shim_directory, path);
+    if (applied)
+      cmox_buf_printf(&text, "PATH=%s", path);
+    else
+      cmox_buf_printf(&text, "PATH=%s:%s", shim_directory, path);
     char *entry = cmox_buf_take_text(&text);
     if (!entry) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
     cmox_free_block(entries->items[i]);

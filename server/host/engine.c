@@ -52,7 +52,6 @@ struct cmox_engine {
   size_t open_listeners;
   bool stopping;
   bool rpc_closed;
-  unsigned streams; /* of 0 to 2, those that were closed */
 };
 
 struct cmox_site {
@@ -277,13 +276,13 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
     return copy_error(&error, text, size);
   }
   cmox_code_t code = cmox_shimdir_settings_read(&where, &engine->settings, &error);
-  engine->streams = cmox_streams_hold();
+  cmox_streams_hold();
   if (code == CMOX_OK) code = open_loop(engine, &error);
   if (code == CMOX_OK) {
     *out = engine;
     return CMOX_OK;
   }
-  cmox_streams_release(engine->streams);
+  cmox_streams_release();
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);
@@ -312,7 +311,7 @@ void cmox_engine_stop(cmox_engine_t *engine) {
   (void)run_job(engine, &job);
   (void)uv_thread_join(&engine->thread);
   (void)uv_loop_close(&engine->loop);
-  cmox_streams_release(engine->streams);
+  cmox_streams_release();
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,9 +24,24 @@ bool cmox_file_id_equal(cmox_file_id_t a, cmox_file_id_t b) {
          a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec;
 }
 
+/* In a user namespace without root, what is root's outside shows as the overflow user's. Nobody
+ * inside can be that user. */
+static bool is_unmapped_root(uid_t uid) {
+  enum { OVERFLOW_UID = 65534 };
+  if (uid != OVERFLOW_UID) return false;
+  FILE *map = fopen("/proc/self/uid_map", "re");
+  if (!map) return false;
+  bool root_is_mapped = false;
+  unsigned long inside;
+  while (!root_is_mapped && fscanf(map, "%lu %*u %*u", &inside) == 1) /* NOLINT(cert-err34-c) */
+    root_is_mapped = inside == 0;
+  (void)fclose(map);
+  return !root_is_mapped;
+}
+
 /* Another user who may rename or replace entries there could redirect every call. */
 static cmox_code_t judge(const char *path, const struct stat *info, cmox_error_t *error) {
-  if (info->st_uid != geteuid() && info->st_uid != 0)
+  if (info->st_uid != geteuid() && info->st_uid != 0 && !is_unmapped_root(info->st_uid))
     return cmox_fail(error, CMOX_E_UNSAFE_DIRECTORY,
                      "%s: owned by another user (uid %lu); set CMOX_TMPDIR to a directory of yours",
                      path, (unsigned long)info->st_uid);
@@ -52,7 +68,7 @@ static cmox_code_t judge_ancestors(const char *path, const char *resolved, cmox_
     ancestor[len] = '\0';
     struct stat info;
     if (lstat(ancestor, &info) < 0) return unusable(path, error);
-    bool mine = info.st_uid == geteuid() || info.st_uid == 0;
+    bool mine = info.st_uid == geteuid() || info.st_uid == 0 || is_unmapped_root(info.st_uid);
     bool open_to_others = (info.st_mode & S_IWOTH) != 0 ||
                           ((info.st_mode & S_IWGRP) != 0 && info.st_gid != getegid());
     if (!mine || (open_to_others && !(info.st_mode & S_ISVTX)))

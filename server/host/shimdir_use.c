@@ -53,8 +53,9 @@ static bool look(int proc, const char *pid, cmox_litter_t *litter, size_t count)
     kept = have < NEEDLE_LEN - 1 ? have : NEEDLE_LEN - 1;
     memmove(bytes, bytes + have - kept, kept);
   }
+  int why = got < 0 ? errno : 0;
   (void)close(fd);
-  return true;
+  return why == 0 || why == ESRCH || why == EACCES || why == EPERM;
 }
 
 bool cmox_litter_mark(cmox_litter_t *litter, size_t count) {

@@ -4,10 +4,9 @@
 #define CMOX_HOST_STREAMS_H
 
 /* Puts /dev/null, close-on-exec, on those of 0, 1 and 2 that are closed; children still find them
- * closed. Returns which, bit n for descriptor n. */
-unsigned cmox_streams_hold(void);
-
-/* Closes what hold put there, unless somebody else has taken the descriptor since. */
-void cmox_streams_release(unsigned held);
+ * closed. Each hold is followed by a release; the last one closes what the first put there, unless
+ * somebody else has taken the descriptor since. Any thread. */
+void cmox_streams_hold(void);
+void cmox_streams_release(void);
 
 #endif

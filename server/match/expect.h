@@ -67,7 +67,8 @@ typedef struct cmox_expect {
   cmox_span_t command; /* owned */
   cmox_source_t source;
   cmox_facets_t facets;
-  uint64_t taken; /* calls it accepted */
+  uint64_t taken;  /* calls it accepted */
+  uint64_t excess; /* calls it refused since it had had all of its own */
 } cmox_expect_t;
 
 void cmox_expect_free(cmox_expect_t *expect); /* NULL is fine */

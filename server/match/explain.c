@@ -130,7 +130,8 @@ static size_t window_start(cmox_span_t expected, cmox_span_t actual) {
   if (same < CMOX_SHOWN_MAX / 2 || (expected.len <= CMOX_SHOWN_MAX && actual.len <= CMOX_SHOWN_MAX))
     return 0;
   size_t start = same - CONTEXT_BYTES;
-  while (start > 0 && (expected.data[start] & 0xc0) == 0x80) start--; /* not inside a character */
+  for (int back = 0; back < 3 && (expected.data[start] & 0xc0) == 0x80; back++)
+    start--; /* not inside a character */
   return start;
 }
 

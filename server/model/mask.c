@@ -6,6 +6,12 @@ static const char *const secret_words[] = {
     "password", "passwd", "passphrase",  "secret",      "token",      "api-key",
     "api_key",  "apikey", "private-key", "private_key", "credential", "authorization"};
 
+enum { PARTS_MAX = 16 };
+
+static const cmox_span_t mask = {(const uint8_t *)"***", 3};
+
+static bool is_masked(cmox_span_t value) { return cmox_span_equal(value, mask); }
+
 static bool names_secret(cmox_span_t name) {
   for (size_t w = 0; w < sizeof secret_words / sizeof *secret_words; w++) {
     size_t len = strlen(secret_words[w]);
@@ -56,7 +62,8 @@ static cmox_span_t query_value(cmox_span_t arg) {
     if (!name || pair.data[name] != '=' || !names_secret(cmox_span(pair.data, name))) continue;
     cmox_span_t value = from(pair, name + 1);
     const uint8_t *end = value.len ? memchr(value.data, '&', value.len) : NULL;
-    return end ? cmox_span(value.data, (size_t)(end - value.data)) : value;
+    if (end) value.len = (size_t)(end - value.data);
+    if (!is_masked(value)) return value;
   }
   return cmox_span(NULL, 0);
 }
@@ -74,27 +81,55 @@ static cmox_span_t header_value(cmox_span_t arg) {
 
 cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index) {
   cmox_span_t arg = args.items[index];
-  if (arg.len == 0) return arg;
+  if (arg.len == 0 || is_masked(arg)) return cmox_span(NULL, 0);
   cmox_span_t header = header_value(arg);
-  if (header.len) return header;
+  if (header.len) return is_masked(header) ? cmox_span(NULL, 0) : header;
   size_t name = keyed_name(arg);
-  if (name && names_secret(cmox_span(arg.data, name))) return from(arg, name + 1);
+  if (name && names_secret(cmox_span(arg.data, name))) {
+    cmox_span_t value = from(arg, name + 1);
+    return is_masked(value) ? cmox_span(NULL, 0) : value;
+  }
   if (index > 0 && arg.data[0] != '-') {
     cmox_span_t before = args.items[index - 1];
     if (before.len > 2 && before.data[0] == '-' && keyed_name(before) == 0 && names_secret(before))
       return arg;
   }
   cmox_span_t query = query_value(arg);
-  return query.len ? query : url_userinfo(arg);
+  if (query.len) return query;
+  cmox_span_t userinfo = url_userinfo(arg);
+  return is_masked(userinfo) ? cmox_span(NULL, 0) : userinfo;
+}
+
+/* `text` with its first secret part masked; false when it has none. */
+static bool mask_first(cmox_span_t before, cmox_span_t text, cmox_buf_t *out) {
+  cmox_span_t pair[2] = {before, text};
+  cmox_span_t secret = cmox_secret_part((cmox_span_list_t){pair, 2}, 1);
+  if (secret.len == 0) return false;
+  size_t start = (size_t)(secret.data - text.data);
+  cmox_buf_append(out, text.data, start);
+  cmox_buf_append_span(out, mask);
+  cmox_buf_append(out, secret.data + secret.len, text.len - start - secret.len);
+  return true;
 }
 
 bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out) {
-  cmox_span_t secret = cmox_secret_part(args, index);
-  if (secret.len == 0) return false;
-  cmox_span_t arg = args.items[index];
-  size_t before = (size_t)(secret.data - arg.data);
-  cmox_buf_append(out, arg.data, before);
-  cmox_buf_puts(out, "***");
-  cmox_buf_append(out, secret.data + secret.len, arg.len - before - secret.len);
-  return true;
+  cmox_span_t before = index > 0 ? args.items[index - 1] : cmox_span(NULL, 0);
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_buf_t next = CMOX_BUF_EMPTY;
+  unsigned parts = 0;
+  cmox_buf_append_span(&text, args.items[index]);
+  while (parts < PARTS_MAX && mask_first(before, cmox_buf_span(&text), &next)) {
+    cmox_buf_clear(&text);
+    text = next;
+    next = CMOX_BUF_EMPTY;
+    parts++;
+  }
+  bool failed = text.failed || next.failed;
+  if (parts == PARTS_MAX || failed) /* more than anybody writes: show nothing of it */
+    cmox_buf_append_span(out, mask);
+  else if (parts)
+    cmox_buf_append_span(out, cmox_buf_span(&text));
+  cmox_buf_clear(&text);
+  cmox_buf_clear(&next);
+  return parts > 0 || failed;
 }

@@ -12,7 +12,8 @@
  * What only a command's own options can tell (mysql -pX, curl -u a:b) comes with the scrubber. */
 cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index);
 
-/* args[index] with its secret part replaced by "***"; `out` is only touched when there is one. */
+/* args[index] with each of its secret parts replaced by "***"; `out` is only touched when there is
+ * one. */
 bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out);
 
 #endif

@@ -107,8 +107,8 @@ char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
   if (too_long(finding->call)) return NULL;
   cmox_buf_t out = CMOX_BUF_EMPTY;
   if (finding->kind == CMOX_FINDING_EXCESS_CALL) {
-    cmox_buf_printf(&out, "%s%" PRIu64 "%s", dialect->times_open, finding->expect->taken + 1,
-                    dialect->times_close);
+    cmox_buf_printf(&out, "%s%" PRIu64 "%s", dialect->times_open,
+                    finding->expect->taken + finding->expect->excess, dialect->times_close);
     return cmox_buf_take_text(&out);
   }
   bool with_stdin = shown_stdin(dialect, finding);

@@ -203,6 +203,7 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
       return take(session, lookup.expect, call, actions, error);
     case CMOX_LOOKUP_EXCESS:
       call->double_id = lookup.expect->id;
+      lookup.expect->excess++;
       return refuse(session, call, CMOX_VERDICT_EXCESS, actions, error);
     case CMOX_LOOKUP_GAVE_UP:
       call->unexpected_why = "a regular expression needs too much work to be matched with it";
@@ -229,6 +230,8 @@ static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox
 static cmox_code_t answer_again(cmox_session_t *session, cmox_call_t *call,
                                 const cmox_event_t *event, cmox_actions_t *actions,
                                 cmox_error_t *error) {
+  if (call->state == CMOX_CALL_COMPLETED)
+    return cmox_fail(error, CMOX_E_BAD_STATE, "this call has been answered and completed");
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
@@ -310,7 +313,7 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   call->stderr_written = event->completed.stderr_written;
   call->broken_pipe = event->completed.broken_pipe;
   const char *failure = event->completed.failure;
-  if (failure && *failure) call->failure = cmox_strdup(failure);
+  if (failure && *failure && !call->failure) call->failure = cmox_strdup(failure);
   return CMOX_OK;
 }
 

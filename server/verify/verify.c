@@ -126,7 +126,7 @@ static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findin
 static bool add_failed(const cmox_journal_t *journal, cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    if (!call->failure) continue;
+    if (!call->failure || call->verdict != CMOX_VERDICT_ACCEPTED) continue;
     cmox_finding_t *finding = cmox_findings_add(findings);
     if (!finding) return false;
     finding->kind = CMOX_FINDING_NEVER_COMPLETED;
