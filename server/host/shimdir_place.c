@@ -32,9 +32,9 @@ static bool is_unmapped_root(uid_t uid) {
   FILE *map = fopen("/proc/self/uid_map", "re");
   if (!map) return false;
   bool root_is_mapped = false;
-  unsigned long inside;
-  while (!root_is_mapped && fscanf(map, "%lu %*u %*u", &inside) == 1) /* NOLINT(cert-err34-c) */
-    root_is_mapped = inside == 0;
+  char line[128]; /* "first-id-inside first-id-outside count" */
+  while (!root_is_mapped && fgets(line, sizeof line, map))
+    root_is_mapped = strtoul(line, NULL, 10) == 0;
   (void)fclose(map);
   return !root_is_mapped;
 }
