@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "tests/support/place.h"
+#include "tests/support/run_suite.h"
 
 static bool root_or_skip(const char *what) {
   if (geteuid() == 0) return true;
@@ -240,9 +241,5 @@ int main(void) {
   tcase_add_test(all, another_user_meets_the_shim_and_not_the_socket);
   tcase_add_test(all, a_child_with_the_same_pid_removes_nothing);
   tcase_add_test(all, an_ordinary_user_with_the_strictest_umask);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,6 +85,49 @@ static const words_t cases[] = {
     {"$p serve --listen \"unix:/$(printf '%0120d' 0)\"", 3, "", "cmdmox serve: "},
     {"$p version >/dev/full", 3, "", "cannot write to stdout"},
 };
+
+/* A socket that another user listens at: `dir` is open to everybody. */
+static int listen_as_nobody(const char *path, int ready) {
+  if (setgid(65534) || setuid(65534)) return 1;
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (bind(fd, (const struct sockaddr *)&name, sizeof name) || listen(fd, 1)) return 2;
+  if (write(ready, "x", 1) != 1) return 3;
+  (void)pause(); /* until killed */
+  return 0;
+}
+
+START_TEST(a_server_of_another_user_is_not_joined) {
+  if (geteuid() != 0) {
+    (void)fprintf(stderr, "SKIP another user's server: only root can be two users\n");
+    return;
+  }
+  char dir[] = "/tmp/cmox-foreign-XXXXXX";
+  char path[64];
+  char foreign[80];
+  int ready[2];
+  char byte;
+  ck_assert_ptr_nonnull(mkdtemp(dir));
+  ck_assert_int_eq(chmod(dir, 0777), 0);
+  (void)snprintf(path, sizeof path, "%s/s", dir);
+  (void)snprintf(foreign, sizeof foreign, "unix:%s", path);
+  ck_assert_int_eq(pipe(ready), 0);
+  pid_t child = fork();
+  if (child == 0) _exit(listen_as_nobody(path, ready[1]));
+  ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+  cmox_t *mox = cmox_new(CMOX_OPTIONS(.address = foreign));
+  ck_assert_int_eq(cmox_code(mox), CMOX_E_PERMISSION_DENIED);
+  ck_assert_ptr_nonnull(strstr(cmox_message(mox), "belongs to another user (uid 65534)"));
+  cmox_free(mox);
+  ck_assert_int_eq(kill(child, SIGKILL), 0);
+  ck_assert_int_eq(waitpid(child, NULL, 0), child);
+  (void)close(ready[0]);
+  (void)close(ready[1]);
+  (void)unlink(path);
+  (void)rmdir(dir);
+}
+END_TEST
 
 START_TEST(the_program_says_what_it_does_and_how_it_ended) {
   char line[512];
@@ -314,6 +359,7 @@ int main(void) {
   tcase_add_test(program, serve_raises_its_descriptor_limit);
   tcase_add_test(program, stdio_speaks_the_protocol_and_ends_with_its_peer);
   tcase_add_test(program, stdio_ends_by_a_signal_with_its_status);
+  tcase_add_test(program, a_server_of_another_user_is_not_joined);
   suite_add_tcase(suite, program);
   return run_suite(suite);
 }

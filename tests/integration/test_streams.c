@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/run_suite.h"
+
 /* A session with one call, where that descriptor is closed; 0 when all went well. */
 static int use_without(int closed) {
   (void)close(closed);
@@ -36,9 +38,5 @@ int main(void) {
   TCase *all = tcase_create("streams");
   tcase_add_loop_test(all, a_session_works_without_one_of_them, 0, 3);
   suite_add_tcase(suite, all);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

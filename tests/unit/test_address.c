@@ -3,6 +3,7 @@
 
 #include "proto/address.h"
 #include "proto/limits.h"
+#include "tests/support/run_suite.h"
 
 typedef struct good_case {
   const char *text;
@@ -125,9 +126,5 @@ int main(void) {
   tcase_add_test(cases, length_is_the_given_one);
   tcase_add_test(cases, path_bound);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

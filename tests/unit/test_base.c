@@ -8,6 +8,7 @@
 #include "server/base/buf.h"
 #include "server/base/error.h"
 #include "server/base/span.h"
+#include "tests/support/run_suite.h"
 
 /* A heap that fails from the k-th allocation on and counts what is held. */
 typedef struct heap {
@@ -262,9 +263,5 @@ int main(void) {
   TCase *span = tcase_create("span");
   tcase_add_test(span, spans_compare_bytes);
   suite_add_tcase(suite, span);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

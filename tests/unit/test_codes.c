@@ -5,6 +5,8 @@
 
 #include <cmdmox/codes.h>
 
+#include "tests/support/run_suite.h"
+
 typedef struct row {
   int number;
   const char *name;
@@ -77,9 +79,5 @@ int main(void) {
   tcase_add_loop_test(cases, rows_are_found, 0, ROWS);
   tcase_add_test(cases, success_and_the_unknown);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

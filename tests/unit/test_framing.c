@@ -6,6 +6,7 @@
 
 #include "proto/framing.h"
 #include "proto/limits.h"
+#include "tests/support/run_suite.h"
 
 #define UNTOUCHED 77u
 
@@ -178,9 +179,5 @@ int main(void) {
   tcase_add_test(cases_, every_split_of_a_stream);
   tcase_add_test(cases_, agrees_with_the_model);
   suite_add_tcase(suite, cases_);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "server/transport/internal.h"
 #include "tests/support/alloc_fault.h"
 #include "tests/support/loop.h"
+#include "tests/support/run_suite.h"
 
 enum { MANY = 200 };
 
@@ -289,9 +290,5 @@ int main(void) {
   tcase_add_checked_fixture(memory, setup, teardown);
   suite_add_tcase(suite, memory);
   tcase_add_test(memory, every_allocation_may_fail);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

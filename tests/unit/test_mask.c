@@ -4,6 +4,7 @@
 
 #include "server/base/alloc.h"
 #include "server/model/mask.h"
+#include "tests/support/run_suite.h"
 
 static const struct {
   const char *before; /* the argument before it */
@@ -50,9 +51,5 @@ int main(void) {
   TCase *all = tcase_create("mask");
   tcase_add_loop_test(all, shows_what_it_should, 0, (int)(sizeof cases / sizeof *cases));
   suite_add_tcase(suite, all);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "server/report/report.h"
 #include "tests/support/alloc_fault.h"
+#include "tests/support/run_suite.h"
 #include "tests/support/scenario.h"
 
 static scenario_t s;
@@ -133,6 +134,27 @@ START_TEST(a_request_that_became_no_call_is_reported) {
   ck_assert_int_eq(cmox_session_step(s.session, &event, &s.actions, &s.error), CMOX_OK);
   ASSERT_FINDINGS(CMOX_FINDING_REFUSED_CALL);
   ck_assert_ptr_nonnull(strstr(cmox_session_findings(s.session)->items[0].message, "too many"));
+}
+END_TEST
+
+START_TEST(the_suggested_count_takes_all_calls_that_came) {
+  scenario_double(&s, CMOX_KIND_MOCK, "git", NULL);
+  replay();
+  for (int i = 0; i < 4; i++) scenario_call(&s, "git", 0);
+  const cmox_findings_t *findings = verify();
+  for (size_t i = 0; i < 3; i++)
+    ck_assert_str_eq(findings->items[i].suggestion, "cmox_times(d, 4);");
+}
+END_TEST
+
+START_TEST(a_completed_call_is_not_answered_again) {
+  scenario_double(&s, CMOX_KIND_MOCK, "git", NULL);
+  replay();
+  uint64_t call = scenario_call(&s, "git", 9);
+  scenario_completed(&s, call, s.last_link);
+  ck_assert_uint_eq(scenario_call(&s, "git", 9), 0);
+  ck_assert_int_eq(s.code, CMOX_E_BAD_STATE);
+  ck_assert_int_eq(scenario_journal(&s, call)->state, CMOX_CALL_COMPLETED);
 }
 END_TEST
 
@@ -473,6 +495,8 @@ int main(void) {
   tcase_add_test(rules, a_regex_that_gives_up_lets_nothing_pass);
   tcase_add_test(rules, a_count_lowered_below_what_was_taken_fails);
   tcase_add_test(rules, a_request_that_became_no_call_is_reported);
+  tcase_add_test(rules, the_suggested_count_takes_all_calls_that_came);
+  tcase_add_test(rules, a_completed_call_is_not_answered_again);
   tcase_add_test(rules, a_held_call_that_asks_again_is_still_held);
   tcase_add_test(rules, an_unexpected_call_names_the_nearest_and_the_difference);
   tcase_add_test(rules, a_secret_is_masked_in_line_report_and_suggestion);
@@ -492,9 +516,5 @@ int main(void) {
   tcase_add_loop_test(rules, random_sessions_agree_with_the_model, 0, 300);
   tcase_add_test(rules, any_failed_allocation_is_survived);
   suite_add_tcase(suite, rules);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

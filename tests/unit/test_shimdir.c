@@ -10,6 +10,7 @@
 #include "proto/limits.h"
 #include "tests/support/alloc_fault.h"
 #include "tests/support/place.h"
+#include "tests/support/run_suite.h"
 
 static const mode_t umasks[] = {0, 022, 0777};
 
@@ -463,9 +464,5 @@ int main(void) {
   tcase_add_test(all, blocked_and_ignored_signals_do_not_reach_the_launcher);
   tcase_add_test(all, the_environment_is_read_once);
   tcase_add_test(all, every_allocation_may_fail);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "proto/limits.h"
 #include "tests/support/alloc_fault.h"
 #include "tests/support/place.h"
+#include "tests/support/run_suite.h"
 
 /* ---- The end ---- */
 
@@ -280,9 +281,5 @@ int main(void) {
   tcase_add_test(all, a_sweep_touches_only_what_is_ours);
   tcase_add_test(all, a_link_that_was_redirected_is_removed_too);
   tcase_add_test(all, an_old_directory_without_a_lock_is_litter);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "proto/limits.h"
 #include "proto/timeout.h"
+#include "tests/support/run_suite.h"
 
 typedef struct good_case {
   const char *text;
@@ -83,9 +84,5 @@ int main(void) {
   tcase_add_loop_test(cases, accepted, 0, sizeof good / sizeof *good);
   tcase_add_loop_test(cases, refused, 0, sizeof bad / sizeof *bad);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "tests/support/alloc_fault.h"
 #include "tests/support/loop.h"
+#include "tests/support/run_suite.h"
 
 static uv_loop_t loop;
 static seen_t seen;
@@ -468,9 +469,5 @@ int main(void) {
   TCase *memory = tcase_create("memory");
   suite_add_tcase(suite, memory);
   tcase_add_test(memory, every_allocation_may_fail);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? 1 : 0;
+  return run_suite(suite);
 }

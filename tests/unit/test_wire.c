@@ -12,6 +12,7 @@
 #include "proto/precheck.h"
 #include "tests/support/files.h"
 #include "tests/support/nanopb_round.h"
+#include "tests/support/run_suite.h"
 #include "tests/support/schema.h"
 #include "tests/support/wire_cases.h"
 
@@ -202,9 +203,5 @@ int main(void) {
   tcase_add_loop_test(cases, nanopb_agrees, 0, n);
   tcase_add_test(cases, every_file_has_a_case);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }
