@@ -1,4 +1,4 @@
-/* The rules of a session, one by one and against a slow model. */
+/* The rules of a session, one by one; test_session_model.c has them against a slow model. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -399,64 +399,6 @@ START_TEST(findings_come_most_useful_first) {
 }
 END_TEST
 
-/* ---- Against a slow model ------------------------------------------------------- */
-
-enum { MODEL_DOUBLES = 6, MODEL_CALLS = 12 };
-
-typedef struct model_double {
-  cmox_double_kind_t kind;
-  int arg; /* -1: any */
-  uint64_t maximum;
-  uint64_t taken;
-} model_double_t;
-
-/* What the lookup order of the design says, written down naively. Returns the index of the
- * taker, -1 for unexpected, -2 for excess. */
-static int model_lookup(model_double_t *doubles, int arg) {
-  for (int i = 0; i < MODEL_DOUBLES; i++)
-    if (doubles[i].kind == CMOX_KIND_MOCK && doubles[i].taken < doubles[i].maximum &&
-        (doubles[i].arg < 0 || doubles[i].arg == arg))
-      return i;
-  for (int i = 0; i < MODEL_DOUBLES; i++)
-    if (doubles[i].kind == CMOX_KIND_MOCK && (doubles[i].arg < 0 || doubles[i].arg == arg))
-      return -2;
-  for (int i = 0; i < MODEL_DOUBLES; i++)
-    if (doubles[i].kind != CMOX_KIND_MOCK && (doubles[i].arg < 0 || doubles[i].arg == arg))
-      return i;
-  return -1;
-}
-
-START_TEST(random_sessions_agree_with_the_model) {
-  srand((unsigned)_i + 1);
-  model_double_t doubles[MODEL_DOUBLES];
-  for (int i = 0; i < MODEL_DOUBLES; i++) {
-    doubles[i] = (model_double_t){.kind = (cmox_double_kind_t)(1 + rand() % 3),
-                                  .arg = rand() % 4 - 1,
-                                  .maximum = (uint64_t)(rand() % 3)};
-    char arg[16];
-    (void)snprintf(arg, sizeof arg, "%d", doubles[i].arg);
-    uint64_t id = scenario_double(&s, doubles[i].kind, "git", doubles[i].arg < 0 ? NULL : arg);
-    ck_assert_uint_eq(id, (uint64_t)i + 1);
-    if (doubles[i].kind == CMOX_KIND_MOCK)
-      ck_assert_int_eq(scenario_times(&s, id, 0, doubles[i].maximum), CMOX_OK);
-  }
-  replay();
-  for (int c = 0; c < MODEL_CALLS; c++) {
-    int arg = rand() % 4;
-    char line[16];
-    (void)snprintf(line, sizeof line, "git %d", arg);
-    int expected = model_lookup(doubles, arg);
-    if (expected >= 0) doubles[expected].taken++;
-    const cmox_call_t *call = scenario_journal(&s, scenario_call(&s, line, 0));
-    cmox_verdict_t verdict = expected >= 0    ? CMOX_VERDICT_ACCEPTED
-                             : expected == -2 ? CMOX_VERDICT_EXCESS
-                                              : CMOX_VERDICT_UNEXPECTED;
-    ck_assert_int_eq(call->verdict, verdict);
-    if (expected >= 0) ck_assert_uint_eq(call->double_id, (uint64_t)expected + 1);
-  }
-}
-END_TEST
-
 /* ---- Out of memory ---------------------------------------------------------------- */
 
 static void whole_session(void) {
@@ -513,7 +455,6 @@ int main(void) {
   tcase_add_test(rules, a_gate_holds_calls_until_it_is_released);
   tcase_add_test(rules, the_journal_keeps_environments_once_and_without_ours);
   tcase_add_test(rules, findings_come_most_useful_first);
-  tcase_add_loop_test(rules, random_sessions_agree_with_the_model, 0, 300);
   tcase_add_test(rules, any_failed_allocation_is_survived);
   suite_add_tcase(suite, rules);
   return run_suite(suite);
