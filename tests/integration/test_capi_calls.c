@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/run.h"
-#include "tests/support/runner.h"
+#include "tests/lib/run.h"
+#include "tests/lib/run_suite.h"
 
 extern char **environ;
 

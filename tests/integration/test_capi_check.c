@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/run.h"
+#include "tests/lib/run.h"
 
 static unsigned replay_line, verify_line;
 static char scratch[] = "/tmp/cmox-test-XXXXXX";

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/run.h"
-#include "tests/support/runner.h"
+#include "tests/lib/run.h"
+#include "tests/lib/run_suite.h"
 
 /* The line of this file that has `part`, in the function of this name. */
 static int line_of(const char *function, const char *part) {

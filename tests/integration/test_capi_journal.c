@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/run.h"
-#include "tests/support/runner.h"
+#include "tests/lib/run.h"
+#include "tests/lib/run_suite.h"
 
 #define LONGEST_ARGUMENT 131071 /* of Linux, less its NUL */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "server/base/alloc.h"
-#include "tests/support/runner.h"
+#include "tests/lib/run_suite.h"
 
 /* The engine's thread allocates too. */
 typedef struct fault {

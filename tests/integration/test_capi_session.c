@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/run.h"
-#include "tests/support/runner.h"
+#include "tests/lib/run.h"
+#include "tests/lib/run_suite.h"
 
 static void expect_failure(cmox_t *mox, cmox_code_t code, const char *part) {
   ck_assert_msg(cmox_code(mox) == code, "%s: %s", cmox_code_reason(cmox_code(mox)),

@@ -5,8 +5,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-#include "tests/support/place.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/place.h"
+#include "tests/lib/run_suite.h"
 
 static bool root_or_skip(const char *what) {
   if (geteuid() == 0) return true;

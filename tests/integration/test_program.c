@@ -17,8 +17,8 @@
 #include "proto/framing.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
-#include "tests/support/run.h"
-#include "tests/support/runner.h"
+#include "tests/lib/run.h"
+#include "tests/lib/run_suite.h"
 
 static char scratch[32];
 static char address[64];

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/run_suite.h"
+#include "tests/lib/run_suite.h"
 
 /* A session with one call, where that descriptor is closed; 0 when all went well. */
 static int use_without(int closed) {

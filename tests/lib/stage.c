@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/lib/peer.h"
+#include "tests/lib/run_suite.h"
 
 const char *cmox_stage_path(const cmox_stage_t *stage, const char *below) {
   static char path[160];
@@ -169,9 +170,5 @@ int cmox_check_main(const char *name, const TTest *const *tests) {
   tcase_set_timeout(tcase, 60);
   for (; *tests; tests++) tcase_add_test(tcase, *tests);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

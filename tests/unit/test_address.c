@@ -3,7 +3,7 @@
 
 #include "proto/address.h"
 #include "proto/limits.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/run_suite.h"
 
 typedef struct good_case {
   const char *text;

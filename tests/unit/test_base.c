@@ -8,7 +8,7 @@
 #include "server/base/buf.h"
 #include "server/base/error.h"
 #include "server/base/span.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/run_suite.h"
 
 /* A heap that fails from the k-th allocation on and counts what is held. */
 typedef struct heap {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/fake_server.h"
-#include "tests/support/runner.h"
+#include "tests/lib/fake_server.h"
+#include "tests/lib/run_suite.h"
 
 static fake_server_t *fake;
 static cmox_t *mox;

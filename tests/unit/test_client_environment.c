@@ -5,7 +5,7 @@
 
 #include "client/lib/environment.h"
 #include "server/base/alloc.h"
-#include "tests/support/runner.h"
+#include "tests/lib/run_suite.h"
 
 extern char **environ;
 

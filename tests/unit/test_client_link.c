@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "proto/limits.h"
-#include "tests/support/fake_server.h"
-#include "tests/support/runner.h"
+#include "tests/lib/fake_server.h"
+#include "tests/lib/run_suite.h"
 
 static fake_server_t *fake;
 

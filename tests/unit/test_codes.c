@@ -5,7 +5,7 @@
 
 #include <cmdmox/codes.h>
 
-#include "tests/support/run_suite.h"
+#include "tests/lib/run_suite.h"
 
 typedef struct row {
   int number;

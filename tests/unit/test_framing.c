@@ -6,7 +6,7 @@
 
 #include "proto/framing.h"
 #include "proto/limits.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/run_suite.h"
 
 #define UNTOUCHED 77u
 

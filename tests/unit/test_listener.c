@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 
 #include "server/transport/internal.h"
-#include "tests/support/alloc_fault.h"
-#include "tests/support/loop.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/alloc_fault.h"
+#include "tests/lib/loop.h"
+#include "tests/lib/run_suite.h"
 
 enum { MANY = 200 };
 

@@ -4,7 +4,7 @@
 
 #include "server/base/alloc.h"
 #include "server/model/mask.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/run_suite.h"
 
 static const struct {
   const char *before; /* the argument before it */

@@ -9,9 +9,10 @@
 
 #include "proto/framing.h"
 #include "proto/precheck.h"
-#include "tests/support/files.h"
-#include "tests/support/schema.h"
-#include "tests/support/wire_cases.h"
+#include "tests/lib/files.h"
+#include "tests/lib/run_suite.h"
+#include "tests/lib/schema.h"
+#include "tests/lib/wire_cases.h"
 
 #define PRECHECK_DIR CMOX_SOURCE_DIR "/fixtures/precheck"
 #define FILES_MAX 256
@@ -254,9 +255,5 @@ int main(void) {
   tcase_add_loop_test(cases, mutations, 0, 4);
   tcase_add_test(cases, large_call_is_accepted);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner) || n_files == 0;
-  srunner_free(runner);
-  return failed;
+  return run_suite(suite) || n_files == 0;
 }

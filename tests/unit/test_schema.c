@@ -10,8 +10,9 @@
 #include <cmdmox/codes.h>
 
 #include "proto/descriptor_set.h"
-#include "tests/support/files.h"
-#include "tests/support/schema.h"
+#include "tests/lib/files.h"
+#include "tests/lib/run_suite.h"
+#include "tests/lib/schema.h"
 
 #define PROTO_DIR CMOX_SOURCE_DIR "/proto/cmdmox/v1"
 #define FILES_MAX 32
@@ -206,9 +207,5 @@ int main(void) {
   tcase_add_test(cases, documented_methods);
   tcase_add_test(cases, documented_errors);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  const int failed = srunner_ntests_failed(runner) || n_files == 0;
-  srunner_free(runner);
-  return failed;
+  return run_suite(suite) || n_files == 0;
 }

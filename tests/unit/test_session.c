@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "server/report/report.h"
-#include "tests/support/alloc_fault.h"
-#include "tests/support/run_suite.h"
-#include "tests/support/scenario.h"
+#include "tests/lib/alloc_fault.h"
+#include "tests/lib/run_suite.h"
+#include "tests/lib/scenario.h"
 
 static scenario_t s;
 

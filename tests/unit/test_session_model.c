@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/support/run_suite.h"
-#include "tests/support/scenario.h"
+#include "tests/lib/run_suite.h"
+#include "tests/lib/scenario.h"
 
 static scenario_t s;
 

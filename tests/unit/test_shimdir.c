@@ -8,9 +8,9 @@
 #include <utime.h>
 
 #include "proto/limits.h"
-#include "tests/support/alloc_fault.h"
-#include "tests/support/place.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/alloc_fault.h"
+#include "tests/lib/place.h"
+#include "tests/lib/run_suite.h"
 
 static const mode_t umasks[] = {0, 022, 0777};
 

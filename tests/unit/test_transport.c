@@ -3,9 +3,9 @@
 #include <malloc.h>
 #include <stdio.h>
 
-#include "tests/support/alloc_fault.h"
-#include "tests/support/loop.h"
-#include "tests/support/run_suite.h"
+#include "tests/lib/alloc_fault.h"
+#include "tests/lib/loop.h"
+#include "tests/lib/run_suite.h"
 
 static uv_loop_t loop;
 static seen_t seen;

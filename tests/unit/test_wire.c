@@ -10,11 +10,11 @@
 #include "proto/framing.h"
 #include "proto/limits.h"
 #include "proto/precheck.h"
-#include "tests/support/files.h"
-#include "tests/support/nanopb_round.h"
-#include "tests/support/run_suite.h"
-#include "tests/support/schema.h"
-#include "tests/support/wire_cases.h"
+#include "tests/lib/files.h"
+#include "tests/lib/nanopb_round.h"
+#include "tests/lib/run_suite.h"
+#include "tests/lib/schema.h"
+#include "tests/lib/wire_cases.h"
 
 #define WIRE_DIR CMOX_SOURCE_DIR "/fixtures/wire"
 #define ROOM 8192

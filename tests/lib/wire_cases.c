@@ -1,4 +1,4 @@
-#include "tests/support/wire_cases.h"
+#include "tests/lib/wire_cases.h"
 
 #include <cmdmox/v1/callback.pb-c.h>
 #include <cmdmox/v1/control.pb-c.h>

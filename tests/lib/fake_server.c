@@ -1,4 +1,4 @@
-#include "tests/support/fake_server.h"
+#include "tests/lib/fake_server.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "tests/support/schema.h"
+#include "tests/lib/schema.h"
 
 #include <check.h>
 #include <string.h>

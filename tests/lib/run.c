@@ -1,4 +1,4 @@
-#include "tests/support/run.h"
+#include "tests/lib/run.h"
 
 #include <check.h>
 #include <errno.h>

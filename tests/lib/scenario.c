@@ -1,4 +1,4 @@
-#include "tests/support/scenario.h"
+#include "tests/lib/scenario.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "tests/support/nanopb_round.h"
+#include "tests/lib/nanopb_round.h"
 
 #include <check.h>
 #include <pb_common.h>

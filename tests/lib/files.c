@@ -1,4 +1,4 @@
-#include "tests/support/files.h"
+#include "tests/lib/files.h"
 
 #include <check.h>
 #include <ctype.h>
