@@ -18,6 +18,6 @@ endif()
 option(CMDMOX_COVERAGE "Count executed lines" OFF)
 if(CMDMOX_COVERAGE)
   # Tests fork and run in parallel: their counters are merged atomically.
-  add_compile_options(--coverage -fprofile-update=atomic)
+  add_compile_options(--coverage -fprofile-update=atomic -DCMDMOX_COVERAGE)
   add_link_options(--coverage)
 endif()

@@ -174,7 +174,7 @@ class Serves(unittest.TestCase):
             source = os.path.join(place.name, "asks for " + version)
             os.mkdir(source)
             with open(os.path.join(source, "CMakeLists.txt"), "w", encoding="ascii") as file:
-                file.write(f"cmake_minimum_required(VERSION 3.25)\nproject(asks C)\nfind_package(cmdmox {version} REQUIRED)\n")
+                file.write(f"cmake_minimum_required(VERSION 3.25)\nproject(asks NONE)\nfind_package(cmdmox {version} REQUIRED)\n")
             text = run("cmake", "-G", "Ninja", "-S", source, "-B", source + "/build", "-DCMAKE_PREFIX_PATH=" + PREFIX, ok=found)
             if not found:
                 self.assertIn("version: 0.1.0", text)

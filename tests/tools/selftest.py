@@ -81,6 +81,8 @@ class Coverage(unittest.TestCase):
             self.assertIn("fewer than 90 % of the lines were executed", err)
             self.assertRegex(err, r"server/half\.c +4 +3 +75% +4\n")
             self.assertEqual(judge()[0], 0)
+            with open(os.path.join(build, "uncovered.txt"), encoding="ascii") as file:
+                self.assertEqual(file.read(), "server/half.c: 4\n")
 
 
 if __name__ == "__main__":
