@@ -36,7 +36,8 @@ static bool try_open(cmox_launcher_t *launcher, const char *path) {
   return launcher->fd >= 0 || errno != ENOENT;
 }
 
-/* Seen from the directory of file, where an installation has it; the build tree has it there too. */
+/* Seen from the directory of file, where an installation has it; the build tree has it there too.
+ */
 static bool try_beside(cmox_launcher_t *launcher, const char *file, cmox_buf_t *tried) {
   static const char *const ways[] = {"../libexec/cmdmox", "../../libexec/cmdmox"};
   const char *end = strrchr(file, '/');
