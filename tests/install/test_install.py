@@ -23,6 +23,11 @@ SHARED = ("test_plain", "test_check")
 STATIC = ("test_static", "test_check_static")
 HEADERS = ("cmdmox.h", "check.h", "engine.h", "codes.h")
 HANG = 240  # seconds; nothing takes that long
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("CMOX_", "CMDMOX_", "DESTDIR"))}
+
+sys.path[:0] = [os.path.join(ROOT, "tests/acceptance"), os.path.join(BUILD, "gen/python")]
+import cmdmox_client as cmdmox  # noqa: E402  pylint: disable=wrong-import-position
+from cmdmox_doubles import mock, returns  # noqa: E402  pylint: disable=wrong-import-position
 
 place = tempfile.TemporaryDirectory(prefix="cmdmox install ")
 PREFIX = os.path.join(place.name, "the prefix")
@@ -31,8 +36,7 @@ MOVED = os.path.join(place.name, "moved here")
 
 def run(*command, env=None, ok=True, cwd=place.name):
     """What the command wrote, both streams; fails with that when it fails, or does not though it should."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("CMOX_", "CMDMOX_", "DESTDIR"))}
-    done = subprocess.run(command, env={**clean, **(env or {})}, cwd=cwd, stdout=subprocess.PIPE, text=True,
+    done = subprocess.run(command, env={**CLEAN, **(env or {})}, cwd=cwd, stdout=subprocess.PIPE, text=True,
                           stderr=subprocess.STDOUT, timeout=HANG, check=False, errors="replace")
     if (done.returncode == 0) != ok:
         raise AssertionError(f"status {done.returncode} of {shlex.join(command)}\n{done.stdout}")
@@ -143,6 +147,13 @@ class Serves(unittest.TestCase):
         program = os.path.join(prefix, "bin/cmdmox")
         self.assertRegex(run(program, "version"), r"\Acmdmox \d+\.\d+\.\d+\n\Z")
         self.assertIn("--stdio", run(program, "serve", "--help"))
+        with cmdmox.serve([program, "serve", "--stdio"], CLEAN) as client:  # the shim is found from the program
+            session = cmdmox.Session(client)
+            session.declare(mock(b"git", None, returns(b"mocked\n")))
+            session.replay()
+            done = subprocess.run(["git"], env=session.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=HANG,
+                                  check=True)
+            self.assertEqual(done.stdout, b"mocked\n")
 
     def check_cmake(self, prefix, name):
         source = consumer(name)
