@@ -10,6 +10,7 @@
 
 #include "shim/os.h"
 #include "shim/say.h"
+#include "shim/trace.h"
 
 static CMOX_COLD uint8_t piece[CMOX_STREAM_CHUNK_MAX];
 
@@ -33,6 +34,9 @@ void cmox_reply(cmox_call_t *call, const cmox_action_t *action) {
   cmox_call_write(call, 1, action->out);
   cmox_call_write(call, 2, action->err);
   cmox_call_complete(call, NULL);
+  CMOX_TRACE(SHIM_EXIT,
+             action->signal.data ? action->signal : cmox_text(action->hang ? "hang" : "exit"),
+             action->exit_code, 0);
   if (action->hang) cmox_os_hang();
   if (!action->signal.data) cmox_os_exit((int)action->exit_code);
   cmox_os_end_by_signal((const char *)action->signal.data, action->signal.len);
@@ -87,12 +91,18 @@ static cmox_stdin_end_t read_all(cmox_call_t *call, reading_t *reading) {
   }
 }
 
+static const char end_names[][12] = {[CMOX_STDIN_EOF] = "eof",
+                                     [CMOX_STDIN_LIMIT] = "limit",
+                                     [CMOX_STDIN_DEADLINE] = "deadline",
+                                     [CMOX_STDIN_ERROR] = "error"};
+
 void cmox_read_stdin(cmox_call_t *call, const cmox_action_t *action) {
   reading_t reading = {
       .left = action->drain ? UINT64_MAX : action->max_bytes,
       .deadline = action->deadline_ms ? cmox_os_now() + action->deadline_ms : CMOX_OS_FOREVER,
       .drain = action->drain};
   const cmox_stdin_end_t end = read_all(call, &reading);
+  CMOX_TRACE(SHIM_STDIN, cmox_text(end_names[end]), reading.total, 0);
   call->request += 2;
   cmox_put_continue(&call->out, call->request, action->call_id, reading.total, end);
   cmox_call_send(call);

@@ -44,6 +44,7 @@ void cmox_os_unmap(void *block, size_t size);
 /* Monotonic time, ms. A deadline is a moment on that clock. */
 #define CMOX_OS_FOREVER UINT64_MAX
 uint64_t cmox_os_now(void);
+uint64_t cmox_os_now_us(void); /* the same, in microseconds */
 bool cmox_os_sleep_until(uint64_t deadline); /* false: the system cannot wait */
 
 /* Files. 0, CMOX_OS_MISSING, or an error; a file above size bytes is cut. */
@@ -93,6 +94,11 @@ cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *mov
 /* One line of our own, at most PIPE_BUF bytes, best effort: a stream that takes nothing for a
  * second gets nothing, and the launcher ends all the same. */
 void cmox_os_write_line(int stream, const void *data, size_t len);
+
+/* A file to append lines to, with cmox_os_write_line: created for this user only, no link, never on
+ * descriptors 0 to 2, never inherited. 0: it cannot be had. */
+int cmox_os_log_open(const char *path);
+uint32_t cmox_os_pid(void);
 
 /* The end. */
 

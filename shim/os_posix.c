@@ -78,15 +78,17 @@ void cmox_os_unmap(void *block, size_t size) { munmap(block, size); }
 
 /* For a handful of readings the system call is cheaper than finding and paging in the vDSO. On
  * 32-bit systems the call of that name has another time in its struct. */
-uint64_t cmox_os_now(void) {
+uint64_t cmox_os_now_us(void) {
   struct timespec now;
 #if defined(__linux__) && LONG_MAX > INT32_MAX
   syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 #else
   clock_gettime(CLOCK_MONOTONIC, &now);
 #endif
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
+
+uint64_t cmox_os_now(void) { return cmox_os_now_us() / 1000; }
 
 /* What poll takes: rounded to its range, which only means that it is asked again. */
 static int remaining(uint64_t deadline) {

@@ -14,6 +14,10 @@ void cmox_say(const char *text);
 void cmox_say_bytes(const void *data, size_t len);
 void cmox_say_number(uint64_t number);
 
+/* The number's digits, at the end of out; returns how many. */
+#define CMOX_DIGITS_MAX 20u
+size_t cmox_digits(uint64_t number, char out[CMOX_DIGITS_MAX]);
+
 /* Adds last, prints the line on stderr and exits CMOX_EXIT_SHIM_FAILURE. */
 _Noreturn void cmox_die(const char *last);
 

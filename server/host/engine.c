@@ -12,11 +12,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "proto/address.h"
 #include "server/base/alloc.h"
+#include "server/base/trace.h"
 #include "server/host/shimdir.h"
 #include "server/host/streams.h"
 #include "server/rpc/rpc.h"
@@ -115,6 +117,8 @@ static cmox_code_t make_directory(cmox_engine_t *engine, cmox_span_t temporary_d
     settings.temporary_directory = given;
   }
   cmox_code_t code = cmox_shimdir_create(&settings, out, error);
+  CMOX_TRACE(SHIMDIR_CREATE, cmox_trace_text(code == CMOX_OK ? cmox_shimdir_bin(*out) : given),
+             cmox_trace_text(cmox_code_reason(code)));
   cmox_free_block(given);
   return code;
 }
@@ -144,11 +148,16 @@ static const char *site_bin(const cmox_site_t *site) { return cmox_shimdir_bin(s
 static const char *site_socket(const cmox_site_t *site) { return cmox_shimdir_socket(site->dir); }
 
 static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
-  return cmox_shimdir_add(site->dir, command, error);
+  cmox_code_t code = cmox_shimdir_add(site->dir, command, error);
+  CMOX_TRACE(SHIMDIR_ADD, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
+  return code;
 }
 
 static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
-  return cmox_shimdir_check(site->dir, error);
+  cmox_code_t code = cmox_shimdir_check(site->dir, error);
+  CMOX_TRACE(SHIMDIR_CHECK, cmox_trace_text(cmox_shimdir_bin(site->dir)),
+             cmox_trace_text(cmox_code_reason(code)));
+  return code;
 }
 
 static void close_site(cmox_site_t *site) {
@@ -276,6 +285,7 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
     return copy_error(&error, text, size);
   }
   cmox_code_t code = cmox_shimdir_settings_read(&where, &engine->settings, &error);
+  cmox_trace_hold(getenv("CMOX_TRACE"));
   cmox_streams_hold();
   if (code == CMOX_OK) code = open_loop(engine, &error);
   if (code == CMOX_OK) {
@@ -283,6 +293,7 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
     return CMOX_OK;
   }
   cmox_streams_release();
+  cmox_trace_release();
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);
@@ -312,6 +323,7 @@ void cmox_engine_stop(cmox_engine_t *engine) {
   (void)uv_thread_join(&engine->thread);
   (void)uv_loop_close(&engine->loop);
   cmox_streams_release();
+  cmox_trace_release();
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);

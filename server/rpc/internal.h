@@ -54,6 +54,7 @@ struct cmox_hosted {
   UT_hash_handle hh; /* in rpc->sessions, by id */
   bool oom;
   uint8_t id[CMOX_SESSION_ID_BYTES];
+  char name[9]; /* the start of id in hex, for the trace */
   cmox_rpc_t *rpc;
   cmox_session_t *session;
   cmox_peer_t *owner; /* goes with its link */
@@ -80,6 +81,9 @@ struct cmox_rpc {
 
 /* ---- peer.c ---- */
 void cmox_peer_send(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame);
+/* payload: the type of what the frame's response holds, for the trace; NULL: none. */
+void cmox_peer_respond(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame,
+                       const ProtobufCMessageDescriptor *payload);
 void cmox_peer_go_away(cmox_peer_t *peer, cmox_error_t *error);
 cmox_peer_t *cmox_peer_ref(cmox_peer_t *peer);
 void cmox_peer_unref(cmox_peer_t *peer);

@@ -18,6 +18,7 @@
 
 #include "proto/limits.h"
 #include "server/base/alloc.h"
+#include "server/base/trace.h"
 #include "server/transport/internal.h"
 
 enum { RETRY_MS = 20 };
@@ -60,12 +61,15 @@ void cmox_listener_close(cmox_listener_t *listener) {
 }
 
 static void welcome(cmox_listener_t *listener, int fd) {
-  uid_t uid;
+  uid_t uid = (uid_t)-1;
+  pid_t pid = 0;
   cmox_link_t *link;
-  if (cmox_peer_uid(fd, &uid) < 0 || !cmox_peer_allowed(uid, geteuid())) {
+  if (cmox_peer_uid(fd, &uid, &pid) < 0 || !cmox_peer_allowed(uid, geteuid())) {
+    CMOX_TRACE(LINK_REFUSE, cmox_trace_number(uid), cmox_trace_number((uint64_t)pid));
     (void)close(fd);
     return;
   }
+  CMOX_TRACE(LINK_ACCEPT, cmox_trace_number(uid), cmox_trace_number((uint64_t)pid));
   if (cmox_link_new(listener->transport, fd, fd, &link, NULL) != CMOX_OK) return;
   listener->events->link(listener, link);
   if (!link->events) cmox_link_abort(link, CMOX_OK);
