@@ -51,27 +51,18 @@ COLD static void put_number(uint64_t number) {
   put_text(digits + sizeof digits - len, len);
 }
 
-/* As server/base/quote.c, but that all above ASCII is escaped. */
-static bool is_plain(uint8_t c) {
-  return (c >= '+' && c <= ':') || (c >= '@' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
-         c == '=' || c == '%';
-}
-
+/* Bare when it is plain, else a C literal, with octal escapes for all that is not ASCII. */
 COLD static void put_value(cmox_view_t text) {
   bool plain = text.len > 0;
-  for (size_t i = 0; i < text.len; i++) plain = plain && is_plain(text.data[i]);
+  for (size_t i = 0; i < text.len; i++)
+    if (text.data[i] <= ' ' || text.data[i] > '~' || text.data[i] == '"') plain = false;
   if (!plain) put('"');
   for (size_t i = 0; i < text.len; i++) {
     const uint8_t c = text.data[i];
-    if (c >= 0x20 && c < 0x7f) {
-      if (c == '"' || c == '\\') put('\\');
-      put((char)c);
-    } else {
-      put('\\');
-      put((char)('0' + (c >> 6)));
-      put((char)('0' + ((c >> 3) & 7)));
-      put((char)('0' + (c & 7)));
-    }
+    const bool printable = c >= ' ' && c <= '~';
+    if (!printable || c == '"' || c == '\\') put('\\');
+    if (printable) put((char)c);
+    for (int shift = 6; !printable && shift >= 0; shift -= 3) put((char)('0' + ((c >> shift) & 7)));
   }
   if (!plain) line[used++] = '"';
 }
@@ -94,7 +85,7 @@ COLD void cmox_trace_line(cmox_trace_event_t event, cmox_view_t text, uint64_t a
   put(' ');
   for (const char *at = row; *at; at++) {
     put(*at);
-    if (at[1] && (at[1] != ' ')) continue;
+    if (at[1] && at[1] != ' ') continue;
     if (at == row || !memchr(row, ' ', (size_t)(at - row))) continue; /* that was the name */
     put('=');
     if (text.data) {

@@ -14,7 +14,6 @@
 #include "cmdmox/v1/control.pb-c.h"
 #include "cmdmox/v1/frame.pb-c.h"
 #include "cmdmox/v1/shim.pb-c.h"
-#include "server/base/alloc.h"
 #include "server/base/quote.h"
 #include "server/model/mask.h"
 
@@ -138,6 +137,16 @@ static void show_session(cmox_buf_t *out, cmox_span_t id) {
     cmox_buf_printf(out, "%02x", id.data[i]);
 }
 
+/* Numbers in one field; all that the schema packs are varints. */
+static void show_packed(cmox_buf_t *out, cmox_span_t bytes) {
+  uint64_t number = 0;
+  const char *comma = "";
+  while (bytes.len > 0 && !out->failed && take_varint(&bytes, &number)) {
+    cmox_buf_printf(out, "%s%" PRIu64, comma, number);
+    comma = ",";
+  }
+}
+
 static void show_message(walk_t *walk, const ProtobufCMessageDescriptor *type, cmox_span_t bytes);
 
 static void show_nested(walk_t *walk, const ProtobufCMessageDescriptor *type, cmox_span_t bytes) {
@@ -162,8 +171,10 @@ static void show_delimited(walk_t *walk, const item_t *item, cmox_span_t before)
     show_session(walk->out, item->bytes);
   else if (is_shown(field))
     show_text(walk->out, before, item->bytes);
-  else
+  else if (field->type == PROTOBUF_C_TYPE_BYTES || field->type == PROTOBUF_C_TYPE_STRING)
     cmox_buf_printf(walk->out, "<%zu bytes>", item->bytes.len);
+  else
+    show_packed(walk->out, item->bytes);
   if (strcmp(field->name, "method") == 0) walk->payload = input_of(item->bytes);
   if (strcmp(field->name, "topic") == 0) walk->payload = type_of(item->bytes);
 }
