@@ -44,7 +44,7 @@ void cmox_os_unmap(void *block, size_t size);
 /* Monotonic time, ms. A deadline is a moment on that clock. */
 #define CMOX_OS_FOREVER UINT64_MAX
 uint64_t cmox_os_now(void);
-uint64_t cmox_os_now_us(void); /* the same, in microseconds */
+uint64_t cmox_os_now_us(void);               /* the same, in microseconds */
 bool cmox_os_sleep_until(uint64_t deadline); /* false: the system cannot wait */
 
 /* Files. 0, CMOX_OS_MISSING, or an error; a file above size bytes is cut. */

@@ -30,10 +30,10 @@ void cmox_trace_start(void);
  * keys that are left. */
 void cmox_trace_line(cmox_trace_event_t event, cmox_view_t text, uint64_t a, uint64_t b);
 
-#define CMOX_TRACE(NAME, text, a, b)                                             \
-  do {                                                                           \
-    if (__builtin_expect(cmox_trace_sink != 0, 0))                               \
-      cmox_trace_line(CMOX_TRACE_##NAME, text, (uint64_t)(a), (uint64_t)(b));    \
+#define CMOX_TRACE(NAME, text, a, b)                                          \
+  do {                                                                        \
+    if (__builtin_expect(cmox_trace_sink != 0, 0))                            \
+      cmox_trace_line(CMOX_TRACE_##NAME, text, (uint64_t)(a), (uint64_t)(b)); \
   } while (0)
 
 #define CMOX_NO_TEXT ((cmox_view_t){0})

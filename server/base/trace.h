@@ -23,8 +23,8 @@ typedef enum cmox_trace_event {
 #undef CMOX_TRACE_EVENT
 } cmox_trace_event_t;
 
-/* Opens the sink that `value`, CMOX_TRACE of the environment, names: NULL, "" or "0" is none, "1" is
- * stderr, all else the absolute path of a file to append to. What cannot be opened is said once
+/* Opens the sink that `value`, CMOX_TRACE of the environment, names: NULL, "" or "0" is none, "1"
+ * is stderr, all else the absolute path of a file to append to. What cannot be opened is said once
  * per process in one line on stderr, and not traced. Each hold needs its release. The first holder
  * decides; to be called before the threads that trace are started. */
 void cmox_trace_hold(const char *value);
@@ -47,7 +47,8 @@ static inline cmox_trace_value_t cmox_trace_number(uint64_t number) {
 }
 
 static inline cmox_trace_value_t cmox_trace_bytes(cmox_span_t text) {
-  return (cmox_trace_value_t){.text = cmox_span(text.data ? (const void *)text.data : "", text.len)};
+  return (cmox_trace_value_t){.text =
+                                  cmox_span(text.data ? (const void *)text.data : "", text.len)};
 }
 
 static inline cmox_trace_value_t cmox_trace_text(const char *text) { /* NULL is "" */
@@ -56,12 +57,12 @@ static inline cmox_trace_value_t cmox_trace_text(const char *text) { /* NULL is 
 
 /* CMOX_TRACE(LINK_CLOSE, value, ...): the values in the order of the event's keys. They are
  * looked at only while a trace is written. */
-#define CMOX_TRACE(NAME, ...)                                                                     \
-  do {                                                                                            \
-    if (cmox_trace_on()) {                                                                        \
-      const cmox_trace_value_t values_[] = {__VA_ARGS__};                                         \
-      cmox_trace(CMOX_TRACE_##NAME, values_, sizeof values_ / sizeof *values_);                   \
-    }                                                                                             \
+#define CMOX_TRACE(NAME, ...)                                                   \
+  do {                                                                          \
+    if (cmox_trace_on()) {                                                      \
+      const cmox_trace_value_t values_[] = {__VA_ARGS__};                       \
+      cmox_trace(CMOX_TRACE_##NAME, values_, sizeof values_ / sizeof *values_); \
+    }                                                                           \
   } while (0)
 
 void cmox_trace(cmox_trace_event_t event, const cmox_trace_value_t *values, size_t count);

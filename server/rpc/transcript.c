@@ -133,8 +133,7 @@ static void show_text(cmox_buf_t *out, cmox_span_t before, cmox_span_t text) {
 }
 
 static void show_session(cmox_buf_t *out, cmox_span_t id) {
-  for (size_t i = 0; i < id.len && i < SESSION_SHOWN; i++)
-    cmox_buf_printf(out, "%02x", id.data[i]);
+  for (size_t i = 0; i < id.len && i < SESSION_SHOWN; i++) cmox_buf_printf(out, "%02x", id.data[i]);
 }
 
 /* Numbers in one field; all that the schema packs are varints. */

@@ -33,7 +33,7 @@ static const char *first_difference(const cmox_finding_t *finding) {
 void cmox_tell_refuse(const cmox_call_t *call, const cmox_finding_t *finding) {
   static const cmox_expect_t none = {0};
   const cmox_expect_t *nearest = finding && finding->expect ? finding->expect : &none;
-  const char *why = call->unexpected_why                    ? call->unexpected_why
+  const char *why = call->unexpected_why                   ? call->unexpected_why
                     : call->verdict == CMOX_VERDICT_EXCESS ? "the double has had all its calls"
                     : finding && nearest == &none          ? "no double of this command"
                                                            : "no double accepts it";

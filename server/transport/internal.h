@@ -82,8 +82,8 @@ cmox_code_t cmox_link_new(cmox_transport_t *transport, int in, int out, cmox_lin
                           cmox_error_t *error);
 
 /* The system's side of a Unix socket listener. Each gives -1 and errno on failure. */
-int cmox_peer_socket(void);   /* close-on-exec, non-blocking */
-int cmox_peer_accept(int fd); /* close-on-exec, non-blocking */
+int cmox_peer_socket(void);                        /* close-on-exec, non-blocking */
+int cmox_peer_accept(int fd);                      /* close-on-exec, non-blocking */
 int cmox_peer_uid(int fd, uid_t *uid, pid_t *pid); /* pid 0: the system does not tell */
 bool cmox_peer_allowed(uid_t peer, uid_t self);
 
