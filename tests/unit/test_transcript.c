@@ -196,6 +196,9 @@ START_TEST(a_newer_field_and_a_malformed_one_are_named) {
   static const uint8_t newer[] = {0x08, 0x01, 0xa8, 0x06, 0x05};
   ck_assert_ptr_nonnull(
       strstr(transcript_of(cmox_span(newer, sizeof newer), NULL), "id=1 101=<unknown>\n"));
+  static const uint8_t longer[] = {0x08, 0x01, 0x12, 0x05, 0x08}; /* five bytes are announced */
+  ck_assert_ptr_nonnull(
+      strstr(transcript_of(cmox_span(longer, sizeof longer), NULL), "id=1 <malformed>\n"));
   static const uint8_t group[] = {0x0b};
   ck_assert_ptr_nonnull(
       strstr(transcript_of(cmox_span(group, sizeof group), NULL), "bytes=1 <malformed>\n"));
