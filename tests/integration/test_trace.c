@@ -46,7 +46,7 @@ START_TEST(engine_test_and_shims_write_to_one_file) {
           " host.session_open session=", " client.answer id=1 method=CreateSession result=OK\n",
           "method=Replay\n", " session.replay calls=0\n", " shim.start command=git args=1\n",
           " session.match call=1 double=1 file=", " session.completed call=1 stdout=1 ",
-          "method=Verify\n", " session.verify calls=1 findings=0 passed=1\n",
+          " session.verify calls=1 findings=0 passed=1\n",
           " host.session_close session=", " link.close link=1 why=OK\n", NULL});
   ck_assert_ptr_nonnull(strstr(text, " shim.exit how=exit status=0\n"));
   free(text);
