@@ -5,8 +5,8 @@
  * garbled frame (talk.c), time passes, a write blocks, memory runs out. After each step the loop
  * turns, unless the input holds it back. In the end:
  *   - what was written to a peer is whole frames, a Hello's reply first;
- *   - a request has at most one response, and one of a client that is still there exactly one; a shim
- *     waits for at most one;
+ *   - a request has at most one response, and one of a client that is still there exactly one; a
+ * shim waits for at most one;
  *   - the journal agrees with what the doubles count; no session outlives its client;
  *   - nothing is held, and no more was than the conversation is worth. */
 #include <string.h>

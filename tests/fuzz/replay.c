@@ -1,5 +1,5 @@
-/* replay FILE: runs a target over one file, without libFuzzer. replay N FOLDER...: over every file of
- * its corpora; fails when there are fewer than N: a corpus that is not found would pass too. */
+/* replay FILE: runs a target over one file, without libFuzzer. replay N FOLDER...: over every file
+ * of its corpora; fails when there are fewer than N: a corpus that is not found would pass too. */
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -152,7 +152,7 @@ static const struct {
      BYTES(SESSION STUB_GATE REPLAY CALL("\x01") "\x98" GONE CALL("\x02"))},
     {"conversation", "two_gates",
      BYTES(SESSION STUB_GATE STUB_OTHER_GATE REPLAY CALL("\x01") OTHER_CALL("\x02") CALL("\x03")
-           RELEASE RELEASE_OTHER CALL("\x04") VERIFY)},
+               RELEASE RELEASE_OTHER CALL("\x04") VERIFY)},
     {"conversation", "excess",
      BYTES(SESSION MOCK_ANY REPLAY CALL("\x01") CALL("\x02") CALL("\x03") VERIFY LIST)},
     {"conversation", "memory", BYTES(SESSION MOCK_PUSH REPLAY "\xb6\x03" CALL("\x01") VERIFY)},
