@@ -1,0 +1,8 @@
+/* shim/say.c with a way back: the process that says its one line ends with it, a test goes on. */
+#include "shim/say.c"
+#include "tests/fuzz/fake_os.h"
+
+void fake_os_forget_line(void) {
+  name = "shim";
+  used = 0;
+}
