@@ -83,7 +83,8 @@ static size_t locked(alloc_fault_t *fault, const size_t *member) {
 size_t alloc_fault_peak(alloc_fault_t *fault) { return locked(fault, &fault->peak); }
 size_t alloc_fault_bytes(alloc_fault_t *fault) { return locked(fault, &fault->bytes); }
 
-/* Visits every point; the run that has no such allocation is the one that says how many there are. */
+/* Visits every point; the run that has no such allocation is the one that says how many there are.
+ */
 static void visit(const char *scenario, alloc_fault_body_t body, bool own_thread, bool for_ever) {
   size_t visited = 0;
   for (;;) {

@@ -39,7 +39,8 @@ typedef void (*alloc_fault_body_t)(alloc_fault_t *fault);
  * and all after it failing; each time nothing may stay held. Prints the points
  * it visited; they are all of them: it goes on until a run has no such allocation. */
 void alloc_fault_sweep(const char *scenario, alloc_fault_body_t body);
-/* The same for a body of several threads, whose failing allocations are those of the calling one. */
+/* The same for a body of several threads, whose failing allocations are those of the calling one.
+ */
 void alloc_fault_sweep_own_thread(const char *scenario, alloc_fault_body_t body);
 
 #endif
