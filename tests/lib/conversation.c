@@ -206,6 +206,11 @@ static void put_row(raw_bytes_t *bytes, const row_t *row) {
   raw_free(&payload);
 }
 
+/* Requests of the wrong side end the link instead. */
+static bool is_answered(const row_t *row) {
+  return row->frame->body_case == CMDMOX__V1__FRAME__BODY_REQUEST && row->frame->id % 2 == 1;
+}
+
 /* ---- Playing ---- */
 
 typedef struct play {
@@ -214,6 +219,7 @@ typedef struct play {
   void *context;
   raw_link_t links[CONVERSATION_LINKS];
   bool opened[CONVERSATION_LINKS];
+  size_t requests[CONVERSATION_LINKS]; /* that were sent */
   raw_bytes_t *out;
 } play_t;
 
@@ -252,6 +258,19 @@ static void hang_up(play_t *play, size_t link) {
   gone->ended = true;
 }
 
+/* Every request has its one response, or the link has ended. */
+static void assert_answered(play_t *play, size_t link) {
+  size_t responses = 0;
+  while (responses < play->requests[link]) {
+    Cmdmox__V1__Frame *frame = raw_read(&play->links[link]);
+    if (!frame) return;
+    responses += frame->body_case == CMDMOX__V1__FRAME__BODY_RESPONSE;
+    raw_frame_free(frame);
+  }
+  for (Cmdmox__V1__Frame *frame; (frame = raw_next(&play->links[link])); raw_frame_free(frame))
+    ck_assert_int_ne((int)frame->body_case, CMDMOX__V1__FRAME__BODY_RESPONSE);
+}
+
 static void say(play_t *play, size_t link, raw_bytes_t *bytes) {
   if (bytes->len == 0 || !is_open(play, link)) return;
   for (size_t at = 0; at < bytes->len;) {
@@ -280,12 +299,16 @@ void conversation_play(bare_t *bare, conversation_cut_t cut, void *context,
       settle(&play);
     } else {
       put_row(&step, &rows[i]);
+      play.requests[rows[i].link] += is_answered(&rows[i]);
     }
   }
   say(&play, rows[ROWS - 1].link, &step);
   settle(&play);
-  for (size_t i = 0; i < CONVERSATION_LINKS; i++)
-    if (play.links[i].fd >= 0) hang_up(&play, i);
+  for (size_t i = 0; i < CONVERSATION_LINKS; i++) {
+    if (play.links[i].fd < 0) continue;
+    assert_answered(&play, i);
+    hang_up(&play, i);
+  }
   raw_free(&step);
   bare_settle(bare);
 }

@@ -45,6 +45,8 @@ void raw_send(raw_link_t *link, const void *data, size_t len);
 void raw_send_all(raw_link_t *link, raw_bytes_t *bytes);
 /* Takes in what is there; false: nothing new. */
 bool raw_receive(raw_link_t *link);
+/* The next frame of what has come in already; NULL: none is whole. */
+Cmdmox__V1__Frame *raw_next(raw_link_t *link);
 /* The next frame; waits. NULL: the link ended. To be freed with raw_frame_free(). */
 Cmdmox__V1__Frame *raw_read(raw_link_t *link);
 void raw_frame_free(Cmdmox__V1__Frame *frame);
