@@ -26,7 +26,8 @@ static unsigned without_locks(void) {
     ssize_t len = readlink(link, target, sizeof target - 1);
     if (len < 0) continue;
     target[len] = '\0';
-    count += strstr(target, "/lock") == NULL;
+    bool lock = strstr(target, "/lock") && !strstr(target, "/lock.new"); /* not yet one */
+    count += !lock;
   }
   return count;
 }
