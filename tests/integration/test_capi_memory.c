@@ -61,7 +61,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("capi_memory");
   TCase *cases = tcase_create("memory");
-  tcase_set_timeout(cases, 110);
+  tcase_set_timeout(cases, 600);
   tcase_add_test(cases, each_allocation_of_the_client_fails);
   tcase_add_test(cases, each_allocation_of_client_and_engine_fails);
   suite_add_tcase(suite, cases);

@@ -295,7 +295,7 @@ int main(void) {
   Suite *suite = suite_create("rpc_methods");
   TCase *cases = tcase_create("all");
   tcase_add_checked_fixture(cases, served_setup, served_teardown);
-  tcase_set_timeout(cases, 60);
+  tcase_set_timeout(cases, 600);
   tcase_add_test(cases, every_method_of_the_schema_is_tested);
   const TTest *const each[] = {an_empty_payload,
                                any_field_and_each_member_of_a_oneof,

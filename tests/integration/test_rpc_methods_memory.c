@@ -73,7 +73,7 @@ int main(void) {
   Suite *suite = suite_create("rpc_methods_memory");
   TCase *cases = tcase_create("all");
   tcase_add_checked_fixture(cases, served_setup, served_teardown);
-  tcase_set_timeout(cases, 60);
+  tcase_set_timeout(cases, 600);
   tcase_add_loop_test(cases, memory_ends_at_any_allocation, 0, served_method_count);
   suite_add_tcase(suite, cases);
   return run_suite(suite);

@@ -78,7 +78,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("io_faults");
   TCase *cases = tcase_create("all");
-  tcase_set_timeout(cases, 100);
+  tcase_set_timeout(cases, 600);
   tcase_add_loop_test(cases, a_session_survives, 0,
                       (int)(sizeof session_ways / sizeof *session_ways));
   suite_add_tcase(suite, cases);

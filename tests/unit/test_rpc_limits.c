@@ -317,10 +317,14 @@ START_TEST(a_nesting_bomb_fails_its_request_only) {
 }
 END_TEST
 
-/* Little on the wire, much in memory: 22 bytes become a double and ten messages inside it. */
+/* Less on the wire than a frame may hold, more in memory than a payload may take: each double with
+ * ten messages inside it. */
 START_TEST(amplification_stops_at_the_bound_of_memory) {
   static const uint8_t facets[] = {3, 6, 7, 8, 9, 10, 11, 12, 13, 14}; /* each empty */
   raw_bytes_t payload = {0}, wanted = {0};
+  char label[100];
+  memset(label, 'x', sizeof label);
+  raw_put_field(&wanted, 4, label, sizeof label);
   for (size_t i = 0; i < sizeof facets; i++) raw_put_field(&wanted, facets[i], NULL, 0);
   for (size_t i = 0; i < CMOX_DECODE_ELEMENTS_MAX; i++)
     raw_put_field(&payload, 2, wanted.data, wanted.len);

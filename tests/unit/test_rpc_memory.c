@@ -25,7 +25,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("rpc_memory");
   TCase *cases = tcase_create("all");
-  tcase_set_timeout(cases, 110);
+  tcase_set_timeout(cases, 600);
   tcase_add_test(cases, any_failed_allocation_of_a_session_is_survived);
   suite_add_tcase(suite, cases);
   return run_suite(suite);

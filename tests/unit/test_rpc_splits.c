@@ -107,7 +107,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("rpc_splits");
   TCase *cases = tcase_create("all");
-  tcase_set_timeout(cases, 100);
+  tcase_set_timeout(cases, 600);
   tcase_add_test(cases, the_conversation_is_a_whole_session);
   tcase_add_loop_test(cases, any_split_gives_the_same_answers, 0, PARTS);
   suite_add_tcase(suite, cases);

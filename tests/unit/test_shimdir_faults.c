@@ -108,7 +108,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("shimdir_faults");
   TCase *cases = tcase_create("all");
-  tcase_set_timeout(cases, 100);
+  tcase_set_timeout(cases, 600);
   tcase_add_loop_test(cases, a_shim_directory_is_whole_or_refused, 0,
                       (int)(sizeof directory_ways / sizeof *directory_ways));
   suite_add_tcase(suite, cases);
