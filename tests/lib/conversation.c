@@ -299,8 +299,7 @@ void conversation_play(bare_t *bare, conversation_cut_t cut, void *context,
       step.len = 0;
       settle(&play);
     }
-    if (rows[i].answered_before && play.opened[rows[i].link])
-      assert_answered(&play, rows[i].link);
+    if (rows[i].answered_before && play.opened[rows[i].link]) assert_answered(&play, rows[i].link);
     if (rows[i].hang_up) {
       hang_up(&play, rows[i].link);
       settle(&play);
