@@ -21,6 +21,8 @@ static void check_end(const cmox_action_t *action) {
     cmox_say_bytes(action->signal.data, action->signal.len < 40 ? action->signal.len : 40);
     cmox_die("");
   }
+  /* A newer server's way to end: status 0 would be a lie. */
+  if (!action->ends) cmox_die("the server asks for an end that this shim does not know");
   if (action->exit_code <= 255) return;
   cmox_say("the server asks for an exit status above 255: ");
   cmox_say_number(action->exit_code);

@@ -6,8 +6,9 @@
  * libuv writes without MSG_NOSIGNAL, and SIGPIPE must neither reach the user's
  * threads nor be ignored for the process.
  *
- * Out of memory: libuv aborts where it cannot grow its descriptor table (known
- * and listed in docs/reliability.md); everything else answers CMOX_E_NO_MEMORY. */
+ * Out of memory: libuv aborts where it cannot grow its descriptor table, which is therefore grown
+ * at start (watchers.h; the rest is listed in docs/reliability.md); everything else answers
+ * CMOX_E_NO_MEMORY. */
 #include <cmdmox/engine.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "server/base/trace.h"
 #include "server/host/shimdir.h"
 #include "server/host/streams.h"
+#include "server/host/watchers.h"
 #include "server/rpc/rpc.h"
 #include "server/transport/transport.h"
 
@@ -46,7 +48,8 @@ struct cmox_engine {
   uv_loop_t loop;
   uv_thread_t thread;
   uv_async_t wake;
-  uv_mutex_t mutex; /* of jobs */
+  uv_poll_t reserve; /* see watchers.h */
+  uv_mutex_t mutex;  /* of jobs */
   job_t *jobs;
   cmox_rpc_t *rpc;
   cmox_shimdir_settings_t settings;
@@ -250,6 +253,7 @@ static cmox_code_t open_loop(cmox_engine_t *engine, cmox_error_t *error) {
     run_out(&engine->loop);
     return cmox_fail(error, CMOX_E_IO, "engine: cannot make a loop: %s", uv_strerror(failed));
   }
+  cmox_watchers_reserve(&engine->loop, &engine->reserve);
   cmox_code_t code = open_parts(engine, error);
   if (code == CMOX_OK) {
     code = start_thread(engine, error);

@@ -41,8 +41,16 @@ void cmox_convert_invocation_clear(cmox_invocation_data_t *data) {
 
 /* ---- Facets ---------------------------------------------------------------- */
 
+/* Where one of several must be set and none is: the number of the one that a newer client has
+ * set; 0: it has set none. */
+static unsigned newer_kind(const ProtobufCMessage *message) {
+  return message->n_unknown_fields ? message->unknown_fields[0].tag : 0;
+}
+
 static cmox_code_t convert_test(const Cmdmox__V1__MatcherNode *node, cmox_test_t *out,
                                 cmox_error_t *error) {
+  unsigned kind = node->test_case ? (unsigned)node->test_case : newer_kind(&node->base);
+  if (!kind) return cmox_fail(error, CMOX_E_BAD_MATCHER, "a matcher without a test");
   switch (node->test_case) {
     case CMDMOX__V1__MATCHER_NODE__TEST_EQUALS:
       *out = (cmox_test_t){CMOX_TEST_EQUALS, cmox_from_bytes(node->equals)};
@@ -59,11 +67,9 @@ static cmox_code_t convert_test(const Cmdmox__V1__MatcherNode *node, cmox_test_t
     case CMDMOX__V1__MATCHER_NODE__TEST_REGEX:
       *out = (cmox_test_t){CMOX_TEST_REGEX, cmox_from_bytes(node->regex)};
       return CMOX_OK;
-    case CMDMOX__V1__MATCHER_NODE__TEST__NOT_SET:
-      return cmox_fail(error, CMOX_E_BAD_MATCHER, "a matcher without a test");
     default:
-      return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know matcher kind %d yet",
-                       (int)node->test_case);
+      return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know matcher kind %u yet",
+                       kind);
   }
 }
 
@@ -92,9 +98,11 @@ static cmox_code_t convert_argv(const Cmdmox__V1__ArgvMatcher *from, cmox_matche
   *out = (cmox_argv_facet_t){true, cmox_matchers_ref(table), nodes, from->n_items};
   for (size_t i = 0; i < from->n_items; i++) {
     const Cmdmox__V1__ArgvItem *item = from->items[i];
-    if (item->kind_case != CMDMOX__V1__ARGV_ITEM__KIND_ONE)
+    unsigned kind = item->kind_case ? (unsigned)item->kind_case : newer_kind(&item->base);
+    if (!kind) return cmox_fail(error, CMOX_E_BAD_MATCHER, "an argument item without a kind");
+    if (kind != CMDMOX__V1__ARGV_ITEM__KIND_ONE)
       return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
-                       "this server does not know argument item kind %d yet", (int)item->kind_case);
+                       "this server does not know argument item kind %u yet", kind);
     cmox_code_t code = check_node(table, item->one, error);
     if (code != CMOX_OK) return code;
     nodes[i] = item->one;
@@ -124,8 +132,10 @@ static cmox_code_t convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_
                          from->exit_code);
       content.exit_code = from->exit_code;
       break;
-    default:
-      break;
+    default: /* none: exit code 0 */
+      if (!newer_kind(&from->base)) break;
+      return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know end %u of a reply",
+                       newer_kind(&from->base));
   }
   *out = cmox_reply_new(&content);
   return *out ? CMOX_OK : cmox_fail(error, CMOX_E_NO_MEMORY, "reply: out of memory");

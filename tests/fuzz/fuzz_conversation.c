@@ -370,7 +370,7 @@ static void begin(void) {
   w.trouble = 0;
   w.talk = (talk_t){.next_id = UINT32_MAX, /* the first is 1 */
                     .sessions = (const uint8_t(*)[TALK_SESSION_BYTES])w.ids};
-  alloc_fault_install(&w.fault, 0);
+  alloc_fault_install(&w.fault, false);
   fake_uv_start(&w.loop);
   FUZZ_NEED(cmox_transport_init(&w.loop, NULL) == CMOX_OK, "transport");
   FUZZ_NEED(cmox_rpc_new(&w.loop, &host, &w.rpc, NULL) == CMOX_OK, "rpc");

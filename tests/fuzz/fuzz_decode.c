@@ -61,7 +61,7 @@ static void through_wire(const ProtobufCMessageDescriptor *type, cmox_span_t byt
   alloc_fault_t fault;
   cmox_error_t error;
   ProtobufCMessage *message = NULL;
-  alloc_fault_install(&fault, 0);
+  alloc_fault_install(&fault, false);
   const cmox_code_t code = cmox_wire_unpack(type, bytes, &message, &error);
   FUZZ_NEED(code == expected, "%s: %d, and the pre-check said %d", type->name, (int)code,
             (int)expected);

@@ -174,7 +174,7 @@ static void link_cut(fuzz_in_t in) {
   }
   const cmox_span_t stream = cmox_span(bytes, len);
   alloc_fault_t fault;
-  alloc_fault_install(&fault, 0);
+  alloc_fault_install(&fault, false);
   const heard_t want = model(stream);
   const heard_t got = cut(stream, (fuzz_in_t){plan.data, plan.len});
   FUZZ_NEED(got.frames == want.frames && got.at == want.at, "%u frames and not %u", got.frames,

@@ -63,7 +63,7 @@ static void from_wire(cmox_span_t bytes, cmox_span_t value) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz_in_t in = {data, size};
   alloc_fault_t fault;
-  alloc_fault_install(&fault, 0);
+  alloc_fault_install(&fault, false);
   const uint8_t kind = fuzz_u8(&in);
   const cmox_span_t value = fuzz_take(&in, fuzz_u8(&in));
   const cmox_span_t rest = cmox_span(in.data, in.len);

@@ -159,8 +159,13 @@ void cmox_peer_action(int peer, uint32_t id, Cmdmox__V1__Action *action) {
 void cmox_peer_reply(int peer, uint32_t id, const Cmdmox__V1__Reply *reply) {
   Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
   action.call_id = 7;
+  Cmdmox__V1__Reply ended = *reply;
+  if (!ended.end_case) { /* a server always says how the call ends */
+    ended.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
+    ended.exit_code = 0;
+  }
   action.kind_case = CMDMOX__V1__ACTION__KIND_REPLY;
-  action.reply = (Cmdmox__V1__Reply *)(uintptr_t)reply;
+  action.reply = &ended;
   cmox_peer_action(peer, id, &action);
 }
 

@@ -85,6 +85,7 @@ void cmox_peer_stream(int peer, int stream, const void *data, size_t len, uint32
 /* A Response with this action, as InvokeResponse or ContinueInvokeResponse (the same on the wire).
  */
 void cmox_peer_action(int peer, uint32_t id, Cmdmox__V1__Action *action);
+/* Without an end of its own it ends with exit code 0. */
 void cmox_peer_reply(int peer, uint32_t id, const Cmdmox__V1__Reply *reply);
 void cmox_peer_exit(int peer, int status);
 void cmox_peer_notify_progress(int peer);

@@ -401,7 +401,8 @@ END_TEST
 
 /* ---- Out of memory ---------------------------------------------------------------- */
 
-static void whole_session(void) {
+static void whole_session(alloc_fault_t *fault) {
+  (void)fault;
   scenario_open(&s);
   if (s.session) {
     uint64_t id = scenario_double(&s, CMOX_KIND_MOCK, "git", "~^a$");
@@ -422,7 +423,7 @@ static void whole_session(void) {
 
 START_TEST(any_failed_allocation_is_survived) {
   teardown();
-  alloc_fault_sweep(whole_session);
+  alloc_fault_sweep("session", whole_session);
   setup();
 }
 END_TEST
