@@ -20,7 +20,7 @@ static int above_streams(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   const int error = errno;
-  close(fd);
+  if (close(fd) != 0) return -1; /* what is written to stdout would go to the server */
   errno = error;
   return moved;
 }
