@@ -66,7 +66,7 @@ static pid_t start_call(const char *shim, int in, FILE *err) {
   if (pid != 0) return pid;
   dup2(in, 0);
   dup2(fileno(err), 2);
-  execle(shim, "git", (char *)NULL, environment); /* by its path: nothing else can run */
+  execle(shim, "git", (char *)NULL, environment);
   _exit(98);
 }
 
