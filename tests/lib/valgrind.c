@@ -14,15 +14,16 @@ bool cmox_valgrind_wanted(void) { return program_name() != NULL; }
 void cmox_valgrind_exec(const char *program, const char *const *argv,
                         const char *const *environment, const char *log) {
   char log_option[128];
+  char beside[160]; /* a bare name is looked for on PATH by valgrind, and in cwd by execve */
   size_t count = 0;
   (void)snprintf(log_option, sizeof log_option, "--log-file=%s", log);
+  (void)snprintf(beside, sizeof beside, "%s%s", strchr(program, '/') ? "" : "./", program);
   const char *const options[] = {
-      program_name(),         "-q",       "--leak-check=full", "--show-leak-kinds=all", log_option, "--",
+      program_name(),          "-q",       "--leak-check=full",
+      "--show-leak-kinds=all", log_option, "--",
       beside};
   enum { OPTIONS = sizeof options / sizeof *options };
   while (argv[count]) count++;
-  char beside[160]; /* a bare name is looked for on PATH by valgrind, and in cwd by execve */
-  (void)snprintf(beside, sizeof beside, "%s%s", strchr(program, '/') ? "" : "./", program);
   const char **all = calloc(OPTIONS + count + 1, sizeof *all);
   if (!all) return;
   for (size_t i = 0; i < OPTIONS; i++) all[i] = options[i];

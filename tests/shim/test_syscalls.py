@@ -1,10 +1,9 @@
-"""Every system call of the static launcher fails once, in every way: it answers right, or says why in one line and exits
-with 125. It never hangs, and no signal ends it but the one that it was asked for.
+"""Each system call of the static launcher fails, in every way: it answers right, or says why in one line and exits 125.
 
-Each scenario of faults.py runs unharmed first, which gives its system calls in order. Then, for each of them and each
-errno, it runs again with that one call failing (strace -e inject). A point counts as visited when strace says that it
-was. With CMDMOX_LONG=1 there are more scenarios, and the calls also fail from there on for ever with each errno;
-without it they do so with one, EINTR.
+It never hangs, and no signal ends it but the one that it was asked for. Each scenario of faults.py runs unharmed first,
+which gives its system calls in order. Then, for each of them and each errno, it runs again with that one call failing
+(strace -e inject). A point counts as visited when strace says that it was. With CMDMOX_LONG=1 there are more scenarios,
+and the calls also fail from there on for ever with each errno; without it they do so with one, EINTR.
 
 What is left out, and why:
   execve       its failure is the caller's: no launcher runs
