@@ -84,10 +84,9 @@ static cmox_stdin_end_t read_all(cmox_call_t *call, reading_t *reading) {
 }
 
 void cmox_read_stdin(cmox_call_t *call, const cmox_action_t *action) {
-  reading_t reading = {
-      .left = action->drain ? UINT64_MAX : action->max_bytes,
-      .deadline = cmox_clock_deadline(action->deadline_ms),
-      .drain = action->drain};
+  reading_t reading = {.left = action->drain ? UINT64_MAX : action->max_bytes,
+                       .deadline = cmox_clock_deadline(action->deadline_ms),
+                       .drain = action->drain};
   const cmox_stdin_end_t end = read_all(call, &reading);
   call->request += 2;
   cmox_put_continue(&call->out, call->request, action->call_id, reading.total, end);

@@ -1,4 +1,5 @@
-/* Time that is certain: a launcher that cannot tell it dies, rather than wait for ever or not at all. */
+/* Time that is certain: a launcher that cannot tell it dies, rather than wait for ever or not at
+ * all. */
 #ifndef CMOX_SHIM_CLOCK_H
 #define CMOX_SHIM_CLOCK_H
 

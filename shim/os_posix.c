@@ -22,8 +22,9 @@
 #include "shim/os.h"
 #include "shim/os_posix.h"
 
-/* In a row, over all calls: milliseconds. Thousands of launchers that share a non-blocking pipe wake
- * each other in vain quite often, while nothing healthy interrupts a process without handlers. */
+/* In a row, over all calls: milliseconds. Thousands of launchers that share a non-blocking pipe
+ * wake each other in vain quite often, while nothing healthy interrupts a process without handlers.
+ */
 enum { FUTILE_MAX = 10000, FUTILE_INTERRUPTED = 10 };
 static unsigned futile;
 

@@ -1,12 +1,12 @@
 /* The sockets on which launchers wait, so that a forked child can let go of them.
  *
  * A child of fork() that never executes another program would hold them open after its parent was
- * killed: launchers in mid-call would see no end of their links, and new ones would stand in a queue
- * that nobody empties, all until their deadline. Executing closes them anyway.
+ * killed: launchers in mid-call would see no end of their links, and new ones would stand in a
+ * queue that nobody empties, all until their deadline. Executing closes them anyway.
  *
- * The lock is held across fork(), and while a socket is accepted and noted. It is the innermost one.
- * A socket is forgotten before it is closed, never after: a child may keep one that is about to go, but
- * must not close a number that has come to mean something else. */
+ * The lock is held across fork(), and while a socket is accepted and noted. It is the innermost
+ * one. A socket is forgotten before it is closed, never after: a child may keep one that is about
+ * to go, but must not close a number that has come to mean something else. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>

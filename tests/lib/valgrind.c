@@ -19,9 +19,7 @@ void cmox_valgrind_exec(const char *program, const char *const *argv,
   (void)snprintf(log_option, sizeof log_option, "--log-file=%s", log);
   (void)snprintf(beside, sizeof beside, "%s%s", strchr(program, '/') ? "" : "./", program);
   const char *const options[] = {
-      program_name(),          "-q",       "--leak-check=full",
-      "--show-leak-kinds=all", log_option, "--",
-      beside};
+      program_name(), "-q", "--leak-check=full", "--show-leak-kinds=all", log_option, "--", beside};
   enum { OPTIONS = sizeof options / sizeof *options };
   while (argv[count]) count++;
   const char **all = calloc(OPTIONS + count + 1, sizeof *all);

@@ -1,8 +1,9 @@
-/* Launchers under valgrind: where $CMDMOX_TEST_VALGRIND names it, cmox_run_start puts it in front of each.
+/* Launchers under valgrind: where $CMDMOX_TEST_VALGRIND names it, cmox_run_start puts it in front
+ * of each.
  *
  * It says nothing of a healthy launcher; whatever it says fails the test when the launcher is
- * finished. What a launcher sees differs in two things, and tests of those step aside: argv[0] is the path of the
- * program, and the environment has entries of valgrind's. */
+ * finished. What a launcher sees differs in two things, and tests of those step aside: argv[0] is
+ * the path of the program, and the environment has entries of valgrind's. */
 #ifndef CMOX_TESTS_VALGRIND_H
 #define CMOX_TESTS_VALGRIND_H
 

@@ -3,7 +3,8 @@
 It never hangs, and no signal ends it but the one that it was asked for. Each scenario of faults.py runs unharmed first,
 which gives its system calls in order. Then, for each of them and each errno, it runs again with that one call failing
 (strace -e inject). A point counts as visited when strace says that it was. With CMDMOX_LONG=1 there are more scenarios,
-and the calls also fail from there on for ever with each errno; without it they do so with one, EINTR.
+and the calls also fail from there on for ever with each errno; without it they do so with one, EINTR. By hand:
+test_syscalls.py [SCENARIO...].
 
 What is left out, and why:
   execve       its failure is the caller's: no launcher runs
@@ -221,7 +222,7 @@ def can_trace():
 
 def sweep(folder):
     use_folder(folder)
-    names = [name for name, scenario in SCENARIOS.items() if LONG or scenario.quick]
+    names = sys.argv[1:] or [name for name, scenario in SCENARIOS.items() if LONG or scenario.quick]
     jobs = [job for name in names for job in jobs_of(name)]
     wrong, reached, slowest = 0, 0, (0, None)
     with concurrent.futures.ProcessPoolExecutor(JOBS, initializer=use_folder, initargs=(folder,)) as pool:
