@@ -182,7 +182,7 @@ int cmox_check_main(const char *name, const TTest *const *tests) {
   }
   Suite *suite = suite_create(name);
   TCase *tcase = tcase_create(name);
-  tcase_set_timeout(tcase, 60);
+  tcase_set_timeout(tcase, 60 * cmox_valgrind_slowness());
   for (; *tests; tests++) tcase_add_test(tcase, *tests);
   suite_add_tcase(suite, tcase);
   return run_suite(suite);

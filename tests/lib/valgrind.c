@@ -11,6 +11,8 @@ static const char *program_name(void) { return getenv("CMDMOX_TEST_VALGRIND"); }
 
 bool cmox_valgrind_wanted(void) { return program_name() != NULL; }
 
+int cmox_valgrind_slowness(void) { return cmox_valgrind_wanted() ? 20 : 1; }
+
 void cmox_valgrind_exec(const char *program, const char *const *argv,
                         const char *const *environment, const char *log) {
   char log_option[128];

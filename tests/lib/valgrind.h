@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 bool cmox_valgrind_wanted(void);
+int cmox_valgrind_slowness(void); /* how much longer guards have to be; 1: not wanted */
 
 /* In the child: becomes the program; returns when that fails. Complaints go to the file. */
 void cmox_valgrind_exec(const char *program, const char *const *argv,

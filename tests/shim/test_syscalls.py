@@ -152,6 +152,8 @@ def judge(point, outcome, unharmed):
         return f"ended with {outcome.status}"
     if not unharmed.out.startswith(outcome.out):
         return "stdout holds something else than the answer"
+    if b"no word from the server" in outcome.err and outcome.took < float(PATIENCE):
+        return "blames a silence of the server that there was not"
     if is_one_line(outcome.err, unharmed.err):
         return None
     line_failed = any(re.match(r'write\(2, "cmdmox: .*\(INJECTED\)', line) for line in outcome.log)
