@@ -20,6 +20,7 @@ import collections
 import concurrent.futures
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -83,13 +84,15 @@ def command_of(stage, scenario):
 
 def follow(pipe, server, guard_at):
     """The log as it grows, to its end; None when that does not come."""
-    text = b""
-    while select.select([pipe], [], [], max(0, guard_at - time.monotonic()))[0]:
+    text = bytearray()
+    while (left := guard_at - time.monotonic()) > 0:  # one that spins goes on talking
+        if not select.select([pipe], [], [], left)[0]:
+            break
         block = os.read(pipe, 65536)
         if not block:
             return text.decode("utf-8", "replace").splitlines()
         text += block
-        if re.search(rb"^connect\(.* EAGAIN", text, re.M):
+        if not server.may_accept.is_set() and re.search(rb"^connect\(.* EAGAIN", text, re.M):
             server.may_accept.set()
     return None
 
@@ -105,6 +108,13 @@ def content(file):
     return os.pread(file, size, 0) if size else b""
 
 
+def bound_children():
+    """A launcher that spins must not outlive a driver that was killed: no child has more than this of a processor."""
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 2 * GUARD, hard))
+
+
 def run(scenario, inject=None):
     """One launcher under strace; None: it hangs."""
     stage = Stages.of(scenario.endpoint)
@@ -118,6 +128,7 @@ def run(scenario, inject=None):
         environment = {"CMOX_IPC_TIMEOUT": PATIENCE}
         if not scenario.endpoint:
             environment["CMOX_IPC_SOCKET"] = "unix:" + stage.socket
+        bound_children()
         begin = time.monotonic()
         child = subprocess.Popen([shutil.which("strace"), "-qq", "-o", f"/dev/fd/{writer}", *(inject or []),
                                   *command_of(stage, scenario)], env=environment, stdin=files[0], stdout=out,
