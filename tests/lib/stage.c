@@ -177,7 +177,7 @@ int cmox_check_main(const char *name, const TTest *const *tests) {
   enum { SKIPPED = 77 };
   const char *patience = getenv("CMDMOX_LONG");
   if (cmox_valgrind_wanted() && !(patience && strcmp(patience, "1") == 0)) {
-    puts("skipped: CMDMOX_LONG=1 runs the launcher under valgrind, which takes minutes");
+    puts("SKIP: CMDMOX_LONG=1 runs the launcher under valgrind, which takes minutes");
     return SKIPPED;
   }
   Suite *suite = suite_create(name);

@@ -254,7 +254,7 @@ def sweep(folder):
 def main():
     reason = can_trace()
     if reason:
-        print(f"skipped: {reason}")
+        print(f"SKIP: {reason}")
         return SKIPPED
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="cmox") as folder:
         return sweep(folder)
