@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "shim/clock.h"
 #include "shim/os.h"
 #include "shim/say.h"
 #include "shim/trace.h"
@@ -120,11 +121,10 @@ static cmox_link_result_t greet(cmox_call_t *call) {
 
 void cmox_call_begin(cmox_call_t *call, const cmox_endpoint_t *endpoint, const char *command,
                      char **argv) {
-  const uint64_t deadline =
-      endpoint->silence_ms ? cmox_os_now() + endpoint->silence_ms : CMOX_OS_FOREVER;
+  const uint64_t deadline = cmox_clock_deadline(endpoint->silence_ms);
   *call = (cmox_call_t){.out = {.data = first_buffer, .capacity = sizeof first_buffer},
                         .request = CMOX_INVOKE_ID};
-  uint64_t pause = BACKOFF_FIRST_MS;
+  uint32_t pause = BACKOFF_FIRST_MS;
   for (;;) {
     cmox_link_result_t result =
         cmox_link_connect(&call->link, endpoint->path, endpoint->silence_ms, deadline);
@@ -135,9 +135,9 @@ void cmox_call_begin(cmox_call_t *call, const cmox_endpoint_t *endpoint, const c
     if (result == CMOX_LINK_SILENT) die_silent(&call->link);
     if (result == CMOX_LINK_OK) break;
     cmox_link_drop(&call->link);
-    if (deadline != CMOX_OS_FOREVER && cmox_os_now() + pause >= deadline)
+    if (deadline != CMOX_OS_FOREVER && cmox_clock_passed(deadline - pause))
       cmox_die("the server closes every connection before it answers (CMOX_IPC_TIMEOUT passed)");
-    if (!cmox_os_sleep_until(cmox_os_now() + pause)) cmox_die("cannot wait for another attempt");
+    cmox_clock_sleep(pause, "for another attempt");
     if (pause < BACKOFF_MAX_MS) pause *= 2;
   }
   call->out.len = 0;
@@ -147,8 +147,7 @@ static void take_stream(cmox_call_t *call, const cmox_frame_t *frame) {
   if (frame->id != CMOX_INVOKE_ID && frame->id != call->request)
     cmox_die("the server sent output of another call");
   if (frame->stream == 0) cmox_die("the server sent output for a stream this shim does not know");
-  if (frame->delay_ms > 0 && !cmox_os_sleep_until(cmox_os_now() + frame->delay_ms))
-    cmox_die("cannot wait before writing");
+  cmox_clock_sleep(frame->delay_ms, "before writing");
   cmox_call_write(call, frame->stream, frame->data);
 }
 
@@ -213,7 +212,14 @@ void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data) {
   if (!cmox_os_pipe_kills()) return;
   cmox_call_complete(call, NULL);
   CMOX_TRACE(SHIM_EXIT, cmox_text("SIGPIPE"), 0, 0);
-  cmox_os_end_by_signal("SIGPIPE", 7);
+  cmox_call_die_by((cmox_view_t){(const uint8_t *)"SIGPIPE", 7});
+}
+
+void cmox_call_die_by(cmox_view_t signal) {
+  cmox_os_end_by_signal((const char *)signal.data, signal.len);
+  cmox_say("survived ");
+  cmox_say_bytes(signal.data, signal.len);
+  cmox_die("");
 }
 
 void cmox_call_complete(cmox_call_t *call, const char *failure) {

@@ -63,6 +63,7 @@ void cmox_die(const char *last) {
 
 void cmox_say_and_end(void) {
   end_line();
-  cmox_os_write_line(1, line, used);
-  cmox_os_exit(0);
+  if (cmox_os_write_line(1, line, used)) cmox_os_exit(0);
+  used = 0;
+  cmox_die("cannot write to stdout");
 }

@@ -21,7 +21,7 @@ size_t cmox_digits(uint64_t number, char out[CMOX_DIGITS_MAX]);
 /* Adds last, prints the line on stderr and exits CMOX_EXIT_SHIM_FAILURE. */
 _Noreturn void cmox_die(const char *last);
 
-/* Prints what was said on stdout, as it is, and exits 0. */
+/* Prints what was said on stdout, as it is, and exits 0, or dies when it cannot. */
 _Noreturn void cmox_say_and_end(void);
 
 #endif

@@ -87,4 +87,10 @@ int cmox_peer_accept(int fd);                      /* close-on-exec, non-blockin
 int cmox_peer_uid(int fd, uid_t *uid, pid_t *pid); /* pid 0: the system does not tell */
 bool cmox_peer_allowed(uid_t peer, uid_t self);
 
+/* Sockets of launchers: a child of fork() closes them at once. Any thread. */
+void cmox_owned_add(int fd);
+int cmox_owned_accept(int listener); /* cmox_peer_accept of a listener that was added */
+void cmox_owned_forget(int fd);      /* before somebody else closes it */
+void cmox_owned_close(int fd);
+
 #endif

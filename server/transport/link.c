@@ -43,8 +43,11 @@ static void die(cmox_link_t *link) {
   if (link->dying) return;
   link->dying = link->closing = true;
   cmox_link_queue_drop(link);
-  for (unsigned i = 0; i < link->pipe_count; i++)
+  for (unsigned i = 0; i < link->pipe_count; i++) {
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&link->pipes[i], &fd) == 0) cmox_owned_forget(fd);
     uv_close((uv_handle_t *)&link->pipes[i], on_closed);
+  }
 }
 
 static void shut(cmox_link_t *link, cmox_code_t why) {
@@ -254,7 +257,7 @@ static int adopt(cmox_link_t *link, const int *fds) {
   int failure = 0;
   for (unsigned i = 0; i < 2 && i < link->pipe_count; i++) {
     if (!failure) failure = uv_pipe_open(&link->pipes[i], fds[i]);
-    if (failure) (void)close(fds[i]);
+    if (failure) cmox_owned_close(fds[i]);
   }
   if (!failure) failure = uv_read_start(reader(link), on_alloc, on_read);
   return failure;
@@ -276,8 +279,8 @@ static cmox_link_t *allocate(cmox_transport_t *transport, unsigned pipes) {
 }
 
 static void close_both(int in, int out) {
-  if (in >= 0) (void)close(in);
-  if (out >= 0 && out != in) (void)close(out);
+  if (in >= 0) cmox_owned_close(in);
+  if (out >= 0 && out != in) cmox_owned_close(out);
 }
 
 cmox_code_t cmox_link_new(cmox_transport_t *transport, int in, int out, cmox_link_t **out_link,

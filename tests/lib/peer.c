@@ -9,12 +9,14 @@
 
 #include "proto/framing.h"
 #include "proto/limits.h"
+#include "tests/lib/valgrind.h"
 
 enum { GUARD_MS = 30000 };
 
 static void wait_readable(int fd) {
   struct pollfd waiting = {.fd = fd, .events = POLLIN};
-  ck_assert_msg(poll(&waiting, 1, GUARD_MS) == 1, "the launcher says nothing");
+  ck_assert_msg(poll(&waiting, 1, GUARD_MS * cmox_valgrind_slowness()) == 1,
+                "the launcher says nothing");
 }
 
 int cmox_peer_accept(const cmox_stage_t *stage) {

@@ -52,6 +52,7 @@ bool cmox_run_is_static(void);
 typedef struct cmox_run {
   pid_t pid;
   int out_file, err_file;
+  char log[96];    /* of valgrind; "": it does not run under that */
   int status;      /* of waitpid */
   char *out, *err; /* NUL-terminated */
   size_t out_len, err_len;
