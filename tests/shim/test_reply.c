@@ -258,6 +258,7 @@ START_TEST(a_stdout_that_takes_nothing_is_told) {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   fails_to_write(CMOX_RUN_CLOSED, "cannot write to stdout: ");
   fails_to_write(full, strerror(ENOSPC));
+  close(full);
 }
 END_TEST
 
