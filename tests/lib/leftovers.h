@@ -2,7 +2,8 @@
  *
  * run_suite() watches every test of a forking runner, in the test's own process: what is open when
  * it starts must be open when it has ended, after its fixtures, its exit handlers and those of the
- * library, and nothing else; no process of it lives on; its TMPDIR, which is its own, is empty. A
+ * library, and nothing else; no process of it lives on; its TMPDIR and
+ * CMOX_TMPDIR, a directory of its own, is empty. A
  * test that leaves something fails, and the message names it. Memory is LeakSanitizer's (asan). */
 #ifndef CMOX_TESTS_LEFTOVERS_H
 #define CMOX_TESTS_LEFTOVERS_H

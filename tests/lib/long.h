@@ -1,0 +1,19 @@
+/* How much a test does: little each time, a lot with CMDMOX_LONG=1. */
+#ifndef CMOX_TESTS_LONG_H
+#define CMOX_TESTS_LONG_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline bool is_long(void) {
+  const char *value = getenv("CMDMOX_LONG");
+  return value && strcmp(value, "1") == 0;
+}
+
+#define QUICK_OR_LONG(quick, much) (is_long() ? (much) : (quick))
+
+/* Hang guards of one test, seconds. */
+#define LOAD_GUARD QUICK_OR_LONG(100, 1500)
+
+#endif
