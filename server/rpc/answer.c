@@ -1,7 +1,7 @@
 /* The answer to a shim's call.
  *
- * A small reply leaves in its response. Of a large one the streams go ahead as StreamData, no more of
- * them than the link has room for: the rest stays in the reply, which all calls share, until the
+ * A small reply leaves in its response. Of a large one the streams go ahead as StreamData, no more
+ * of them than the link has room for: the rest stays in the reply, which all calls share, until the
  * link has drained. So a shim that does not read costs one window, whatever its reply is.
  *
  * The end of the session does not cut off a reply that is on its way; the end of the link does. */

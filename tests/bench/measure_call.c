@@ -67,7 +67,7 @@ static void measure_calls(const bench_options_t *options, bench_row_t rows[CALL_
   (void)close(out);
   if (cmox_call_count(stub) != made)
     broken("%llu calls were made, the journal has %llu", (unsigned long long)made,
-                 (unsigned long long)cmox_call_count(stub));
+           (unsigned long long)cmox_call_count(stub));
   if (cmox_verify(mox) != CMOX_OK) broken("verify: %s", cmox_message(mox));
   for (size_t i = 0; i < CALL_ROWS; i++) bench_report(&rows[i]);
 }
@@ -176,8 +176,7 @@ void bench_expectations(const bench_options_t *options) {
   }
   (void)close(out);
   for (unsigned k = 0; k < 3; k++) {
-    if (cmox_verify(crowds[k].mox) != CMOX_OK)
-      broken("verify: %s", cmox_message(crowds[k].mox));
+    if (cmox_verify(crowds[k].mox) != CMOX_OK) broken("verify: %s", cmox_message(crowds[k].mox));
     cmox_free(crowds[k].mox);
   }
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) bench_report(&rows[i]);
@@ -201,8 +200,7 @@ void bench_size(const bench_options_t *options) {
     if (fseek(file, (long)(header.e_phoff + i * sizeof part), SEEK_SET) != 0 ||
         fread(&part, sizeof part, 1, file) != 1)
       broken("%s: its program headers cannot be read", path);
-    if (part.p_type == PT_DYNAMIC || part.p_type == PT_INTERP)
-      broken("%s is not static", path);
+    if (part.p_type == PT_DYNAMIC || part.p_type == PT_INTERP) broken("%s is not static", path);
   }
   (void)fclose(file);
   row.target = 48;

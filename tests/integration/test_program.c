@@ -23,13 +23,9 @@
 
 static char address[80];
 
-static void setup(void) {
-  (void)snprintf(address, sizeof address, "unix:%s/s", scratch_place());
-}
+static void setup(void) { (void)snprintf(address, sizeof address, "unix:%s/s", scratch_place()); }
 
-static void teardown(void) {
-  ck_cmox_teardown();
-}
+static void teardown(void) { ck_cmox_teardown(); }
 
 static size_t entries(void) {
   DIR *dir = opendir(scratch_place());

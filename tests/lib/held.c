@@ -56,8 +56,7 @@ static void reap(held_t *held, int options, bool may_end) {
     if (pid < 0 && errno == EINTR) continue;
     if (pid < 0) broken("waitpid: %s", strerror(errno));
     if (pid == 0) return;
-    if (pid == held->server.pid)
-      broken("the server ended with wait status %#x", (unsigned)status);
+    if (pid == held->server.pid) broken("the server ended with wait status %#x", (unsigned)status);
     if (!may_end || status != 0)
       broken("a shim ended %s, with wait status %#x", may_end ? "badly" : "before the gate opened",
              (unsigned)status);

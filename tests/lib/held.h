@@ -1,8 +1,8 @@
 /* Many shims held at once.
  *
- * A server, a stub behind a gate, as many shims as asked for, each with an argument and an environment
- * of its own. When the server counts them all the gate opens. Then each must have ended with
- * status 0, the common stdout holds each one's line, and the journal has each of them once,
+ * A server, a stub behind a gate, as many shims as asked for, each with an argument and an
+ * environment of its own. When the server counts them all the gate opens. Then each must have ended
+ * with status 0, the common stdout holds each one's line, and the journal has each of them once,
  * completed. Anything else ends the program: broken(). */
 #ifndef CMOX_TESTS_HELD_H
 #define CMOX_TESTS_HELD_H

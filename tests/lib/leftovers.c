@@ -1,5 +1,5 @@
-/* How: the runner forks a child for each test. A handler of that fork notes what is open and makes the
- * child a directory; a destructor of the child compares. It has the priority of the one that
+/* How: the runner forks a child for each test. A handler of that fork notes what is open and makes
+ * the child a directory; a destructor of the child compares. It has the priority of the one that
  * removes the library's directories, and stands before it in the order of linking: so it runs after
  * it. A failed test ends by _exit() and is not looked at: what it says itself is the cause. */
 #include "tests/lib/leftovers.h"
@@ -176,7 +176,8 @@ static void begin_test(void) {
 
 void leftovers_watch(void) {
   const char *place = getenv("CMOX_TMPDIR");
-  (void)snprintf(folder, sizeof folder, "%.40s/t-XXXXXX", place && *place ? place : scratch_place());
+  (void)snprintf(folder, sizeof folder, "%.40s/t-XXXXXX",
+                 place && *place ? place : scratch_place());
   if (!mkdtemp(folder) || chmod(folder, 0711) != 0) {
     perror(folder);
     exit(3);
@@ -202,6 +203,7 @@ bool leftovers_end(void) {
   find_processes(&text);
   processes_visit(end_process, NULL);
   scratch_remove(folder);
-  if (text.len) (void)fprintf(stderr, "after all tests: the suite %.*s\n", (int)text.len - 2, text.bytes);
+  if (text.len)
+    (void)fprintf(stderr, "after all tests: the suite %.*s\n", (int)text.len - 2, text.bytes);
   return text.len == 0;
 }

@@ -85,8 +85,8 @@ double served_cpu_ms(const served_t *server) {
     (void)fclose(file);
   }
   const char *end = strrchr(text, ')');
-  if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                     &system) != 2)
+  if (!end ||
+      sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
     broken("cannot read %s", path);
   return (double)(user + system) * 1000 / (double)sysconf(_SC_CLK_TCK);
 }

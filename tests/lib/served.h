@@ -1,5 +1,5 @@
-/* A server as a process of its own, `cmdmox serve --stdio`, with a client of it; sessions there; and
- * commands run in them. Anything that does not work ends the program: broken(). */
+/* A server as a process of its own, `cmdmox serve --stdio`, with a client of it; sessions there;
+ * and commands run in them. Anything that does not work ends the program: broken(). */
 #ifndef CMOX_TESTS_SERVED_H
 #define CMOX_TESTS_SERVED_H
 
@@ -64,7 +64,8 @@ size_t served_journal(served_session_t *session,
 
 /* Starts a program by its path; out and err become its stdout and stderr, -1: as ours. */
 pid_t spawn_to(const char *program, char *const *argv, char *const *environment, int out, int err);
-/* Starts the command in the session, with number as its one argument. timeout: "5", CMOX_IPC_TIMEOUT. */
+/* Starts the command in the session, with number as its one argument. timeout: "5",
+ * CMOX_IPC_TIMEOUT. */
 pid_t served_spawn(const served_session_t *session, const char *command, unsigned number,
                    const char *timeout, int out, int err);
 /* A file without a name, for what commands write. */

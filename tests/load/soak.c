@@ -1,7 +1,7 @@
-/* Runs sessions with shims, whatever happens to them, in an order that a seed decides: stories.c. In the
- * end every call was answered rightly or ended with 125; one server that lived through most of
- * it has as many descriptors as at its start and no more memory than it had half-way; nobody is left, and
- * nothing on disk after the next start. */
+/* Runs sessions with shims, whatever happens to them, in an order that a seed decides: stories.c.
+ * In the end every call was answered rightly or ended with 125; one server that lived through most
+ * of it has as many descriptors as at its start and no more memory than it had half-way; nobody is
+ * left, and nothing on disk after the next start. */
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
@@ -21,7 +21,7 @@
 #include "tests/load/soak.h"
 
 enum {
-  GUARD_S = 60,      /* for one story */
+  GUARD_S = 60,       /* for one story */
   PATIENCE_MS = 5000, /* for the server to see that links have closed */
   GROWTH_MIB = 8
 };
@@ -135,9 +135,11 @@ static void soak_all(const options_t *options, soak_t *soak) {
   }
   const double end = served_mib(&server, "VmRSS:");
   served_stop(&server);
-  (void)printf("%u sessions, %u calls answered, %u refused, %u killed; the server's memory %.1f MiB half-way, "
-               "%.1f MiB in the end\n",
-               options->sessions, soak->answered, soak->refused, soak->killed, half_way, end);
+  (void)printf(
+      "%u sessions, %u calls answered, %u refused, %u killed; the server's memory %.1f MiB "
+      "half-way, "
+      "%.1f MiB in the end\n",
+      options->sessions, soak->answered, soak->refused, soak->killed, half_way, end);
   if (end > half_way + GROWTH_MIB) broken("the server's memory grows");
 }
 

@@ -1,5 +1,5 @@
-/* What may happen to a session. Every call must be answered rightly, or end with 125 and a line of ours
- * where the story is a bad one, or die where the story kills it. */
+/* What may happen to a session. Every call must be answered rightly, or end with 125 and a line of
+ * ours where the story is a bad one, or die where the story kills it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -41,9 +41,9 @@ static void open_scene(scene_t *scene, soak_t *soak, size_t out_len, const char 
   if (!scene->out) broken("out of memory");
   for (size_t i = 0; i < out_len; i++) scene->out[i] = (char)(soak_random(soak, 256));
   served_session_open(&scene->session, soak->server);
-  served_stub(&scene->session, "cmd",
-              &(served_answer_t){
-                  .out = scene->out, .out_len = out_len, .exit_code = STATUS, .gate = gate});
+  served_stub(
+      &scene->session, "cmd",
+      &(served_answer_t){.out = scene->out, .out_len = out_len, .exit_code = STATUS, .gate = gate});
   served_replay(&scene->session);
 }
 

@@ -1,5 +1,6 @@
-/* Too few descriptors: for the server, for the process that embeds the engine, and for a session that is
- * about to begin. Calls wait or end with a named error, nothing spins, and afterwards all is well. */
+/* Too few descriptors: for the server, for the process that embeds the engine, and for a session
+ * that is about to begin. Calls wait or end with a named error, nothing spins, and afterwards all
+ * is well. */
 #include <cmdmox/cmdmox.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -38,8 +39,8 @@ static void start(crowd_t *crowd, const served_session_t *session) {
   ck_assert_int_ge(null, 0);
   for (unsigned i = 0; i < CROWD; i++) {
     crowd->errors[i] = nameless_file();
-    crowd->pids[i] = served_spawn(session, "held", i, is_patient(i) ? "90" : "1", null,
-                                  crowd->errors[i]);
+    crowd->pids[i] =
+        served_spawn(session, "held", i, is_patient(i) ? "90" : "1", null, crowd->errors[i]);
     crowd->running++;
   }
   (void)close(null);
@@ -243,10 +244,11 @@ START_TEST(a_server_with_any_number_of_descriptors) {
                    CMOX_TEST_PROGRAM);
     SCOPED_RUN run = RUN("/bin/sh", "-c", line);
     if (strstr(run.err, "is no socket, pipe or terminal")) continue; /* it is ready to serve */
-    if (strstr(run.err, "shared libraries")) continue; /* it was not even loaded */
+    if (strstr(run.err, "shared libraries")) continue;               /* it was not even loaded */
     refused++;
-    ck_assert_msg(run.exit_code > 0 && run.exit_code < 126, "%u descriptors: status %d signal %d, %s",
-                  descriptors, run.exit_code, run.signal, run.err);
+    ck_assert_msg(run.exit_code > 0 && run.exit_code < 126,
+                  "%u descriptors: status %d signal %d, %s", descriptors, run.exit_code, run.signal,
+                  run.err);
     ck_assert_msg(strstr(run.err, "cmdmox") && strstr(run.err, "too many open files"),
                   "%u descriptors: %s", descriptors, run.err);
   }

@@ -88,10 +88,18 @@ END_TEST
 int main(void) {
   static const struct rlimit none;
   (void)setrlimit(RLIMIT_CORE, &none);
-  const TTest *const tests[] = {leaks_memory,     leaks_a_descriptor,       closes_a_descriptor,
-                                leaves_a_process, leaves_a_grandchild,      does_not_wait,
-                                leaves_a_daemon,  leaves_a_file,            leaves_a_file_on_purpose,
-                                crashes,          hangs,                    is_good};
+  const TTest *const tests[] = {leaks_memory,
+                                leaks_a_descriptor,
+                                closes_a_descriptor,
+                                leaves_a_process,
+                                leaves_a_grandchild,
+                                does_not_wait,
+                                leaves_a_daemon,
+                                leaves_a_file,
+                                leaves_a_file_on_purpose,
+                                crashes,
+                                hangs,
+                                is_good};
   Suite *suite = suite_create("bad");
   for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
     TCase *one = tcase_create(tests[i]->name);

@@ -8,7 +8,7 @@
 
 typedef struct bad_case {
   const char *name;
-  const char *says; /* in its output; NULL: it passes */
+  const char *says;  /* in its output; NULL: it passes */
   const char *names; /* there too; NULL: nothing more */
 } bad_case_t;
 
@@ -48,8 +48,8 @@ START_TEST(leaked_memory_is_found_where_the_build_can) {
   if (!strstr(CMOX_TEST_SANITIZE, "address")) return; /* only that build can */
   ck_assert_int_eq(setenv("CK_RUN_CASE", "leaks_memory", 1), 0);
   SCOPED_RUN run = RUN(CMOX_TEST_BAD);
-  judge(&run, &(bad_case_t){"leaks_memory", "4321 byte(s) leaked in 1 allocation(s)",
-                             "leaks_memory:0:"});
+  judge(&run,
+        &(bad_case_t){"leaks_memory", "4321 byte(s) leaked in 1 allocation(s)", "leaks_memory:0:"});
 }
 END_TEST
 

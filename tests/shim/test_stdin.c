@@ -71,7 +71,7 @@ static void finish(cmox_stage_t *stage, cmox_run_t *run, int peer, heard_t *hear
 
 /* The whole of one policy over a given stdin, which stays open. */
 static void reads_of(int in, uint64_t max_bytes, uint32_t deadline_ms, const char *expected,
-                  size_t len, int end) {
+                     size_t len, int end) {
   cmox_stage_t stage;
   cmox_run_t run;
   cmox_stage_open(&stage);
