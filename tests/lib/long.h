@@ -13,7 +13,11 @@ static inline bool is_long(void) {
 
 #define QUICK_OR_LONG(quick, much) (is_long() ? (much) : (quick))
 
-/* Hang guards of one test, seconds. */
-#define LOAD_GUARD QUICK_OR_LONG(100, 1500)
+/* The memory of a process says something about it only without a sanitizer's own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { MEMORY_COUNTS = 0 };
+#else
+enum { MEMORY_COUNTS = 1 };
+#endif
 
 #endif

@@ -1,13 +1,6 @@
 #include "tests/lib/run_suite.h"
 
-#include <stdlib.h>
-
 #include "tests/lib/leftovers.h"
-
-/* Check's own four seconds are no hang on a busy machine. Before any tcase_create(). */
-__attribute__((constructor)) static void be_patient(void) {
-  (void)setenv("CK_DEFAULT_TIMEOUT", "60", 0);
-}
 
 int run_suite(Suite *suite) {
   SRunner *runner = srunner_create(suite);

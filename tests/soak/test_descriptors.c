@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/long.h"
 #include "tests/lib/run.h"
 #include "tests/lib/run_suite.h"
 #include "tests/lib/served.h"
@@ -260,7 +259,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("descriptors");
   TCase *all = tcase_create("descriptors");
-  tcase_set_timeout(all, LOAD_GUARD);
+  tcase_set_timeout(all, 120);
   tcase_add_test(all, five_hundred_shims_at_a_server_of_sixty_four_descriptors);
   tcase_add_test(all, a_test_that_holds_all_descriptors_delays_its_calls);
   tcase_add_test(all, a_crowd_at_an_engine_of_sixty_four_descriptors);

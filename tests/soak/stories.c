@@ -16,7 +16,7 @@
 #include "proto/framing.h"
 #include "proto/limits.h"
 #include "tests/lib/broken.h"
-#include "tests/load/soak.h"
+#include "tests/soak/soak.h"
 
 #define GATE "gate"
 enum { STATUS = 7, LARGE = 1 << 20, PEERS = 8 };
