@@ -10,6 +10,8 @@
  * at start (watchers.h; the rest is listed in docs/reliability.md); everything else answers
  * CMOX_E_NO_MEMORY. */
 #include <cmdmox/engine.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +27,9 @@
 #include "server/host/watchers.h"
 #include "server/rpc/rpc.h"
 #include "server/transport/transport.h"
+
+/* What a loop of libuv holds: epoll, eventfd, two pipes; and two in reserve. */
+enum { LOOP_DESCRIPTORS = 8 };
 
 /* One piece of work for the loop's thread; lives on the caller's stack. */
 typedef struct job {
@@ -244,7 +249,24 @@ static void run_out(uv_loop_t *loop) {
 
 static void ignore_closed(void *user) { (void)user; }
 
+/* libuv 1.44 aborts when the pipe of its first loop cannot be made, and leaks a descriptor when a
+ * loop comes to be only in part. So first see that there are as many as it takes. */
+static cmox_code_t check_descriptors(cmox_error_t *error) {
+  int fds[LOOP_DESCRIPTORS];
+  size_t count = 0;
+  while (count < LOOP_DESCRIPTORS && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+    count++;
+  const int why = errno;
+  for (size_t i = 0; i < count; i++) (void)close(fds[i]);
+  if (count == LOOP_DESCRIPTORS) return CMOX_OK;
+  return cmox_fail(error, CMOX_E_IO,
+                   "engine: cannot make a loop: %s; close some, or raise the limit (ulimit -n)",
+                   uv_strerror(-why));
+}
+
 static cmox_code_t open_loop(cmox_engine_t *engine, cmox_error_t *error) {
+  cmox_code_t code = check_descriptors(error);
+  if (code != CMOX_OK) return code;
   int failed = uv_loop_init(&engine->loop);
   if (failed)
     return cmox_fail(error, CMOX_E_IO, "engine: cannot make a loop: %s", uv_strerror(failed));
@@ -254,7 +276,7 @@ static cmox_code_t open_loop(cmox_engine_t *engine, cmox_error_t *error) {
     return cmox_fail(error, CMOX_E_IO, "engine: cannot make a loop: %s", uv_strerror(failed));
   }
   cmox_watchers_reserve(&engine->loop, &engine->reserve);
-  cmox_code_t code = open_parts(engine, error);
+  code = open_parts(engine, error);
   if (code == CMOX_OK) {
     code = start_thread(engine, error);
     if (code == CMOX_OK) return CMOX_OK;
@@ -355,7 +377,8 @@ cmox_code_t cmox_engine_connect(cmox_engine_t *engine, int *fd, char *text, size
   job_t job = {.run = open_link_job};
   *fd = -1;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
-    (void)cmox_fail(&job.error, CMOX_E_IO, "engine: cannot make a socket pair");
+    (void)cmox_fail(&job.error, CMOX_E_IO, "engine: cannot make a socket pair: %s",
+                    uv_strerror(-errno));
     return copy_error(&job.error, text, size);
   }
   job.in = job.out = pair[1]; /* the link owns it, also when it fails */

@@ -57,7 +57,11 @@ static void free_dir(cmox_shimdir_t *dir) {
 static void discard(cmox_shimdir_t *dir) {
   if (dir->slot >= 0) {
     cmox_shimdir_remove(dir->parent_fd, dir->name);
-    cmox_registry_forget(dir->slot);
+    /* Removing takes descriptors too: without them it is left to the end of the process. */
+    if (faccessat(dir->parent_fd, dir->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+      cmox_registry_entomb(dir->slot);
+    else
+      cmox_registry_forget(dir->slot);
   }
   free_dir(dir);
 }

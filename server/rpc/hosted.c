@@ -97,8 +97,9 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
 }
 
 static void dismiss(cmox_peer_t *peer) {
-  cmox_rpc_call_t *waiting = peer->waiting;
   peer->hosted = NULL;
+  if (peer->streaming) return; /* it is answered already; answer.c closes the link after it */
+  cmox_rpc_call_t *waiting = peer->waiting;
   peer->waiting = NULL;
   if (waiting) {
     (void)cmox_fail(&waiting->error, CMOX_E_CANCELLED,

@@ -39,6 +39,8 @@ typedef struct cmox_peer {
   uint64_t call_id;              /* 0: none yet */
   uint32_t invoke_id;            /* request id of Invoke; StreamData carries it */
   struct cmox_rpc_call *waiting; /* the request that the next action answers */
+  cmox_reply_data_t *streaming;  /* a reference: the reply that is on its way; or NULL */
+  size_t streamed;               /* bytes of its stdout and then its stderr that were sent */
 } cmox_peer_t;
 
 /* One request until it is answered. */
@@ -107,6 +109,13 @@ void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify);
 void cmox_shim_lost(cmox_peer_t *peer);
 /* Carries out what the session's last step decided. */
 void cmox_hosted_act(cmox_hosted_t *hosted);
+
+/* ---- answer.c ---- */
+void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action);
+void cmox_answer_reply(cmox_peer_t *peer, cmox_reply_data_t *content);
+/* The link has room. */
+void cmox_answer_more(cmox_peer_t *peer);
+void cmox_answer_drop(cmox_peer_t *peer);
 
 /* ---- hosted.c ---- */
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,

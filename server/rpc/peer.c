@@ -197,7 +197,10 @@ static void on_closed(cmox_link_t *link, cmox_code_t why) {
   cmox_rpc_check_closed(rpc);
 }
 
-static const cmox_link_events_t link_events = {.frame = on_frame, .closed = on_closed};
+static void on_drained(cmox_link_t *link) { cmox_answer_more(cmox_link_user(link)); }
+
+static const cmox_link_events_t link_events = {
+    .frame = on_frame, .closed = on_closed, .drained = on_drained};
 
 static void refused_frame(cmox_link_t *link, cmox_span_t body) {
   (void)link;

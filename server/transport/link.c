@@ -99,6 +99,12 @@ static void settle(cmox_link_t *link) {
   if (link->hard || link->broken || (!link->writing && link->out.len == 0)) die(link);
 }
 
+/* Whoever waits for room may send now. */
+static void tell_drained(cmox_link_t *link) {
+  if (link->closing || link->broken || link->writing || link->out.len) return;
+  if (link->events && link->events->drained) link->events->drained(link);
+}
+
 static void on_write(uv_write_t *write, int status) {
   cmox_link_t *link = write->data;
   link->writing = false;
@@ -108,6 +114,7 @@ static void on_write(uv_write_t *write, int status) {
     stop_writing(link);
   else
     flush(link);
+  tell_drained(link);
   settle(link);
 }
 
@@ -236,6 +243,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) 
     shut(link, CMOX_E_LINK_CLOSED);
   link->corked = false;
   flush(link);
+  tell_drained(link);
   settle(link);
 }
 

@@ -60,7 +60,8 @@ bool cmox_os_program_path(char *out, size_t size) {
 }
 
 const char *cmox_os_variable(const char *name) {
-  return strcmp(name, "CMOX_IPC_TIMEOUT") == 0 ? fake_os.timeout : fake_os.variable;
+  if (strcmp(name, "CMOX_IPC_TIMEOUT") == 0) return fake_os.timeout;
+  return strcmp(name, "CMOX_IPC_SOCKET") == 0 ? fake_os.variable : NULL;
 }
 
 bool cmox_os_absolute(const char *path, size_t len) { return len > 0 && path[0] == '/'; }
@@ -101,6 +102,8 @@ uint64_t cmox_os_now(void) {
   step();
   return fake_os.now_ms;
 }
+
+uint64_t cmox_os_now_us(void) { return fake_os.now_ms * 1000; }
 
 bool cmox_os_sleep_until(uint64_t deadline) {
   step();
@@ -258,13 +261,22 @@ cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *mov
   return full ? CMOX_OS_FAILED : CMOX_OS_DONE;
 }
 
-void cmox_os_write_line(int stream, const void *data, size_t len) {
+bool cmox_os_write_line(int stream, const void *data, size_t len) {
   step();
   FUZZ_NEED(stream == 2 && len <= sizeof fake_os.line, "a line of %zu bytes", len);
   memcpy(fake_os.line, data, len);
   fake_os.line_len = len;
   fake_os.lines++;
+  return true;
 }
+
+/* Nothing is traced: CMOX_TRACE is not set. */
+int cmox_os_log_open(const char *path) {
+  FUZZ_NEED(false, "opens %s", path);
+  return 0;
+}
+
+uint32_t cmox_os_pid(void) { return 42; }
 
 /* ---- The end ---- */
 

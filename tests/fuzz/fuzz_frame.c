@@ -110,7 +110,7 @@ static void on_closed(cmox_link_t *link, cmox_code_t why) {
   heard->why = why;
 }
 
-static const cmox_link_events_t events = {on_frame, on_closed};
+static const cmox_link_events_t events = {.frame = on_frame, .closed = on_closed};
 
 /* What the definition says about the whole stream. */
 static heard_t model(cmox_span_t stream) {

@@ -1,197 +1,201 @@
 #include "tests/lib/served.h"
 
-#include <check.h>
-#include <cmdmox/engine.h>
-#include <cmdmox/v1/control.pb-c.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "tests/lib/messages.h"
-#include "tests/lib/schema.h"
+#include "server/wire/wire.h"
+#include "tests/lib/broken.h"
 
-#define CONTROL "cmdmox.v1.ControlService/"
-
-served_method_t served_methods[SERVED_METHODS_MAX];
-int served_method_count;
-
-void served_list_methods(void) {
-  for (size_t s = 0; s < sizeof cmox_test_services / sizeof *cmox_test_services; s++)
-    for (unsigned m = 0;
-         m < cmox_test_services[s]->n_methods && served_method_count < SERVED_METHODS_MAX; m++) {
-      served_method_t *method = &served_methods[served_method_count++];
-      method->row = &cmox_test_services[s]->methods[m];
-      method->for_shims = strcmp(cmox_test_services[s]->name, "cmdmox.v1.ShimService") == 0;
-      snprintf(method->name, sizeof method->name, "%s/%s", cmox_test_services[s]->name,
-               method->row->name);
-    }
+_Noreturn static void become_server(const char *program, int link, unsigned descriptors) {
+  const struct rlimit limit = {descriptors, descriptors};
+  if (dup2(link, STDIN_FILENO) < 0 || dup2(link, STDOUT_FILENO) < 0) _exit(96);
+  if (descriptors > 0 && setrlimit(RLIMIT_NOFILE, &limit) != 0) _exit(97);
+  (void)execl(program, "cmdmox", "serve", "--stdio", (char *)NULL);
+  _exit(98);
 }
 
-/* ---- An engine with a session in replay ---- */
-
-alloc_fault_t served_memory;
-static cmox_engine_t *engine;
-raw_link_t served_control, served_shim;
-uint32_t served_last_id;
-static uint8_t session[16];
-static char socket_path[128];
-
-sample_t served_sample(unsigned variant) {
-  return (sample_t){.variant = variant, .session_id = {sizeof session, session}, .double_id = 1};
+void served_start(served_t *server, const char *program, unsigned descriptors) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    broken("socketpair: %s", strerror(errno));
+  server->pid = fork();
+  if (server->pid < 0) broken("fork: %s", strerror(errno));
+  if (server->pid == 0) become_server(program, pair[1], descriptors);
+  (void)close(pair[1]);
+  cmox_control_open(&server->rpc, pair[0], SERVED_PATIENCE_MS);
 }
 
-void served_connect_control(raw_link_t *link) {
-  *link = (raw_link_t){.fd = -1};
-  ck_assert_int_eq(cmox_engine_connect(engine, &link->fd, NULL, 0), CMOX_OK);
+void served_abandon(served_t *server) {
+  int status;
+  cmox_control_close(&server->rpc);
+  while (waitpid(server->pid, &status, 0) < 0)
+    if (errno != EINTR) broken("waitpid: %s", strerror(errno));
 }
 
-void served_connect_shim(raw_link_t *link) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  ck_assert_uint_lt(strlen(socket_path), sizeof address.sun_path);
-  strcpy(address.sun_path, socket_path);
-  *link = (raw_link_t){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  ck_assert_int_eq(connect(link->fd, (const struct sockaddr *)&address, sizeof address), 0);
+void served_stop(served_t *server) {
+  int status;
+  cmox_control_close(&server->rpc);
+  while (waitpid(server->pid, &status, 0) < 0)
+    if (errno != EINTR) broken("waitpid: %s", strerror(errno));
+  if (status != 0) broken("the server ended with wait status %#x", (unsigned)status);
 }
 
-static void must(const char *method, const ProtobufCMessage *input) {
-  Cmdmox__V1__Frame *frame = raw_ask(&served_control, served_last_id += 2, method, input);
-  ck_assert_msg(strcmp(raw_reason(frame), "OK") == 0, "%s: %s", method, raw_message(frame));
-  raw_frame_free(frame);
+ProtobufCMessage *served_ask(served_t *server, const char *method,
+                             const ProtobufCMessage *request) {
+  ProtobufCMessage *response;
+  cmox_error_t error;
+  if (cmox_control_call(&server->rpc, method, request, &response, &error) != CMOX_OK)
+    broken("%s: %s", method, error.message);
+  return response;
 }
 
-static void create_session(void) {
-  Cmdmox__V1__Frame *frame =
-      raw_ask(&served_control, served_last_id += 2, CONTROL "CreateSession",
-              PAYLOAD(CreateSessionRequest, create_session_request, .label = T("generic")));
-  ProtobufCMessage *answer = raw_answer(frame, &cmdmox__v1__create_session_response__descriptor);
-  const Cmdmox__V1__CreateSessionResponse *made = (const Cmdmox__V1__CreateSessionResponse *)answer;
-  ck_assert_uint_eq(made->session_id.len, sizeof session);
-  memcpy(session, made->session_id.data, sizeof session);
-  static const char key[] = "CMOX_IPC_SOCKET=unix:";
-  for (size_t i = 0; i < made->n_env_block; i++)
-    if (made->env_block[i].len > strlen(key) &&
-        memcmp(made->env_block[i].data, key, strlen(key)) == 0)
-      snprintf(socket_path, sizeof socket_path, "%.*s", (int)(made->env_block[i].len - strlen(key)),
-               (const char *)made->env_block[i].data + strlen(key));
-  protobuf_c_message_free_unpacked(answer, NULL);
-  raw_frame_free(frame);
+void served_tell(served_t *server, const char *method, const ProtobufCMessage *request) {
+  cmox_wire_free(served_ask(server, method, request));
 }
 
-void served_begin(void) {
-  served_connect_control(&served_control);
-  raw_greet(&served_control, CMDMOX__V1__ROLE__ROLE_CONTROLLER);
-  create_session();
-  const ProtobufCBinaryData id = {sizeof session, session};
-  must(CONTROL "CreateDoubles",
-       PAYLOAD(CreateDoublesRequest, create_doubles_request, .session_id = id,
-               LIST(doubles, Cmdmox__V1__Double *,
-                    NEW(Double, double, .command = B("git"),
-                        .kind = CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_STUB))));
-  must(CONTROL "Replay", PAYLOAD(ReplayRequest, replay_request, .session_id = id));
-  served_connect_shim(&served_shim);
-  raw_greet(&served_shim, CMDMOX__V1__ROLE__ROLE_SHIM);
+double served_mib(const served_t *server, const char *name) {
+  char path[64];
+  char line[256];
+  double found = -1;
+  (void)snprintf(path, sizeof path, "/proc/%d/status", (int)server->pid);
+  FILE *file = fopen(path, "re");
+  while (file && found < 0 && fgets(line, sizeof line, file))
+    if (strncmp(line, name, strlen(name)) == 0) found = strtod(line + strlen(name), NULL) / 1024;
+  if (file) (void)fclose(file);
+  if (found < 0) broken("%s has no %s", path, name);
+  return found;
 }
 
-void served_end(void) {
-  raw_close(&served_shim);
-  raw_close(&served_control);
-}
-
-void served_setup(void) {
-  alloc_fault_install(&served_memory, false);
-  (void)alloc_fault_rest(&served_memory);
-  const cmox_engine_options_t options = {.size = sizeof options, .shim = NULL};
-  char why[512];
-  ck_assert_msg(cmox_engine_start(&options, &engine, why, sizeof why) == CMOX_OK, "%s", why);
-  served_last_id = (uint32_t)-1;
-  served_begin();
-}
-
-void served_teardown(void) {
-  served_end();
-  cmox_engine_stop(engine);
-  alloc_fault_remove(&served_memory);
-}
-
-/* ---- Exchanges ---- */
-
-/* Two fences: what is asked now is answered after all that was asked before, also by
- * methods that wait for a drain. Their ids; each is answered in its own way. */
-static uint32_t send_fence(raw_link_t *link, bool drained) {
-  raw_bytes_t bytes = {0};
-  uint32_t id = served_last_id += 2;
-  if (link != &served_control)
-    raw_put_request(&bytes, id, "cmdmox.v1.ShimService/NoSuchMethod", NULL, 0);
-  else if (drained)
-    raw_put_request(&bytes, id, CONTROL "GetCallCount", NULL, 0);
-  else
-    raw_put_request(&bytes, id, CONTROL "Ping", "\x0a\x02hi", 4);
-  raw_send_all(link, &bytes);
-  raw_free(&bytes);
-  return id;
-}
-
-static const char *fence_reason(const raw_link_t *link, bool drained) {
-  if (link != &served_control) return "UNIMPLEMENTED";
-  return drained ? "NOT_FOUND" : "OK";
-}
-
-void served_note(served_outcome_t *outcome, const served_method_t *method,
-                 const Cmdmox__V1__Frame *frame) {
-  outcome->responses++;
-  snprintf(outcome->reason, sizeof outcome->reason, "%s", raw_reason(frame));
-  ck_assert_str_ne(outcome->reason, "INTERNAL");
-  if (strcmp(outcome->reason, "OK") != 0) return;
-  ProtobufCMessage *answer = raw_answer(frame, method->row->output);
-  protobuf_c_message_free_unpacked(answer, NULL);
-}
-
-/* Reads until this many responses have come, and the fence. */
-static void collect(raw_link_t *link, const served_method_t *method, uint32_t id, unsigned wanted,
-                    bool drained, served_outcome_t *outcome) {
-  uint32_t fence = send_fence(link, drained);
-  for (bool fenced = false; !fenced || outcome->responses < wanted;) {
-    Cmdmox__V1__Frame *frame = raw_read(link);
-    ck_assert_msg(frame != NULL, "%s: the link was closed", method->name);
-    ck_assert_msg(frame->body_case != CMDMOX__V1__FRAME__BODY_GO_AWAY, "%s: GoAway: %s",
-                  method->name, raw_message(frame));
-    if (frame->body_case == CMDMOX__V1__FRAME__BODY_RESPONSE) {
-      ck_assert_msg(frame->id == id || frame->id == fence, "%s: a response to nothing",
-                    method->name);
-      if (frame->id == id) served_note(outcome, method, frame);
-      if (frame->id == fence) {
-        ck_assert_str_eq(raw_reason(frame), fence_reason(link, drained));
-        fenced = true;
-      }
-    }
-    raw_frame_free(frame);
+double served_cpu_ms(const served_t *server) {
+  char path[64];
+  char text[512] = "";
+  unsigned long user = 0, system = 0;
+  (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)server->pid);
+  FILE *file = fopen(path, "re");
+  if (file) {
+    (void)!fgets(text, sizeof text, file);
+    (void)fclose(file);
   }
+  const char *end = strrchr(text, ')');
+  if (!end ||
+      sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+    broken("cannot read %s", path);
+  return (double)(user + system) * 1000 / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* Sends bytes that hold requests with this id; asserts that each has one response and that
- * the link goes on. */
-served_outcome_t served_exchange_bytes(raw_link_t *link, const served_method_t *method, uint32_t id,
-                                       raw_bytes_t *bytes, unsigned requests) {
-  served_outcome_t outcome = {{0}, 0};
-  raw_send_all(link, bytes);
-  collect(link, method, id, requests, false, &outcome);
-  collect(link, method, id, requests, true, &outcome);
-  ck_assert_msg(outcome.responses == requests, "%s: %u responses to %u requests", method->name,
-                outcome.responses, requests);
-  return outcome;
+/* ---- Sessions ---- */
+
+static ProtobufCBinaryData bytes(const char *text, size_t len) {
+  if (text && len == 0) len = strlen(text);
+  return (ProtobufCBinaryData){.len = len, .data = (uint8_t *)(uintptr_t)text};
 }
 
-raw_link_t *served_side(const served_method_t *method) {
-  return method->for_shims ? &served_shim : &served_control;
+void served_session_open(served_session_t *session, served_t *server) {
+  Cmdmox__V1__CreateSessionRequest request = CMDMOX__V1__CREATE_SESSION_REQUEST__INIT;
+  session->server = server;
+  session->created = served_ask(server, "CreateSession", &request.base);
+  const Cmdmox__V1__CreateSessionResponse *created =
+      (const Cmdmox__V1__CreateSessionResponse *)session->created;
+  session->id = created->session_id;
+  (void)snprintf(session->shims, sizeof session->shims, "%.*s", (int)created->shim_directory.len,
+                 (const char *)created->shim_directory.data);
 }
 
-served_outcome_t served_exchange(raw_link_t *link, const served_method_t *method,
-                                 const void *payload, size_t len) {
-  raw_bytes_t bytes = {0};
-  uint32_t id = served_last_id += 2;
-  raw_put_request(&bytes, id, method->name, payload, len);
-  served_outcome_t outcome = served_exchange_bytes(link, method, id, &bytes, 1);
-  raw_free(&bytes);
-  return outcome;
+void served_session_free(served_session_t *session) {
+  cmox_wire_free(session->created);
+  session->created = NULL;
+}
+
+void served_session_delete(served_session_t *session) {
+  Cmdmox__V1__DeleteSessionRequest request = CMDMOX__V1__DELETE_SESSION_REQUEST__INIT;
+  request.session_id = session->id;
+  served_tell(session->server, "DeleteSession", &request.base);
+  served_session_free(session);
+}
+
+void served_stub(served_session_t *session, const char *command, const served_answer_t *answer) {
+  Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
+  reply.stdout_data = bytes(answer->out, answer->out_len);
+  reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
+  reply.exit_code = answer->exit_code;
+  Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;
+  action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
+  action.reply = &reply;
+  if (answer->gate) action.gate = (char *)(uintptr_t)answer->gate;
+  Cmdmox__V1__ActionList actions = CMDMOX__V1__ACTION_LIST__INIT;
+  actions.n_items = 1;
+  actions.items = (Cmdmox__V1__DoubleAction *[]){&action};
+  Cmdmox__V1__Double stub = CMDMOX__V1__DOUBLE__INIT;
+  stub.command = bytes(command, 0);
+  stub.kind = CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_STUB;
+  stub.actions = &actions;
+  Cmdmox__V1__CreateDoublesRequest request = CMDMOX__V1__CREATE_DOUBLES_REQUEST__INIT;
+  request.session_id = session->id;
+  request.n_doubles = 1;
+  request.doubles = (Cmdmox__V1__Double *[]){&stub};
+  served_tell(session->server, "CreateDoubles", &request.base);
+}
+
+void served_replay(served_session_t *session) {
+  Cmdmox__V1__ReplayRequest request = CMDMOX__V1__REPLAY_REQUEST__INIT;
+  request.session_id = session->id;
+  served_tell(session->server, "Replay", &request.base);
+}
+
+uint64_t served_count(served_session_t *session) {
+  Cmdmox__V1__GetCallCountRequest request = CMDMOX__V1__GET_CALL_COUNT_REQUEST__INIT;
+  request.session_id = session->id;
+  ProtobufCMessage *response = served_ask(session->server, "GetCallCount", &request.base);
+  const uint64_t count = ((const Cmdmox__V1__GetCallCountResponse *)response)->count;
+  cmox_wire_free(response);
+  return count;
+}
+
+uint64_t served_release(served_session_t *session, const char *gate) {
+  Cmdmox__V1__ReleaseCallsRequest request = CMDMOX__V1__RELEASE_CALLS_REQUEST__INIT;
+  request.session_id = session->id;
+  request.gate = (char *)(uintptr_t)gate;
+  ProtobufCMessage *response = served_ask(session->server, "ReleaseCalls", &request.base);
+  const uint64_t released = ((const Cmdmox__V1__ReleaseCallsResponse *)response)->released;
+  cmox_wire_free(response);
+  return released;
+}
+
+void served_verify(served_session_t *session) {
+  Cmdmox__V1__VerifyRequest request = CMDMOX__V1__VERIFY_REQUEST__INIT;
+  request.session_id = session->id;
+  ProtobufCMessage *response = served_ask(session->server, "Verify", &request.base);
+  const Cmdmox__V1__VerifyResponse *verdict = (const Cmdmox__V1__VerifyResponse *)response;
+  if (!verdict->passed) broken("verify: %.2000s", verdict->text);
+  cmox_wire_free(response);
+}
+
+size_t served_journal(served_session_t *session,
+                      void (*visit)(const Cmdmox__V1__Invocation *call, void *user), void *user) {
+  enum { PAGE = 500 };
+  size_t listed = 0;
+  Cmdmox__V1__ListInvocationsRequest list = CMDMOX__V1__LIST_INVOCATIONS_REQUEST__INIT;
+  list.session_id = session->id;
+  list.page_size = PAGE;
+  ProtobufCMessage *page = NULL;
+  do {
+    ProtobufCMessage *next = served_ask(session->server, "ListInvocations", &list.base);
+    cmox_wire_free(page);
+    page = next;
+    const Cmdmox__V1__ListInvocationsResponse *items =
+        (const Cmdmox__V1__ListInvocationsResponse *)page;
+    for (size_t i = 0; i < items->n_invocations; i++) visit(items->invocations[i], user);
+    listed += items->n_invocations;
+    list.page_token = items->next_page_token;
+  } while (list.page_token.len);
+  cmox_wire_free(page);
+  return listed;
 }

@@ -1,54 +1,75 @@
-/* A real engine with a session in replay, a link to each of its doors, and every method of the
- * schema to ask there. Allocations behind the seam are counted from its start to its end.
- * The launcher is $CMOX_SHIM. */
+/* A server as a process of its own, `cmdmox serve --stdio`, with a client of it; sessions there;
+ * and commands run in them. Anything that does not work ends the program: broken(). */
 #ifndef CMOX_TESTS_SERVED_H
 #define CMOX_TESTS_SERVED_H
 
-#include "tests/lib/alloc_fault.h"
-#include "tests/lib/raw.h"
-#include "tests/lib/sample.h"
+#include <stdint.h>
+#include <sys/types.h>
 
-enum { SERVED_METHODS_MAX = 256 };
+#include "client/lib/control.h"
+#include "cmdmox/v1/control.pb-c.h"
 
-typedef struct served_method {
-  char name[128]; /* "cmdmox.v1.ControlService/Ping" */
-  const ProtobufCMethodDescriptor *row;
-  bool for_shims;
-} served_method_t;
+enum { SERVED_PATIENCE_MS = 120000 };
 
-extern served_method_t served_methods[SERVED_METHODS_MAX];
-extern int served_method_count;
-void served_list_methods(void); /* fills both, from the descriptors */
+typedef struct served {
+  pid_t pid;
+  cmox_control_t rpc;
+} served_t;
 
-/* A checked fixture. The session has one double, the stub git, with id 1. */
-void served_setup(void);
-void served_teardown(void);
-/* The links and the session only, within a running engine. */
-void served_begin(void);
-void served_end(void);
+/* descriptors: RLIMIT_NOFILE of the server, hard; 0: this process's. */
+void served_start(served_t *server, const char *program, unsigned descriptors);
+/* Hangs up; the server ends by that, with status 0. */
+void served_stop(served_t *server);
+/* The same for a server that may be dead or may not be: whatever its end is. */
+void served_abandon(served_t *server);
 
-extern alloc_fault_t served_memory; /* at rest unless it is armed */
-extern raw_link_t served_control, served_shim;
-extern uint32_t served_last_id;                         /* add 2 for the next */
-raw_link_t *served_side(const served_method_t *method); /* the link that the method is for */
-void served_connect_control(raw_link_t *link);          /* another one, not greeted */
-void served_connect_shim(raw_link_t *link);
-/* Fields as a message about that session has them. */
-sample_t served_sample(unsigned variant);
+/* Owned by the caller (cmox_wire_free). */
+ProtobufCMessage *served_ask(served_t *server, const char *method, const ProtobufCMessage *request);
+void served_tell(served_t *server, const char *method, const ProtobufCMessage *request);
+/* A line of /proc/PID/status that counts in kB, such as "VmHWM:", as MiB. */
+double served_mib(const served_t *server, const char *name);
+/* CPU time of the server so far, ms. */
+double served_cpu_ms(const served_t *server);
 
-typedef struct served_outcome {
-  char reason[64]; /* "OK" or a row of the error table, but never "INTERNAL" */
-  unsigned responses;
-} served_outcome_t;
+typedef struct served_session {
+  served_t *server;
+  ProtobufCMessage *created;
+  ProtobufCBinaryData id;
+  char shims[256]; /* the directory on PATH */
+} served_session_t;
 
-/* Takes a response in; an answer must be of the method's output type. */
-void served_note(served_outcome_t *outcome, const served_method_t *method,
-                 const Cmdmox__V1__Frame *frame);
-/* Sends bytes that hold requests with this id; asserts that each has exactly one response, and that
- * the link goes on. */
-served_outcome_t served_exchange_bytes(raw_link_t *link, const served_method_t *method, uint32_t id,
-                                       raw_bytes_t *bytes, unsigned requests);
-served_outcome_t served_exchange(raw_link_t *link, const served_method_t *method,
-                                 const void *payload, size_t len);
+void served_session_open(served_session_t *session, served_t *server);
+void served_session_free(served_session_t *session); /* forgets it; the server still has it */
+void served_session_delete(served_session_t *session);
+
+typedef struct served_answer {
+  const char *out; /* NULL: nothing */
+  size_t out_len;  /* 0: up to the NUL */
+  uint32_t exit_code;
+  const char *gate; /* NULL: at once */
+} served_answer_t;
+
+/* A stub of this command that accepts everything. */
+void served_stub(served_session_t *session, const char *command, const served_answer_t *answer);
+void served_replay(served_session_t *session);
+uint64_t served_count(served_session_t *session);
+uint64_t served_release(served_session_t *session, const char *gate);
+/* Fails when it does not pass. */
+void served_verify(served_session_t *session);
+/* Calls visit for each call of the journal; how many there are. */
+size_t served_journal(served_session_t *session,
+                      void (*visit)(const Cmdmox__V1__Invocation *call, void *user), void *user);
+
+/* ---- Commands ---- */
+
+/* Starts a program by its path; out and err become its stdout and stderr, -1: as ours. */
+pid_t spawn_to(const char *program, char *const *argv, char *const *environment, int out, int err);
+/* Starts the command in the session, with number as its one argument. timeout: "5",
+ * CMOX_IPC_TIMEOUT. */
+pid_t served_spawn(const served_session_t *session, const char *command, unsigned number,
+                   const char *timeout, int out, int err);
+/* A file without a name, for what commands write. */
+int nameless_file(void);
+double now_us(void); /* monotonic */
 
 #endif

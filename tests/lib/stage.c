@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/leftovers.h"
 #include "tests/lib/peer.h"
 #include "tests/lib/run_suite.h"
 #include "tests/lib/valgrind.h"
@@ -48,8 +49,7 @@ void cmox_stage_endpoint(const cmox_stage_t *stage, const char *text) {
 void cmox_stage_open(cmox_stage_t *stage) {
   const char *shim = getenv("CMDMOX_TEST_SHIM");
   ck_assert_msg(shim != NULL, "CMDMOX_TEST_SHIM names no launcher");
-  snprintf(stage->dir, sizeof stage->dir, "/tmp/cmox-shim-XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(stage->dir));
+  scratch_directory(stage->dir, sizeof stage->dir);
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "bin"), 0711), 0);
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "priv"), 0700), 0);
   if (link(shim, cmox_stage_path(stage, "cmdmox-shim")) != 0)

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/lib/leftovers.h"
 #include "tests/lib/peer.h"
 #include "tests/lib/valgrind.h"
 
@@ -152,8 +153,8 @@ START_TEST(the_working_directory_and_its_absence_are_told) {
   is_text(request->cwd, "/");
   cmox_peer_free_invoke(request);
 
-  char lost[] = "/tmp/cmox-lost-XXXXXX";
-  ck_assert_ptr_nonnull(mkdtemp(lost));
+  char lost[96];
+  scratch_directory(lost, sizeof lost);
   ck_assert_int_eq(chdir(lost), 0);
   ck_assert_int_eq(rmdir(lost), 0);
   request = said(CMOX_START(.cwd = NULL));
@@ -180,6 +181,8 @@ START_TEST(terminals_are_told) {
   Cmdmox__V1__InvokeRequest *request = said(CMOX_START(.in = slave, .err = slave));
   ck_assert_uint_eq(request->tty_mask, 1 | 4);
   cmox_peer_free_invoke(request);
+  close(slave);
+  close(terminal);
 }
 END_TEST
 

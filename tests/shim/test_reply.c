@@ -260,6 +260,7 @@ START_TEST(a_stdout_that_takes_nothing_is_told) {
   if (!cmox_valgrind_wanted()) /* its log takes the place of the closed stream */
     fails_to_write(CMOX_RUN_CLOSED, "cannot write to stdout: ");
   fails_to_write(full, strerror(ENOSPC));
+  close(full);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 
 #include "server/transport/internal.h"
 #include "tests/lib/alloc_fault.h"
+#include "tests/lib/leftovers.h"
 #include "tests/lib/loop.h"
 #include "tests/lib/run_suite.h"
 
@@ -42,8 +43,7 @@ static void setup(void) {
   loop_open(&loop);
   seen = (seen_t){0};
   links = gone = 0;
-  snprintf(place, sizeof place, "/tmp/cmdmox-test-XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(place));
+  scratch_directory(place, sizeof place);
   snprintf(path, sizeof path, "%s/s", place);
 }
 

@@ -327,7 +327,7 @@ START_TEST(a_launcher_with_the_wrong_mode_or_kind) {
 END_TEST
 
 static const char *const hanging[] = {
-    "#!/bin/sh\nsleep 60\n",
+    "#!/bin/sh\nexec sleep 60\n",
     "#!/bin/sh\nexec >&- 2>&-\nexec sleep 60\n",
 };
 

@@ -230,7 +230,7 @@ END_TEST
 
 START_TEST(a_line_allocates_nothing_and_keeps_errno) {
   alloc_fault_t fault;
-  alloc_fault_install(&fault, 0);
+  alloc_fault_install(&fault, false);
   cmox_trace_hold(trace_path);
   errno = EDOM;
   one_line();

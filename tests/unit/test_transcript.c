@@ -144,19 +144,14 @@ START_TEST(arguments_are_masked_before_they_are_cut) {
 }
 END_TEST
 
+static void transcript_of_a_secret(alloc_fault_t *fault) {
+  (void)fault;
+  ck_assert_ptr_null(
+      strstr(invoke_transcript((const char *const[]){"curl", "--token=sssss", NULL}), "sss"));
+}
+
 START_TEST(an_argument_without_memory_is_not_shown) {
-  alloc_fault_t fault;
-  alloc_fault_install(&fault, 0);
-  (void)invoke_transcript((const char *const[]){"curl", "--token=sssss", NULL});
-  unsigned points = fault.seen;
-  cmox_alloc_set_hooks(NULL);
-  for (unsigned at = 1; at <= points; at++) {
-    alloc_fault_install(&fault, at);
-    ck_assert_ptr_null(
-        strstr(invoke_transcript((const char *const[]){"curl", "--token=sssss", NULL}), "sss"));
-    cmox_alloc_set_hooks(NULL);
-    ck_assert_int_eq(fault.held, 0);
-  }
+  alloc_fault_sweep("transcript of a secret", transcript_of_a_secret);
 }
 END_TEST
 
