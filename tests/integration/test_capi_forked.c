@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/leftovers.h"
 #include "tests/lib/run_suite.h"
 
 /* What the owner tells the test, in writes that no reader sees in part. */
@@ -85,6 +86,7 @@ static void ended_with(pid_t pid, FILE *err, const char *why) {
 START_TEST(a_child_of_fork_does_not_hide_the_death_of_its_parent) {
   int silent[2];
   pid_t child;
+  leaves(LEAVES_FILES, "the owner is killed: the next start in that place takes its directory");
   FILE *first = tmpfile(), *second = tmpfile();
   ck_assert_int_eq(pipe2(silent, O_CLOEXEC), 0);
   owner_t owner = start_owner();
@@ -97,6 +99,9 @@ START_TEST(a_child_of_fork_does_not_hide_the_death_of_its_parent) {
   ended_with(start_call(owner.place.shim, silent[0], second), second, "the session is over");
   ck_assert_msg(kill(child, 0) == 0, "the child was to live on");
   kill(child, SIGKILL);
+  close(silent[0]);
+  close(silent[1]);
+  close(owner.says);
 }
 END_TEST
 
@@ -117,6 +122,7 @@ START_TEST(the_parents_calls_go_on_after_fork) {
   ck_assert_int_eq(waitpid(child, NULL, 0), child);
   ck_assert_int_eq(write(pipes[1], "in", 2), 2);
   close(pipes[1]);
+  close(pipes[0]);
   int status;
   ck_assert_int_eq(waitpid(call, &status, 0), call);
   ck_assert_int_eq(status, 0);
