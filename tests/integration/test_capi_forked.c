@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/leftovers.h"
 #include "tests/lib/run_suite.h"
 
 /* What the owner tells the test, in writes that no reader sees in part. */
@@ -83,6 +84,7 @@ static void ended_with(pid_t pid, FILE *err, const char *why) {
 }
 
 START_TEST(a_child_of_fork_does_not_hide_the_death_of_its_parent) {
+  leaves(LEAVES_FILES, "a killed owner leaves its directory to the next one");
   int silent[2];
   pid_t child;
   FILE *first = tmpfile(), *second = tmpfile();
@@ -97,6 +99,9 @@ START_TEST(a_child_of_fork_does_not_hide_the_death_of_its_parent) {
   ended_with(start_call(owner.place.shim, silent[0], second), second, "the session is over");
   ck_assert_msg(kill(child, 0) == 0, "the child was to live on");
   kill(child, SIGKILL);
+  close(silent[0]);
+  close(silent[1]);
+  close(owner.says);
 }
 END_TEST
 
@@ -120,6 +125,7 @@ START_TEST(the_parents_calls_go_on_after_fork) {
   int status;
   ck_assert_int_eq(waitpid(call, &status, 0), call);
   ck_assert_int_eq(status, 0);
+  close(pipes[0]);
   ck_assert_msg(cmox_verify(mox) == CMOX_OK, "%s", cmox_message(mox));
   fclose(err);
 }

@@ -174,12 +174,6 @@ void cmox_run_failed(cmox_run_t *run, const char *why) {
 }
 
 int cmox_check_main(const char *name, const TTest *const *tests) {
-  enum { SKIPPED = 77 };
-  const char *patience = getenv("CMDMOX_LONG");
-  if (cmox_valgrind_wanted() && !(patience && strcmp(patience, "1") == 0)) {
-    puts("SKIP: CMDMOX_LONG=1 runs the launcher under valgrind, which takes minutes");
-    return SKIPPED;
-  }
   Suite *suite = suite_create(name);
   TCase *tcase = tcase_create(name);
   tcase_set_timeout(tcase, 60 * cmox_valgrind_slowness());

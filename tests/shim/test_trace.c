@@ -11,6 +11,7 @@
 #include "tests/lib/peer.h"
 #include "tests/lib/run_suite.h"
 #include "tests/lib/trace_file.h"
+#include "tests/lib/valgrind.h"
 
 static char variable[80];
 
@@ -211,6 +212,7 @@ START_TEST(no_link_is_followed_and_no_pipe_waited_for) {
 END_TEST
 
 START_TEST(a_closed_stdout_is_not_the_trace) {
+  if (cmox_valgrind_wanted()) return; /* its log takes the place of the closed stream */
   assert_undisturbed(trace_path, CMOX_START(.in = CMOX_RUN_CLOSED, .out = CMOX_RUN_MEMORY));
   scene_t scene;
   open_scene(&scene, CMOX_START(.out = CMOX_RUN_CLOSED));
