@@ -70,7 +70,7 @@ class Kill(Case):
         return ended
 
     def test_a_hundred_calls_notice_a_kill_at_once(self):
-        self.leaves("files", "a killed server leaves its directory to the next one")
+        self.leaves("files", "the last killed server leaves its directory to the next one")
         ended = sorted(ms for _ in range(ROUNDS) for ms in self.one_round())
         self.assertEqual(len(ended), ROUNDS * CALLS)
         print(f"server killed: {ROUNDS} rounds of {CALLS} calls; ms until a launcher has ended: median "

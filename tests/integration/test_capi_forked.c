@@ -84,9 +84,9 @@ static void ended_with(pid_t pid, FILE *err, const char *why) {
 }
 
 START_TEST(a_child_of_fork_does_not_hide_the_death_of_its_parent) {
+  leaves(LEAVES_FILES, "a killed owner leaves its directory to the next one");
   int silent[2];
   pid_t child;
-  leaves(LEAVES_FILES, "the owner is killed: the next start in that place takes its directory");
   FILE *first = tmpfile(), *second = tmpfile();
   ck_assert_int_eq(pipe2(silent, O_CLOEXEC), 0);
   owner_t owner = start_owner();
@@ -122,10 +122,10 @@ START_TEST(the_parents_calls_go_on_after_fork) {
   ck_assert_int_eq(waitpid(child, NULL, 0), child);
   ck_assert_int_eq(write(pipes[1], "in", 2), 2);
   close(pipes[1]);
-  close(pipes[0]);
   int status;
   ck_assert_int_eq(waitpid(call, &status, 0), call);
   ck_assert_int_eq(status, 0);
+  close(pipes[0]);
   ck_assert_msg(cmox_verify(mox) == CMOX_OK, "%s", cmox_message(mox));
   fclose(err);
 }

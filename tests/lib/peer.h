@@ -105,10 +105,6 @@ typedef struct cmox_completed {
 /* Reads to the end of the link. */
 cmox_completed_t cmox_peer_end(int peer);
 
-/* For the main of a test program: the launcher would run under valgrind, and nobody has that much
- * time; says so. The program then ends with that status. */
-enum { CMOX_CHECK_SKIPPED = 77 };
-bool cmox_check_skipped(void);
 /* The main of a test program. */
 int cmox_check_main(const char *name, const TTest *const *tests);
 

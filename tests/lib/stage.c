@@ -173,15 +173,7 @@ void cmox_run_failed(cmox_run_t *run, const char *why) {
   cmox_run_free(run);
 }
 
-bool cmox_check_skipped(void) {
-  const char *patience = getenv("CMDMOX_LONG");
-  if (!cmox_valgrind_wanted() || (patience && strcmp(patience, "1") == 0)) return false;
-  puts("SKIP: CMDMOX_LONG=1 runs the launcher under valgrind, which takes minutes");
-  return true;
-}
-
 int cmox_check_main(const char *name, const TTest *const *tests) {
-  if (cmox_check_skipped()) return CMOX_CHECK_SKIPPED;
   Suite *suite = suite_create(name);
   TCase *tcase = tcase_create(name);
   tcase_set_timeout(tcase, 60 * cmox_valgrind_slowness());

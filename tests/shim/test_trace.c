@@ -212,8 +212,8 @@ START_TEST(no_link_is_followed_and_no_pipe_waited_for) {
 END_TEST
 
 START_TEST(a_closed_stdout_is_not_the_trace) {
+  if (cmox_valgrind_wanted()) return; /* its log takes the place of the closed stream */
   assert_undisturbed(trace_path, CMOX_START(.in = CMOX_RUN_CLOSED, .out = CMOX_RUN_MEMORY));
-  if (cmox_valgrind_wanted()) return; /* its log would be on the closed descriptor */
   scene_t scene;
   open_scene(&scene, CMOX_START(.out = CMOX_RUN_CLOSED));
   answer(&scene, "unmistakable");
@@ -242,7 +242,6 @@ START_TEST(a_closed_stderr_kills_nobody) {
 END_TEST
 
 int main(void) {
-  if (cmox_check_skipped()) return CMOX_CHECK_SKIPPED;
   Suite *suite = suite_create("trace");
   TCase *all = tcase_create("trace");
   tcase_set_timeout(all, 60);
