@@ -11,6 +11,7 @@
 #include "tests/lib/files.h"
 #include "tests/lib/messages.h"
 #include "tests/lib/run_suite.h"
+#include "tests/lib/thorough.h"
 
 #define PRECHECK_DIR CMOX_SOURCE_DIR "/fixtures/precheck"
 
@@ -55,7 +56,7 @@ START_TEST(a_message_cut_anywhere) {
     raw_bytes_t payload = {0};
     sample_t sample = doors_sample(variant);
     sample_put(&payload, method->row->input, &sample);
-    size_t step = 1 + payload.len / CUTS_MAX;
+    size_t step = (1 + payload.len / CUTS_MAX) * thorough_step();
     for (size_t cut = 0; cut < payload.len; cut += step)
       (void)doors_exchange(doors_side(method), method, payload.data, cut);
     raw_free(&payload);
@@ -66,7 +67,7 @@ END_TEST
 START_TEST(random_bytes) {
   const doors_method_t *method = &doors_methods[_i];
   srand(20260701u + (unsigned)_i);
-  for (int round = 0; round < RANDOM_PAYLOADS; round++) {
+  for (int round = 0; round < RANDOM_PAYLOADS; round += (int)thorough_step()) {
     uint8_t bytes[512];
     size_t len = (size_t)rand() % sizeof bytes;
     for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t)rand();

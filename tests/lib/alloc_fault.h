@@ -37,7 +37,7 @@ typedef void (*alloc_fault_body_t)(alloc_fault_t *fault);
 
 /* Runs body once for each allocation that it makes, with that one failing, and again with that one
  * and all after it failing; each time nothing may stay held. Prints the points
- * it visited; they are all of them: it goes on until a run has no such allocation. */
+ * it visited and how many there are: all of them, but for sanitized builds (thorough.h). */
 void alloc_fault_sweep(const char *scenario, alloc_fault_body_t body);
 /* The same for a body of several threads, whose failing allocations are those of the calling one.
  */
