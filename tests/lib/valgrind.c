@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char *program_name(void) { return getenv("CMDMOX_TEST_VALGRIND"); }
@@ -28,6 +29,9 @@ void cmox_valgrind_exec(const char *program, const char *const *argv,
   if (!all) return;
   for (size_t i = 0; i < OPTIONS; i++) all[i] = options[i];
   for (size_t i = 1; i < count; i++) all[OPTIONS + i - 1] = argv[i];
+  /* Dead by a signal, it writes a core of its own beside the log, whatever the launcher asked for.
+   */
+  (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   execve(options[0], (char *const *)(uintptr_t)all, (char *const *)(uintptr_t)environment);
 }
 
