@@ -269,6 +269,9 @@ START_TEST(another_stdin_or_an_unfinished_one_is_unexpected) {
   scenario_continue(&s, call, CMOX_STDIN_EOF);
   assert_refused("stdin: expected \"hello\", actual \"goodbye\"");
   call = scenario_call(&s, "ssh host", 0);
+  scenario_continue(&s, call, CMOX_STDIN_EOF);
+  assert_refused("stdin: expected \"hello\", actual \"\"");
+  call = scenario_call(&s, "ssh host", 0);
   scenario_feed(&s, call, "hello");
   scenario_continue(&s, call, CMOX_STDIN_DEADLINE);
   assert_refused("stdin: expected \"hello\", actual (no end within its deadline) \"hello\"");
