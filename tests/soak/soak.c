@@ -23,7 +23,7 @@
 enum {
   GUARD_S = 60,       /* for one story */
   PATIENCE_MS = 5000, /* for the server to see that links have closed */
-  GROWTH_MIB = 2      /* a quarter of what losing the block of each link would take */
+  GROWTH_MIB = 4
 };
 
 typedef struct options {
