@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/match/matchers.h"
+#include "server/match/argv.h"
 #include "server/model/call.h"
 #include "server/model/reply.h"
 
@@ -22,30 +22,88 @@ typedef struct cmox_count {
   uint64_t maximum; /* CMOX_COUNT_UNBOUNDED: none */
 } cmox_count_t;
 
-/* Facets: each may be absent, and a refinement replaces those it carries. */
+/* Facets: each may be absent, and a refinement replaces those it carries. Each owns what it points
+ * at. */
 typedef struct cmox_argv_facet {
   bool present;
-  cmox_matchers_t *matchers;
-  uint32_t *nodes; /* owned; one per argument after argv[0] */
-  size_t count;
+  cmox_argv_t *argv;
 } cmox_argv_facet_t;
 
-typedef struct cmox_stdin_facet {
+/* One value, of stdin or of the working directory. */
+typedef struct cmox_value_facet {
   bool present;
   cmox_matchers_t *matchers;
   uint32_t node;
-} cmox_stdin_facet_t;
+} cmox_value_facet_t;
 
-typedef struct cmox_answer {
+typedef struct cmox_env_item {
+  char *name;
+  bool absent; /* it must not be set; else node is asked for its value */
+  uint32_t node;
+} cmox_env_item_t;
+
+typedef struct cmox_env_facet {
   bool present;
+  cmox_matchers_t *matchers;
+  cmox_env_item_t *items;
+  size_t count;
+} cmox_env_facet_t;
+
+/* Variables that the call is to have: one with another value is a mismatch, a missing one is set.
+ * What is to be removed is removed whatever its value. */
+typedef struct cmox_env_change {
+  char *name;
+  char *value; /* value_len bytes; NULL: removed */
+  size_t value_len;
+} cmox_env_change_t;
+
+typedef struct cmox_injection_facet {
+  bool present;
+  cmox_env_change_t *changes;
+  size_t count;
+} cmox_injection_facet_t;
+
+/* What it answers: the first action for its first `repeat` calls, and so on; the last one for all
+ * that are left. */
+typedef struct cmox_answer {
   cmox_reply_data_t *reply;
-  char *gate; /* owned; NULL: answered at once */
+  char *gate;      /* NULL: answered at once */
+  uint64_t repeat; /* calls; 0: for ever */
 } cmox_answer_t;
+
+typedef struct cmox_answers_facet {
+  bool present;
+  cmox_answer_t *items;
+  size_t count;
+} cmox_answers_facet_t;
+
+/* Its places in named sequences, and the doubles that must be satisfied before it may be called. */
+typedef struct cmox_step {
+  char *sequence;
+  uint32_t position;
+} cmox_step_t;
+
+typedef struct cmox_order_facet {
+  bool present;
+  cmox_step_t *steps;
+  size_t count;
+} cmox_order_facet_t;
+
+typedef struct cmox_after_facet {
+  bool present;
+  uint64_t *ids;
+  size_t count;
+} cmox_after_facet_t;
 
 typedef struct cmox_facets {
   cmox_argv_facet_t argv;
-  cmox_stdin_facet_t stdin_match;
-  cmox_answer_t answer;
+  cmox_value_facet_t stdin_match;
+  cmox_value_facet_t cwd;
+  cmox_env_facet_t env;
+  cmox_injection_facet_t injection;
+  cmox_answers_facet_t answers;
+  cmox_order_facet_t order;
+  cmox_after_facet_t after;
   bool has_count;
   cmox_count_t count;
   bool has_stdin_policy;
@@ -75,7 +133,17 @@ void cmox_expect_free(cmox_expect_t *expect); /* NULL is fine */
 
 cmox_count_t cmox_expect_count(const cmox_expect_t *expect);
 bool cmox_expect_saturated(const cmox_expect_t *expect);
+bool cmox_expect_satisfied(const cmox_expect_t *expect);
+/* What it answers to the next call that it takes; NULL: nothing was said. */
+const cmox_answer_t *cmox_expect_answer(const cmox_expect_t *expect);
 cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect);
+
+/* The value of a variable, the first one as getenv() has it; false: not set. */
+bool cmox_env_value(cmox_span_list_t env, const char *name, cmox_span_t *value);
+
+cmox_accept_t cmox_env_item_accepts(const cmox_env_facet_t *env, const cmox_env_item_t *item,
+                                    cmox_span_list_t list);
+bool cmox_env_change_fits(const cmox_env_change_t *change, cmox_span_list_t list);
 
 /* Whether the call is accepted; the first leaves stdin out (it may not have been read). */
 cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect,

@@ -21,7 +21,8 @@ typedef enum cmox_verdict {
   CMOX_VERDICT_NONE, /* not decided */
   CMOX_VERDICT_ACCEPTED,
   CMOX_VERDICT_UNEXPECTED,
-  CMOX_VERDICT_EXCESS
+  CMOX_VERDICT_EXCESS,
+  CMOX_VERDICT_OUT_OF_ORDER
 } cmox_verdict_t;
 
 typedef enum cmox_stdin_end {
@@ -64,7 +65,9 @@ typedef struct cmox_call {
   uint64_t end_ns; /* 0: not ended */
   cmox_call_state_t state;
   cmox_verdict_t verdict;
-  uint64_t double_id;       /* 0: none took it */
+  uint64_t double_id;       /* who took it, or refused it as excess or out of order; 0: none */
+  uint64_t blocker_id;      /* OUT_OF_ORDER: the double that should have been called first, or */
+  bool blocker_called;      /* that has been called and comes after it */
   cmox_reply_data_t *reply; /* one reference; NULL: not answered */
 
   cmox_buf_t stdin_data;

@@ -12,7 +12,7 @@ static const cmox_span_t mask = {(const uint8_t *)"***", 3};
 
 static bool is_masked(cmox_span_t value) { return cmox_span_equal(value, mask); }
 
-static bool names_secret(cmox_span_t name) {
+bool cmox_secret_name(cmox_span_t name) {
   for (size_t w = 0; w < sizeof secret_words / sizeof *secret_words; w++) {
     size_t len = strlen(secret_words[w]);
     for (size_t i = 0; i + len <= name.len; i++)
@@ -59,7 +59,7 @@ static cmox_span_t query_value(cmox_span_t arg) {
     if (arg.data[i] != '?' && arg.data[i] != '&') continue;
     cmox_span_t pair = from(arg, i + 1);
     size_t name = keyed_name(pair);
-    if (!name || pair.data[name] != '=' || !names_secret(cmox_span(pair.data, name))) continue;
+    if (!name || pair.data[name] != '=' || !cmox_secret_name(cmox_span(pair.data, name))) continue;
     cmox_span_t value = from(pair, name + 1);
     const uint8_t *end = value.len ? memchr(value.data, '&', value.len) : NULL;
     if (end) value.len = (size_t)(end - value.data);
@@ -85,13 +85,14 @@ cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index) {
   cmox_span_t header = header_value(arg);
   if (header.len) return is_masked(header) ? cmox_span(NULL, 0) : header;
   size_t name = keyed_name(arg);
-  if (name && names_secret(cmox_span(arg.data, name))) {
+  if (name && cmox_secret_name(cmox_span(arg.data, name))) {
     cmox_span_t value = from(arg, name + 1);
     return is_masked(value) ? cmox_span(NULL, 0) : value;
   }
   if (index > 0 && arg.data[0] != '-') {
     cmox_span_t before = args.items[index - 1];
-    if (before.len > 2 && before.data[0] == '-' && keyed_name(before) == 0 && names_secret(before))
+    if (before.len > 2 && before.data[0] == '-' && keyed_name(before) == 0 &&
+        cmox_secret_name(before))
       return arg;
   }
   cmox_span_t query = query_value(arg);

@@ -16,4 +16,7 @@ cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index);
  * one. */
 bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out);
 
+/* Whether a value of this name (a JSON member, an environment variable) looks secret. */
+bool cmox_secret_name(cmox_span_t name);
+
 #endif

@@ -24,7 +24,8 @@ static void difference_rows(cmox_buf_t *out, const cmox_finding_t *finding) {
 static void expectation(cmox_buf_t *out, const cmox_finding_t *finding) {
   if (!finding->expect || !finding->call) return;
   bool excess = finding->kind == CMOX_FINDING_EXCESS_CALL;
-  cmox_buf_puts(out, excess ? "   it matches " : "   the nearest is ");
+  bool matches = excess || finding->kind == CMOX_FINDING_ORDER;
+  cmox_buf_puts(out, matches ? "   it matches " : "   the nearest is ");
   cmox_describe_double(out, finding->expect);
   if (excess) {
     cmox_count_t count = cmox_expect_count(finding->expect);
@@ -82,8 +83,8 @@ char *cmox_report_refusal(const cmox_finding_t *finding) {
   cmox_buf_t out = CMOX_BUF_EMPTY;
   cmox_buf_printf(&out, "cmdmox: %s", finding->message);
   if (finding->expect) {
-    bool excess = finding->kind == CMOX_FINDING_EXCESS_CALL;
-    cmox_buf_puts(&out, excess ? "; it matches " : "; the nearest is ");
+    bool matches = finding->kind == CMOX_FINDING_EXCESS_CALL || finding->kind == CMOX_FINDING_ORDER;
+    cmox_buf_puts(&out, matches ? "; it matches " : "; the nearest is ");
     cmox_describe_double(&out, finding->expect);
   }
   for (size_t i = 0; i < finding->difference_count; i++) {

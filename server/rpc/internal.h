@@ -116,6 +116,10 @@ cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_er
 cmox_code_t cmox_convert_invocation(const Cmdmox__V1__InvokeRequest *request,
                                     cmox_invocation_data_t *out, cmox_error_t *error);
 void cmox_convert_invocation_clear(cmox_invocation_data_t *data);
+/* The facets that say what is accepted, and the name of a variable (owned by the caller). */
+cmox_code_t cmox_convert_matching(const Cmdmox__V1__Double *from, cmox_facets_t *out,
+                                  cmox_error_t *error);
+cmox_code_t cmox_convert_env_name(ProtobufCBinaryData name, char **out, cmox_error_t *error);
 cmox_code_t cmox_convert_facets(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                 cmox_error_t *error);
 /* Message views of the engine's objects; borrowed from them, freed by the _clear. */

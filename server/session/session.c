@@ -185,13 +185,12 @@ static cmox_code_t refuse(cmox_session_t *session, cmox_call_t *call, cmox_verdi
 
 static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
                         cmox_actions_t *actions, cmox_error_t *error) {
-  const cmox_answer_t *said = &expect->facets.answer;
-  cmox_reply_data_t *reply = said->present ? said->reply : session->empty_reply;
-  call->reply = cmox_reply_ref(reply);
+  const cmox_answer_t *said = cmox_expect_answer(expect);
+  call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
   call->double_id = expect->id;
   call->verdict = CMOX_VERDICT_ACCEPTED;
-  expect->taken++;
-  bool done = said->gate ? hold(session, call, said->gate) : answer(actions, call);
+  cmox_doubles_take(session->doubles, expect);
+  bool done = said && said->gate ? hold(session, call, said->gate) : answer(actions, call);
   return done ? CMOX_OK : no_memory(error);
 }
 
@@ -205,6 +204,11 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
       call->double_id = lookup.expect->id;
       lookup.expect->excess++;
       return refuse(session, call, CMOX_VERDICT_EXCESS, actions, error);
+    case CMOX_LOOKUP_ORDER:
+      call->double_id = lookup.expect->id;
+      call->blocker_id = lookup.blocker->id;
+      call->blocker_called = cmox_expect_satisfied(lookup.blocker);
+      return refuse(session, call, CMOX_VERDICT_OUT_OF_ORDER, actions, error);
     case CMOX_LOOKUP_GAVE_UP:
       call->unexpected_why = "a regular expression needs too much work to be matched with it";
       break;
@@ -348,12 +352,16 @@ static cmox_code_t check_open(const cmox_session_t *session, cmox_error_t *error
 
 static cmox_code_t check_facets(cmox_double_kind_t kind, const cmox_facets_t *facets,
                                 cmox_error_t *error) {
-  if (facets->has_count && kind != CMOX_KIND_MOCK)
+  bool mock = kind == CMOX_KIND_MOCK;
+  if (facets->has_count && !mock)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      "a count belongs to a mock: stubs and spies take any number of calls");
   if (facets->has_count && facets->count.minimum > facets->count.maximum)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      "the least number of calls is above the greatest");
+  if ((facets->order.count || facets->after.count) && !mock)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "an order belongs to mocks: stubs and spies may be called at any time");
   return CMOX_OK;
 }
 
@@ -370,9 +378,12 @@ static cmox_code_t on_declare(cmox_session_t *session, const cmox_event_t *event
   cmox_expect_t *expect = cmox_doubles_add(session->doubles, event->command, event->declared.kind,
                                            event->declared.source);
   if (!expect) return no_memory(error);
-  cmox_facets_apply(&expect->facets, event->facets);
-  actions->double_id = expect->id;
-  return CMOX_OK;
+  code = cmox_doubles_refine(session->doubles, expect, event->facets, error);
+  if (code == CMOX_OK)
+    actions->double_id = expect->id;
+  else
+    cmox_doubles_drop_last(session->doubles);
+  return code;
 }
 
 static cmox_code_t on_refine(cmox_session_t *session, const cmox_event_t *event,
@@ -382,8 +393,8 @@ static cmox_code_t on_refine(cmox_session_t *session, const cmox_event_t *event,
   cmox_expect_t *expect = cmox_doubles_find(session->doubles, event->double_id);
   if (!expect) return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
   code = check_facets(expect->kind, event->facets, error);
-  if (code == CMOX_OK) cmox_facets_apply(&expect->facets, event->facets);
-  return code;
+  if (code != CMOX_OK) return code;
+  return cmox_doubles_refine(session->doubles, expect, event->facets, error);
 }
 
 static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {

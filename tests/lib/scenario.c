@@ -34,10 +34,10 @@ static size_t split(const char *text, cmox_span_t *words) {
 
 /* "~x" is a regex, "*" is anything. */
 static cmox_test_t test_of(cmox_span_t word) {
-  if (word.len == 1 && word.data[0] == '*') return (cmox_test_t){CMOX_TEST_ANY, {NULL, 0}};
+  if (word.len == 1 && word.data[0] == '*') return (cmox_test_t){.kind = CMOX_TEST_ANY};
   if (word.len > 1 && word.data[0] == '~')
-    return (cmox_test_t){CMOX_TEST_REGEX, {word.data + 1, word.len - 1}};
-  return (cmox_test_t){CMOX_TEST_EQUALS, word};
+    return (cmox_test_t){.kind = CMOX_TEST_REGEX, .value = {word.data + 1, word.len - 1}};
+  return (cmox_test_t){.kind = CMOX_TEST_EQUALS, .value = word};
 }
 
 static cmox_code_t args_facet(const char *args, cmox_facets_t *facets, cmox_error_t *error) {
@@ -45,12 +45,14 @@ static cmox_code_t args_facet(const char *args, cmox_facets_t *facets, cmox_erro
   cmox_test_t tests[WORDS_MAX];
   size_t count = split(args, words);
   for (size_t i = 0; i < count; i++) tests[i] = test_of(words[i]);
-  facets->argv.present = true;
-  facets->argv.count = count;
-  facets->argv.nodes = cmox_calloc(count, sizeof(uint32_t));
-  if (!facets->argv.nodes) return CMOX_E_NO_MEMORY;
-  for (size_t i = 0; i < count; i++) facets->argv.nodes[i] = (uint32_t)i;
-  return cmox_matchers_compile(tests, count, &facets->argv.matchers, error);
+  cmox_argv_item_t items[WORDS_MAX] = {{0}};
+  for (size_t i = 0; i < count; i++) items[i].node = (uint32_t)i;
+  cmox_matchers_t *table = NULL;
+  cmox_code_t code = cmox_matchers_compile(tests, count, &table, error);
+  if (code == CMOX_OK) code = cmox_argv_new(table, items, count, &facets->argv.argv, error);
+  facets->argv.present = code == CMOX_OK;
+  cmox_matchers_unref(table);
+  return code;
 }
 
 uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *command,
@@ -93,10 +95,15 @@ cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mo
 }
 
 cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate) {
-  cmox_facets_t facets = {.answer = {.present = true}};
-  facets.answer.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
-  facets.answer.gate = cmox_strdup(gate);
-  if (facets.answer.reply && (facets.answer.gate || !gate)) return refine(s, id, &facets);
+  cmox_facets_t facets = {.answers = {.present = true}};
+  cmox_answer_t *answer = cmox_calloc(1, sizeof *answer);
+  if (answer) {
+    facets.answers.items = answer;
+    facets.answers.count = 1;
+    answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
+    answer->gate = cmox_strdup(gate);
+    if (answer->reply && (answer->gate || !gate)) return refine(s, id, &facets);
+  }
   cmox_facets_clear(&facets);
   return s->code = CMOX_E_NO_MEMORY;
 }
