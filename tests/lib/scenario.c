@@ -1,5 +1,6 @@
 #include "tests/lib/scenario.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "server/base/alloc.h"
@@ -104,6 +105,49 @@ cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const 
     answer->gate = cmox_strdup(gate);
     if (answer->reply && (answer->gate || !gate)) return refine(s, id, &facets);
   }
+  cmox_facets_clear(&facets);
+  return s->code = CMOX_E_NO_MEMORY;
+}
+
+cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args) {
+  cmox_facets_t facets = {0};
+  s->code = args_facet(args, &facets, &s->error);
+  return s->code == CMOX_OK ? refine(s, id, &facets) : s->code;
+}
+
+cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uint32_t position) {
+  cmox_facets_t facets = {.order = {.present = true}};
+  if (sequence) {
+    facets.order.steps = cmox_calloc(1, sizeof *facets.order.steps);
+    if (!facets.order.steps) return s->code = CMOX_E_NO_MEMORY;
+    facets.order.count = 1;
+    facets.order.steps[0] = (cmox_step_t){cmox_strdup(sequence), position};
+    if (!facets.order.steps[0].sequence) {
+      cmox_facets_clear(&facets);
+      return s->code = CMOX_E_NO_MEMORY;
+    }
+  }
+  return refine(s, id, &facets);
+}
+
+cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before) {
+  cmox_facets_t facets = {.after = {true, cmox_memdup(&before, sizeof before), 1}};
+  return facets.after.ids ? refine(s, id, &facets) : (s->code = CMOX_E_NO_MEMORY);
+}
+
+cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count) {
+  cmox_facets_t facets = {.answers = {.present = true}};
+  facets.answers.items = cmox_calloc(count, sizeof *facets.answers.items);
+  bool complete = facets.answers.items != NULL;
+  for (size_t i = 0; i < count && complete; i++) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%zu", i);
+    cmox_answer_t *answer = &facets.answers.items[facets.answers.count++];
+    answer->repeat = repeats[i];
+    answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(text)});
+    complete = answer->reply != NULL;
+  }
+  if (complete) return refine(s, id, &facets);
   cmox_facets_clear(&facets);
   return s->code = CMOX_E_NO_MEMORY;
 }

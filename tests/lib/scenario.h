@@ -25,6 +25,14 @@ cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text);
 cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mode);
 cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate);
 
+/* New arguments for a double, as in scenario_double(). */
+cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args);
+/* One place in one sequence; NULL: none any more. */
+cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uint32_t position);
+cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before);
+/* Answers "0", "1", ... in turn, each for so many calls, the last one for ever. */
+cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count);
+
 cmox_code_t scenario_event(scenario_t *s, cmox_event_kind_t kind); /* REPLAY, VERIFY, TICK */
 
 /* A call on a new link (its number is s->last_link); `line` is the command with its
