@@ -153,7 +153,7 @@ static cmox_accept_t accepts(const cmox_expect_t *expect, const cmox_call_t *cal
 static cmox_code_t check_after(const cmox_doubles_t *doubles, const cmox_expect_t *expect,
                                const cmox_after_facet_t *after, cmox_error_t *error) {
   for (size_t i = 0; i < after->count; i++) {
-    const cmox_expect_t *before = cmox_doubles_find(doubles, after->ids[i]);
+    const cmox_expect_t *before = cmox_doubles_find(doubles, after->items[i]);
     if (!before)
       return cmox_fail(error, CMOX_E_NOT_FOUND, "after: this session has no such double");
     if (before == expect)
@@ -166,6 +166,7 @@ cmox_code_t cmox_doubles_refine(cmox_doubles_t *doubles, cmox_expect_t *expect,
                                 cmox_facets_t *facets, cmox_error_t *error) {
   command_entry_t *entry = find_command(doubles, expect->command);
   cmox_code_t code = check_after(doubles, expect, &facets->after, error);
+  if (code == CMOX_OK) code = cmox_facets_complete(&expect->facets, facets, error);
   if (code != CMOX_OK) return code;
   const cmox_argv_t *was = expect->facets.argv.argv;
   if (!cmox_order_reserve(doubles->order, &facets->order) ||
@@ -189,7 +190,7 @@ cmox_code_t cmox_doubles_refine(cmox_doubles_t *doubles, cmox_expect_t *expect,
 static const cmox_expect_t *blocker_of(cmox_doubles_t *doubles, const cmox_expect_t *expect) {
   const cmox_after_facet_t *after = &expect->facets.after;
   for (size_t i = 0; i < after->count; i++) {
-    const cmox_expect_t *before = cmox_doubles_find(doubles, after->ids[i]);
+    const cmox_expect_t *before = cmox_doubles_find(doubles, after->items[i]);
     if (!cmox_expect_satisfied(before)) return before;
   }
   return cmox_order_blocker(doubles->order, expect);

@@ -5,73 +5,6 @@
 #include "proto/limits.h"
 #include "server/base/alloc.h"
 
-static void clear_env(cmox_env_facet_t *env) {
-  for (size_t i = 0; i < env->count; i++) cmox_free_block(env->items[i].name);
-  cmox_free_block(env->items);
-  cmox_matchers_unref(env->matchers);
-}
-
-static void clear_injection(cmox_injection_facet_t *injection) {
-  for (size_t i = 0; i < injection->count; i++) {
-    cmox_free_block(injection->changes[i].name);
-    cmox_free_block(injection->changes[i].value);
-  }
-  cmox_free_block(injection->changes);
-}
-
-static void clear_answers(cmox_answers_facet_t *answers) {
-  for (size_t i = 0; i < answers->count; i++) {
-    cmox_reply_unref(answers->items[i].reply);
-    cmox_free_block(answers->items[i].gate);
-  }
-  cmox_free_block(answers->items);
-}
-
-static void clear_order(cmox_order_facet_t *order) {
-  for (size_t i = 0; i < order->count; i++) cmox_free_block(order->steps[i].sequence);
-  cmox_free_block(order->steps);
-}
-
-void cmox_facets_clear(cmox_facets_t *facets) {
-  cmox_argv_free(facets->argv.argv);
-  cmox_matchers_unref(facets->stdin_match.matchers);
-  cmox_matchers_unref(facets->cwd.matchers);
-  clear_env(&facets->env);
-  clear_injection(&facets->injection);
-  clear_answers(&facets->answers);
-  clear_order(&facets->order);
-  cmox_free_block(facets->after.ids);
-  *facets = (cmox_facets_t){0};
-}
-
-void cmox_facets_apply(cmox_facets_t *into, cmox_facets_t *from) {
-/* What stood there goes to *from, which is cleared at the end. */
-#define SWAP(facet)                            \
-  if (from->facet.present) {                   \
-    __typeof__(into->facet) was = into->facet; \
-    into->facet = from->facet;                 \
-    from->facet = was;                         \
-  }
-  SWAP(argv)
-  SWAP(stdin_match)
-  SWAP(cwd)
-  SWAP(env)
-  SWAP(injection)
-  SWAP(answers)
-  SWAP(order)
-  SWAP(after)
-#undef SWAP
-  if (from->has_count) {
-    into->has_count = true;
-    into->count = from->count;
-  }
-  if (from->has_stdin_policy) {
-    into->has_stdin_policy = true;
-    into->stdin_policy = from->stdin_policy;
-  }
-  cmox_facets_clear(from);
-}
-
 void cmox_expect_free(cmox_expect_t *expect) {
   if (!expect) return;
   cmox_facets_clear(&expect->facets);
@@ -125,12 +58,11 @@ bool cmox_env_value(cmox_span_list_t env, const char *name, cmox_span_t *value) 
   return false;
 }
 
-cmox_accept_t cmox_env_item_accepts(const cmox_env_facet_t *env, const cmox_env_item_t *item,
-                                    cmox_span_list_t list) {
+cmox_accept_t cmox_env_item_accepts(const cmox_env_item_t *item, cmox_span_list_t env) {
   cmox_span_t value;
-  bool set = cmox_env_value(list, item->name, &value);
+  bool set = cmox_env_value(env, item->name, &value);
   if (item->absent || !set) return item->absent && !set ? CMOX_ACCEPTS : CMOX_REFUSES;
-  return cmox_matchers_accept(env->matchers, item->node, value);
+  return cmox_matchers_accept(item->matchers, item->node, value);
 }
 
 bool cmox_env_change_fits(const cmox_env_change_t *change, cmox_span_list_t list) {
@@ -153,10 +85,10 @@ cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect,
       !narrow(&whole, cmox_argv_accepts(facets->argv.argv, cmox_call_args(data))))
     return CMOX_REFUSES;
   for (size_t i = 0; i < facets->env.count; i++)
-    if (!narrow(&whole, cmox_env_item_accepts(&facets->env, &facets->env.items[i], data->env)))
+    if (!narrow(&whole, cmox_env_item_accepts(&facets->env.items[i], data->env)))
       return CMOX_REFUSES;
   for (size_t i = 0; i < facets->injection.count; i++)
-    if (!cmox_env_change_fits(&facets->injection.changes[i], data->env)) return CMOX_REFUSES;
+    if (!cmox_env_change_fits(&facets->injection.items[i], data->env)) return CMOX_REFUSES;
   if (facets->cwd.present &&
       !narrow(&whole, cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, data->cwd)))
     return CMOX_REFUSES;

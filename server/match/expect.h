@@ -38,13 +38,14 @@ typedef struct cmox_value_facet {
 
 typedef struct cmox_env_item {
   char *name;
-  bool absent; /* it must not be set; else node is asked for its value */
+  bool absent;               /* it must not be set; else node is asked for its value */
+  cmox_matchers_t *matchers; /* NULL: absent */
   uint32_t node;
 } cmox_env_item_t;
 
 typedef struct cmox_env_facet {
   bool present;
-  cmox_matchers_t *matchers;
+  bool append; /* in a refinement: add to what was said before; so below */
   cmox_env_item_t *items;
   size_t count;
 } cmox_env_facet_t;
@@ -59,7 +60,8 @@ typedef struct cmox_env_change {
 
 typedef struct cmox_injection_facet {
   bool present;
-  cmox_env_change_t *changes;
+  bool append;
+  cmox_env_change_t *items;
   size_t count;
 } cmox_injection_facet_t;
 
@@ -73,6 +75,8 @@ typedef struct cmox_answer {
 
 typedef struct cmox_answers_facet {
   bool present;
+  bool append; /* those with a repeat before the one that goes on for ever, which a new one replaces
+                */
   cmox_answer_t *items;
   size_t count;
 } cmox_answers_facet_t;
@@ -85,13 +89,15 @@ typedef struct cmox_step {
 
 typedef struct cmox_order_facet {
   bool present;
-  cmox_step_t *steps;
+  bool append;
+  cmox_step_t *items;
   size_t count;
 } cmox_order_facet_t;
 
 typedef struct cmox_after_facet {
   bool present;
-  uint64_t *ids;
+  bool append;
+  uint64_t *items;
   size_t count;
 } cmox_after_facet_t;
 
@@ -111,6 +117,10 @@ typedef struct cmox_facets {
 } cmox_facets_t;
 
 void cmox_facets_clear(cmox_facets_t *facets);
+/* Makes *from what is to stand in *into after all: what is to be added to is copied into it, so
+ * that cmox_facets_apply() cannot fail. CMOX_E_NO_MEMORY: *from is as good as gone. */
+cmox_code_t cmox_facets_complete(const cmox_facets_t *into, cmox_facets_t *from,
+                                 cmox_error_t *error);
 /* Moves the facets that are present in *from into *into; *from is empty then. */
 void cmox_facets_apply(cmox_facets_t *into, cmox_facets_t *from);
 
@@ -141,8 +151,7 @@ cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect);
 /* The value of a variable, the first one as getenv() has it; false: not set. */
 bool cmox_env_value(cmox_span_list_t env, const char *name, cmox_span_t *value);
 
-cmox_accept_t cmox_env_item_accepts(const cmox_env_facet_t *env, const cmox_env_item_t *item,
-                                    cmox_span_list_t list);
+cmox_accept_t cmox_env_item_accepts(const cmox_env_item_t *item, cmox_span_list_t env);
 bool cmox_env_change_fits(const cmox_env_change_t *change, cmox_span_list_t list);
 
 /* Whether the call is accepted; the first leaves stdin out (it may not have been read). */

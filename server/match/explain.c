@@ -67,10 +67,9 @@ size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call) {
   walk_t walk = walk_of(expect, call);
   for (row_t row; next_row(&walk, &row);) distance += !row.equal;
   for (size_t i = 0; i < facets->env.count; i++)
-    distance +=
-        cmox_env_item_accepts(&facets->env, &facets->env.items[i], call->data.env) != CMOX_ACCEPTS;
+    distance += cmox_env_item_accepts(&facets->env.items[i], call->data.env) != CMOX_ACCEPTS;
   for (size_t i = 0; i < facets->injection.count; i++)
-    distance += !cmox_env_change_fits(&facets->injection.changes[i], call->data.env);
+    distance += !cmox_env_change_fits(&facets->injection.items[i], call->data.env);
   if (facets->cwd.present)
     distance += cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd) !=
                 CMOX_ACCEPTS;
@@ -269,13 +268,13 @@ static bool add_context_rows(cmox_difference_t *list, size_t *count, const cmox_
   for (size_t i = 0; i < facets->env.count; i++) {
     const cmox_env_item_t *item = &facets->env.items[i];
     cmox_difference_t *row = &list[(*count)++];
-    row->equal = cmox_env_item_accepts(&facets->env, item, env) == CMOX_ACCEPTS;
-    if (!add_env_row(row, item->name, item->absent, facets->env.matchers, item->node,
-                     cmox_span(NULL, 0), env))
+    row->equal = cmox_env_item_accepts(item, env) == CMOX_ACCEPTS;
+    if (!add_env_row(row, item->name, item->absent, item->matchers, item->node, cmox_span(NULL, 0),
+                     env))
       return false;
   }
   for (size_t i = 0; i < facets->injection.count; i++) {
-    const cmox_env_change_t *change = &facets->injection.changes[i];
+    const cmox_env_change_t *change = &facets->injection.items[i];
     if (cmox_env_change_fits(change, env)) continue;
     if (!add_env_row(&list[(*count)++], change->name, false, NULL, 0,
                      cmox_span(change->value, change->value_len), env))

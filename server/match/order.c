@@ -69,7 +69,7 @@ static sequence_t *ensure(cmox_order_t *order, const char *name) {
 
 bool cmox_order_reserve(cmox_order_t *order, const cmox_order_facet_t *steps) {
   for (size_t i = 0; i < steps->count; i++) {
-    sequence_t *sequence = ensure(order, steps->steps[i].sequence);
+    sequence_t *sequence = ensure(order, steps->items[i].sequence);
     if (!sequence) return false;
     /* A sequence may be named by each of the steps. */
     entry_t *grown = cmox_grow(sequence->entries, &sequence->capacity,
@@ -113,13 +113,13 @@ static void insert(sequence_t *sequence, const cmox_expect_t *expect, uint32_t p
 void cmox_order_move(cmox_order_t *order, cmox_expect_t *expect, const cmox_order_facet_t *was,
                      const cmox_order_facet_t *now) {
   for (size_t i = 0; i < was->count; i++) {
-    sequence_t *sequence = find(order, was->steps[i].sequence);
-    drop(sequence, expect, was->steps[i].position);
+    sequence_t *sequence = find(order, was->items[i].sequence);
+    drop(sequence, expect, was->items[i].position);
     reset(sequence);
   }
   for (size_t i = 0; i < now->count; i++) {
-    sequence_t *sequence = find(order, now->steps[i].sequence);
-    insert(sequence, expect, now->steps[i].position);
+    sequence_t *sequence = find(order, now->items[i].sequence);
+    insert(sequence, expect, now->items[i].position);
     if (expect->taken || sequence->satisfied || sequence->called) reset(sequence);
   }
 }
@@ -145,7 +145,7 @@ const cmox_expect_t *cmox_order_blocker(cmox_order_t *order, const cmox_expect_t
   const cmox_order_facet_t *facet = &expect->facets.order;
   for (size_t i = 0; i < facet->count; i++) {
     const cmox_expect_t *blocker =
-        blocker_in(find(order, facet->steps[i].sequence), facet->steps[i].position);
+        blocker_in(find(order, facet->items[i].sequence), facet->items[i].position);
     if (blocker) return blocker;
   }
   return NULL;
@@ -154,10 +154,10 @@ const cmox_expect_t *cmox_order_blocker(cmox_order_t *order, const cmox_expect_t
 void cmox_order_taken(cmox_order_t *order, const cmox_expect_t *expect) {
   const cmox_order_facet_t *facet = &expect->facets.order;
   for (size_t i = 0; i < facet->count; i++) {
-    sequence_t *sequence = find(order, facet->steps[i].sequence);
+    sequence_t *sequence = find(order, facet->items[i].sequence);
     const entry_t *entries = sequence->entries;
     for (size_t at = sequence->called;
-         at < sequence->count && entries[at].position <= facet->steps[i].position; at++)
+         at < sequence->count && entries[at].position <= facet->items[i].position; at++)
       if (entries[at].expect == expect) sequence->called = at + 1;
   }
 }

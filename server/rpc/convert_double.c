@@ -51,6 +51,7 @@ static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_ans
 static cmox_code_t convert_actions(const Cmdmox__V1__ActionList *from, cmox_answers_facet_t *out,
                                    cmox_error_t *error) {
   out->present = true;
+  out->append = from->append;
   out->items = cmox_calloc(from->n_items, sizeof *out->items);
   if (!out->items) return no_memory(error);
   for (size_t i = 0; i < from->n_items; i++) {
@@ -95,18 +96,18 @@ static cmox_code_t convert_stdin_policy(const Cmdmox__V1__StdinPolicy *from,
 
 static cmox_code_t convert_order(const Cmdmox__V1__SequenceList *from, cmox_order_facet_t *out,
                                  cmox_error_t *error) {
-  *out = (cmox_order_facet_t){.present = true};
-  out->steps = cmox_calloc(from->n_steps, sizeof *out->steps);
-  if (!out->steps) return no_memory(error);
+  *out = (cmox_order_facet_t){.present = true, .append = from->append};
+  out->items = cmox_calloc(from->n_steps, sizeof *out->items);
+  if (!out->items) return no_memory(error);
   for (size_t i = 0; i < from->n_steps; i++) {
     for (size_t other = 0; other < i; other++)
       if (strcmp(from->steps[i]->sequence, from->steps[other]->sequence) == 0)
         return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                          "a double has one place in the sequence \"%.80s\", not two",
                          from->steps[i]->sequence);
-    out->steps[i].position = from->steps[i]->position;
-    out->steps[i].sequence = cmox_strdup(from->steps[i]->sequence);
-    if (!out->steps[i].sequence) return no_memory(error);
+    out->items[i].position = from->steps[i]->position;
+    out->items[i].sequence = cmox_strdup(from->steps[i]->sequence);
+    if (!out->items[i].sequence) return no_memory(error);
     out->count = i + 1;
   }
   return CMOX_OK;
@@ -114,9 +115,10 @@ static cmox_code_t convert_order(const Cmdmox__V1__SequenceList *from, cmox_orde
 
 static cmox_code_t convert_after(const Cmdmox__V1__Predecessors *from, cmox_after_facet_t *out,
                                  cmox_error_t *error) {
-  out->ids = cmox_memdup(from->double_ids, from->n_double_ids * sizeof *from->double_ids);
-  if (!out->ids) return no_memory(error);
+  out->items = cmox_memdup(from->double_ids, from->n_double_ids * sizeof *from->double_ids);
+  if (!out->items) return no_memory(error);
   out->present = true;
+  out->append = from->append;
   out->count = from->n_double_ids;
   return CMOX_OK;
 }
@@ -133,12 +135,12 @@ cmox_code_t cmox_convert_env_name(ProtobufCBinaryData name, char **out, cmox_err
 
 static cmox_code_t convert_injection(const Cmdmox__V1__EnvInjection *from,
                                      cmox_injection_facet_t *out, cmox_error_t *error) {
-  *out = (cmox_injection_facet_t){.present = true};
-  out->changes = cmox_calloc(from->n_changes, sizeof *out->changes);
-  if (!out->changes) return no_memory(error);
+  *out = (cmox_injection_facet_t){.present = true, .append = from->append};
+  out->items = cmox_calloc(from->n_changes, sizeof *out->items);
+  if (!out->items) return no_memory(error);
   for (size_t i = 0; i < from->n_changes; i++) {
     const Cmdmox__V1__EnvChange *change = from->changes[i];
-    cmox_env_change_t *to = &out->changes[i];
+    cmox_env_change_t *to = &out->items[i];
     cmox_code_t code = cmox_convert_env_name(change->name, &to->name, error);
     if (code != CMOX_OK) return code;
     out->count = i + 1;

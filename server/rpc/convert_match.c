@@ -142,10 +142,9 @@ static cmox_code_t convert_value(uint32_t node, cmox_matchers_t *table, cmox_val
 
 static cmox_code_t convert_env(const Cmdmox__V1__EnvMatcher *from, cmox_matchers_t *table,
                                cmox_env_facet_t *out, cmox_error_t *error) {
-  *out = (cmox_env_facet_t){.present = true};
+  *out = (cmox_env_facet_t){.present = true, .append = from->append};
   out->items = cmox_calloc(from->n_items, sizeof *out->items);
   if (!out->items) return no_memory(error);
-  out->matchers = cmox_matchers_ref(table);
   for (size_t i = 0; i < from->n_items; i++) {
     const Cmdmox__V1__EnvMatcherItem *item = from->items[i];
     cmox_env_item_t *to = &out->items[i];
@@ -153,13 +152,16 @@ static cmox_code_t convert_env(const Cmdmox__V1__EnvMatcher *from, cmox_matchers
     if (code != CMOX_OK) return code;
     out->count = i + 1;
     to->absent = item->test_case == CMDMOX__V1__ENV_MATCHER_ITEM__TEST_ABSENT && item->absent;
-    to->node = item->node;
     if (!to->absent && item->test_case != CMDMOX__V1__ENV_MATCHER_ITEM__TEST_NODE)
       return cmox_fail(error, CMOX_E_BAD_MATCHER,
                        "the variable %.80s has neither a matcher nor "
                        "absent",
                        to->name);
-    if (!to->absent && (code = check_node(table, to->node, error)) != CMOX_OK) return code;
+    if (to->absent) continue;
+    code = check_node(table, item->node, error);
+    if (code != CMOX_OK) return code;
+    to->matchers = cmox_matchers_ref(table);
+    to->node = item->node;
   }
   return CMOX_OK;
 }

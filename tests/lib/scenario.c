@@ -118,11 +118,11 @@ cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args) {
 cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uint32_t position) {
   cmox_facets_t facets = {.order = {.present = true}};
   if (sequence) {
-    facets.order.steps = cmox_calloc(1, sizeof *facets.order.steps);
-    if (!facets.order.steps) return s->code = CMOX_E_NO_MEMORY;
+    facets.order.items = cmox_calloc(1, sizeof *facets.order.items);
+    if (!facets.order.items) return s->code = CMOX_E_NO_MEMORY;
     facets.order.count = 1;
-    facets.order.steps[0] = (cmox_step_t){cmox_strdup(sequence), position};
-    if (!facets.order.steps[0].sequence) {
+    facets.order.items[0] = (cmox_step_t){cmox_strdup(sequence), position};
+    if (!facets.order.items[0].sequence) {
       cmox_facets_clear(&facets);
       return s->code = CMOX_E_NO_MEMORY;
     }
@@ -131,8 +131,8 @@ cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uin
 }
 
 cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before) {
-  cmox_facets_t facets = {.after = {true, cmox_memdup(&before, sizeof before), 1}};
-  return facets.after.ids ? refine(s, id, &facets) : (s->code = CMOX_E_NO_MEMORY);
+  cmox_facets_t facets = {.after = {true, true, cmox_memdup(&before, sizeof before), 1}};
+  return facets.after.items ? refine(s, id, &facets) : (s->code = CMOX_E_NO_MEMORY);
 }
 
 cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count) {

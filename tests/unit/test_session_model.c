@@ -142,7 +142,7 @@ static void random_order(model_double_t *it, int index) {
   it->position = (uint32_t)below(4);
   const char *name = it->sequence < 0 ? NULL : names[it->sequence];
   ck_assert_int_eq(scenario_order(&s, id, name, it->position), CMOX_OK);
-  if (index == 0 || below(4)) return;
+  if (index == 0 || it->after >= 0 || below(4)) return;
   it->after = below(index);
   ck_assert_int_eq(scenario_after(&s, id, (uint64_t)it->after + 1), CMOX_OK);
 }
