@@ -244,3 +244,21 @@ void cmox_cleanup_(cmox_t **mox) {
   cmox_free(*mox);
   *mox = NULL;
 }
+
+uint64_t cmox_release(cmox_t *mox, const char *gate) {
+  if (cmox_enter(mox) != CMOX_OK) return 0;
+  Cmdmox__V1__ReleaseCallsRequest request = CMDMOX__V1__RELEASE_CALLS_REQUEST__INIT;
+  request.session_id = cmox_session_id(mox);
+  request.gate = cmox_utf8_copy(gate);
+  ProtobufCMessage *response = NULL;
+  cmox_error_t error = {.code = CMOX_E_NO_MEMORY, .message = "out of memory"};
+  cmox_code_t code = CMOX_E_NO_MEMORY;
+  if (request.gate) code = cmox_call(mox, "ReleaseCalls", &request.base, &response, &error);
+  uint64_t released =
+      code == CMOX_OK ? ((const Cmdmox__V1__ReleaseCallsResponse *)response)->released : 0;
+  if (code != CMOX_OK) cmox_keep_problem(mox, (cmox_location_t){0}, "cmox_release", &error);
+  cmox_wire_free(response);
+  cmox_free_block(request.gate);
+  cmox_leave(mox);
+  return released;
+}

@@ -41,6 +41,7 @@ struct cmox {
   cmox_applied_t applied;
   cmox_environ_copy_t *copies; /* what cmox_environ() gave */
   cmox_double_t *doubles;
+  uint32_t next_position; /* in sequences */
   cmox_problems_t problems;
   bool declared;      /* a double or a command */
   bool replay_called; /* with replayed unset: and it failed */

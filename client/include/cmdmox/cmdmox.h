@@ -175,8 +175,30 @@ typedef enum cmox_match_kind {
   CMOX_MATCH_ANY = 2,
   CMOX_MATCH_STARTS_WITH = 3,
   CMOX_MATCH_CONTAINS = 4,
-  CMOX_MATCH_REGEX = 5
+  CMOX_MATCH_REGEX = 5,
+  CMOX_MATCH_ENDS_WITH = 6,
+  CMOX_MATCH_GLOB = 7,
+  CMOX_MATCH_IS_A = 8,
+  CMOX_MATCH_JSON_EQUALS = 9,
+  CMOX_MATCH_ALL_OF = 10,
+  CMOX_MATCH_ANY_OF = 11,
+  CMOX_MATCH_NOT = 12,
+  CMOX_MATCH_ONE_OF = 13,
+  CMOX_MATCH_UNSET = 14, /* variables only */
+  CMOX_MATCH_REST = 15,  /* from here on: lists of arguments only */
+  CMOX_MATCH_ANY_ORDER = 16,
+  CMOX_MATCH_ARGS_CONTAIN = 17,
+  CMOX_MATCH_FLAG = 18
 } cmox_match_kind_t;
+
+/* What CMOX_IS_A() knows. */
+typedef enum cmox_type {
+  CMOX_INT = 1,   /* digits, perhaps with a sign */
+  CMOX_FLOAT = 2, /* a decimal number, inf or nan */
+  CMOX_BOOL = 3,  /* true false yes no on off 1 0, in any case of letters */
+  CMOX_PATH = 4,  /* not empty */
+  CMOX_JSON = 5   /* one JSON value of any kind */
+} cmox_type_t;
 
 #define CMOX_TEXT_LENGTH ((size_t)-1) /* "up to the NUL" */
 
@@ -184,12 +206,28 @@ typedef struct cmox_matcher {
   cmox_match_kind_t kind;
   const char *data;
   size_t len; /* bytes, or CMOX_TEXT_LENGTH */
+  cmox_type_t type;
+  size_t count; /* of children or texts */
+  const struct cmox_matcher *children;
+  const char *const *texts;
 } cmox_matcher_t;
 
 #ifdef __cplusplus
-#define CMOX_MATCHER_(kind, data, len) (cmox_matcher_t{kind, data, len})
+#define CMOX_MATCHER_(kind, data, len) \
+  (cmox_matcher_t{kind, data, len, cmox_type_t(), 0, nullptr, nullptr})
+#define CMOX_TYPE_(type) (cmox_matcher_t{CMOX_MATCH_IS_A, nullptr, 0, type, 0, nullptr, nullptr})
+#define CMOX_CHILDREN_(kind, name, ...) cmox_matcher_of_(kind, name, {__VA_ARGS__})
+#define CMOX_TEXTS_(kind, ...) cmox_matcher_of_texts_(kind, {__VA_ARGS__})
 #else
-#define CMOX_MATCHER_(kind, data, len) ((cmox_matcher_t){kind, data, len})
+#define CMOX_MATCHER_(kind, data, len) ((cmox_matcher_t){kind, data, len, 0, 0, NULL, NULL})
+#define CMOX_TYPE_(type) ((cmox_matcher_t){CMOX_MATCH_IS_A, NULL, 0, type, 0, NULL, NULL})
+#define CMOX_CHILDREN_(kind, name, ...)                                                     \
+  ((cmox_matcher_t){kind, name, (name) ? CMOX_TEXT_LENGTH : 0, 0,                           \
+                    sizeof((const cmox_matcher_t[]){__VA_ARGS__}) / sizeof(cmox_matcher_t), \
+                    (const cmox_matcher_t[]){__VA_ARGS__}, NULL})
+#define CMOX_TEXTS_(kind, ...)                                                                     \
+  ((cmox_matcher_t){kind, NULL, 0, 0, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
+                    NULL, (const char *const[]){__VA_ARGS__}})
 #endif
 #define CMOX_EQ(text) CMOX_MATCHER_(CMOX_MATCH_EQUALS, (text), CMOX_TEXT_LENGTH)
 #define CMOX_EQ_BYTES(data, len) CMOX_MATCHER_(CMOX_MATCH_EQUALS, (data), (len))
@@ -198,16 +236,42 @@ typedef struct cmox_matcher {
 #define CMOX_CONTAINS(text) CMOX_MATCHER_(CMOX_MATCH_CONTAINS, (text), CMOX_TEXT_LENGTH)
 /* PCRE2 over bytes; not anchored. */
 #define CMOX_REGEX(pattern) CMOX_MATCHER_(CMOX_MATCH_REGEX, (pattern), CMOX_TEXT_LENGTH)
+#define CMOX_ENDS_WITH(text) CMOX_MATCHER_(CMOX_MATCH_ENDS_WITH, (text), CMOX_TEXT_LENGTH)
+/* The whole value: * any bytes, ? one byte, [a-z] [!a-z] one of a set, \ takes the next as it is.
+ */
+#define CMOX_GLOB(pattern) CMOX_MATCHER_(CMOX_MATCH_GLOB, (pattern), CMOX_TEXT_LENGTH)
+#define CMOX_IS_A(type) CMOX_TYPE_(type) /* CMOX_IS_A(CMOX_INT) */
+/* The same JSON document: white space and the order of members do not count. */
+#define CMOX_JSON_EQ(text) CMOX_MATCHER_(CMOX_MATCH_JSON_EQUALS, (text), CMOX_TEXT_LENGTH)
+#define CMOX_ONE_OF(...) CMOX_TEXTS_(CMOX_MATCH_ONE_OF, __VA_ARGS__) /* CMOX_ONE_OF("a", "b") */
+/* Of other matchers: CMOX_ALL_OF(CMOX_STARTS_WITH("v"), CMOX_NOT(CMOX_EQ("v1"))). The arguments
+ * live as long as the block around them; use them in one expression. */
+#define CMOX_ALL_OF(...) CMOX_CHILDREN_(CMOX_MATCH_ALL_OF, NULL, __VA_ARGS__)
+#define CMOX_ANY_OF(...) CMOX_CHILDREN_(CMOX_MATCH_ANY_OF, NULL, __VA_ARGS__)
+#define CMOX_NOT(matcher) CMOX_CHILDREN_(CMOX_MATCH_NOT, NULL, matcher)
+
+/* In the list of cmox_with_matching_args(). */
+
+/* All arguments that are left, none to many, each accepted by the matcher; last in the list. */
+#define CMOX_REST(matcher) CMOX_CHILDREN_(CMOX_MATCH_REST, NULL, matcher)
+/* As many arguments as matchers, next to each other, in any order; at most 64. */
+#define CMOX_ANY_ORDER(...) CMOX_CHILDREN_(CMOX_MATCH_ANY_ORDER, NULL, __VA_ARGS__)
+/* All arguments that are left: each matcher accepts another one of them, in any order, and others
+ * may stand among them; last in the list, at most 64. */
+#define CMOX_ARGS_CONTAIN(...) CMOX_CHILDREN_(CMOX_MATCH_ARGS_CONTAIN, NULL, __VA_ARGS__)
+/* "--name value" or "--name=value": CMOX_FLAG("--name", CMOX_ANY) */
+#define CMOX_FLAG(name, matcher) CMOX_CHILDREN_(CMOX_MATCH_FLAG, name, matcher)
 
 /* ---- Refining a double; each returns its double ------------------------
  *
- * A double has one list of arguments, one stdin, one count and one reply: saying it again replaces
- * the whole of what was said before (a second cmox_returns() without .out answers with nothing on
- * stdout). A command that first fails and then succeeds is two mocks: calls that both accept go to
- * the one declared first until it has had its count.
+ * A double has one list of arguments, one stdin, one working directory, one count and one lasting
+ * reply: saying it again replaces the whole of what was said before (a second cmox_returns()
+ * without .out answers with nothing on stdout). Variables, turns of cmox_returns_once() and places
+ * in sequences add up. A command that first fails and then succeeds:
  *
- *     cmox_returns(cmox_mock(mox, "git"), .exit_code = 1);
- *     cmox_returns(cmox_mock(mox, "git"), .out = "done\n");
+ *     cmox_double_t *git = cmox_times(cmox_mock(mox, "git"), 2);
+ *     cmox_returns_once(git, .exit_code = 1);
+ *     cmox_returns(git, .out = "done\n");
  */
 
 /* Accepts exactly these arguments (after the command name). */
@@ -246,6 +310,26 @@ CMOX_API cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_loca
 CMOX_API cmox_double_t *cmox_with_matching_stdin_at(cmox_double_t *dbl, cmox_location_t where,
                                                     cmox_matcher_t matcher);
 
+/* Accepts calls from this working directory. */
+#define cmox_with_cwd(dbl, path) cmox_with_matching_cwd_at((dbl), CMOX_HERE, CMOX_EQ(path))
+#define cmox_with_matching_cwd(dbl, matcher) cmox_with_matching_cwd_at((dbl), CMOX_HERE, (matcher))
+CMOX_API cmox_double_t *cmox_with_matching_cwd_at(cmox_double_t *dbl, cmox_location_t where,
+                                                  cmox_matcher_t matcher);
+
+/* Accepts calls whose environment has this variable accepted by the matcher; with CMOX_UNSET, calls
+ * that do not have it. */
+#define CMOX_UNSET CMOX_MATCHER_(CMOX_MATCH_UNSET, NULL, 0)
+#define cmox_with_matching_env(dbl, name, matcher) \
+  cmox_with_matching_env_at((dbl), CMOX_HERE, (name), (matcher))
+CMOX_API cmox_double_t *cmox_with_matching_env_at(cmox_double_t *dbl, cmox_location_t where,
+                                                  const char *name, cmox_matcher_t matcher);
+
+/* Gives the call this variable: one that has another value is not accepted, and where it is missing
+ * it is set for what handles the call, and in the journal. A value of NULL removes it. */
+#define cmox_with_env(dbl, name, value) cmox_with_env_at((dbl), CMOX_HERE, (name), (value))
+CMOX_API cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t where,
+                                         const char *name, const char *value);
+
 /* Reads the caller's stdin into the journal. Without this or cmox_with_stdin()
  * stdin is left alone: it belongs to the caller. */
 #define cmox_capture_stdin(dbl) cmox_capture_stdin_at((dbl), CMOX_HERE)
@@ -261,6 +345,8 @@ typedef struct cmox_reply {
   int exit_code;      /* 0..255 */
   const char *signal; /* "SIGTERM": die by this signal instead of exiting */
   uint32_t delay_ms;  /* before anything is written */
+  bool hang;          /* write, then stay until killed */
+  const char *gate;   /* answer only when cmox_release() names this gate; NULL: at once */
 } cmox_reply_t;
 
 /* cmox_returns(git, .out = "v1.4.0\n", .exit_code = 0); */
@@ -275,9 +361,60 @@ typedef struct cmox_reply {
 CMOX_API cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
                                         const cmox_reply_t *reply);
 
-/* A mock must be called exactly this often; 0: never. An error on stubs and spies. */
-#define cmox_times(dbl, count) cmox_times_at((dbl), CMOX_HERE, (count))
-CMOX_API cmox_double_t *cmox_times_at(cmox_double_t *dbl, cmox_location_t where, uint64_t count);
+/* What it answers to the next calls only: to one, or to `times`. Said again, the turns follow each
+ * other; then comes what cmox_returns() said, or else the last turn again. */
+#ifdef __cplusplus
+#define cmox_returns_times(dbl, times, ...)      \
+  cmox_returns_times_at((dbl), CMOX_HERE, times, \
+                        cmox_reply_t{.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#else
+#define cmox_returns_times(dbl, times, ...)        \
+  cmox_returns_times_at((dbl), CMOX_HERE, (times), \
+                        &(const cmox_reply_t){.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#endif
+#define cmox_returns_once(dbl, ...) cmox_returns_times(dbl, 1, __VA_ARGS__)
+CMOX_API cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
+                                              uint64_t times, const cmox_reply_t *reply);
+
+/* Answers all calls that wait at this gate. Returns how many; 0 when the session failed. */
+CMOX_API uint64_t cmox_release(cmox_t *mox, const char *gate);
+
+/* How often a mock must be called; once when nothing is said. An error on stubs and spies. */
+#define CMOX_UNBOUNDED UINT64_MAX
+#define cmox_times(dbl, n) cmox_count_at((dbl), CMOX_HERE, "cmox_times", (n), (n))
+#define cmox_never(dbl) cmox_count_at((dbl), CMOX_HERE, "cmox_never", 0, 0)
+#define cmox_at_least(dbl, n) cmox_count_at((dbl), CMOX_HERE, "cmox_at_least", (n), CMOX_UNBOUNDED)
+#define cmox_at_most(dbl, n) cmox_count_at((dbl), CMOX_HERE, "cmox_at_most", 0, (n))
+#define cmox_between(dbl, least, most) \
+  cmox_count_at((dbl), CMOX_HERE, "cmox_between", (least), (most))
+#define cmox_any_times(dbl) cmox_count_at((dbl), CMOX_HERE, "cmox_any_times", 0, CMOX_UNBOUNDED)
+CMOX_API cmox_double_t *cmox_count_at(cmox_double_t *dbl, cmox_location_t where,
+                                      const char *function, uint64_t least, uint64_t most);
+
+/* Mocks, of whatever commands, that must be called one after the other: each only when those before
+ * it have had their least number of calls, and none any more once one behind it has been called.
+ * Said again, the order goes on where it ended. */
+#ifdef __cplusplus
+#define cmox_in_order(...) cmox_in_sequence("", __VA_ARGS__)
+#define cmox_in_sequence(name, ...) cmox_in_sequence_at(CMOX_HERE, name, {__VA_ARGS__})
+#else
+#define cmox_in_order(...) cmox_in_sequence("", __VA_ARGS__)
+#define cmox_in_sequence(name, ...)                                                            \
+  cmox_in_sequence_at(CMOX_HERE, (name),                                                       \
+                      sizeof((cmox_double_t *const[]){__VA_ARGS__}) / sizeof(cmox_double_t *), \
+                      (cmox_double_t *const[]){__VA_ARGS__})
+#endif
+CMOX_API void cmox_in_sequence_at(cmox_location_t where, const char *name, size_t count,
+                                  cmox_double_t *const *doubles);
+
+/* Takes a mock out of all sequences again. */
+#define cmox_any_order(dbl) cmox_any_order_at((dbl), CMOX_HERE)
+CMOX_API cmox_double_t *cmox_any_order_at(cmox_double_t *dbl, cmox_location_t where);
+
+/* A mock that may be called only when the other double has had its least number of calls. */
+#define cmox_after(dbl, before) cmox_after_at((dbl), CMOX_HERE, (before))
+CMOX_API cmox_double_t *cmox_after_at(cmox_double_t *dbl, cmox_location_t where,
+                                      cmox_double_t *before);
 
 /* ---- Journal ----------------------------------------------------------- */
 
@@ -358,6 +495,24 @@ inline cmox_double_t *cmox_with_args_at(cmox_double_t *dbl, cmox_location_t wher
 inline cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_location_t where,
                                                  std::initializer_list<cmox_matcher_t> matchers) {
   return cmox_with_matching_args_at(dbl, where, matchers.size(), matchers.begin());
+}
+inline cmox_matcher_t cmox_matcher_of_(cmox_match_kind_t kind, const char *name,
+                                       std::initializer_list<cmox_matcher_t> children) {
+  return cmox_matcher_t{
+      kind,   name, name ? CMOX_TEXT_LENGTH : 0, cmox_type_t(), children.size(), children.begin(),
+      nullptr};
+}
+inline cmox_matcher_t cmox_matcher_of_texts_(cmox_match_kind_t kind,
+                                             std::initializer_list<const char *> texts) {
+  return cmox_matcher_t{kind, nullptr, 0, cmox_type_t(), texts.size(), nullptr, texts.begin()};
+}
+inline void cmox_in_sequence_at(cmox_location_t where, const char *name,
+                                std::initializer_list<cmox_double_t *> doubles) {
+  cmox_in_sequence_at(where, name, doubles.size(), doubles.begin());
+}
+inline cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
+                                            uint64_t times, const cmox_reply_t &reply) {
+  return cmox_returns_times_at(dbl, where, times, &reply);
 }
 inline cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
                                       const cmox_reply_t &reply) {

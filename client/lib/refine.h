@@ -1,0 +1,21 @@
+/* What every refinement of a double is made of. */
+#ifndef CMOX_CLIENT_REFINE_H
+#define CMOX_CLIENT_REFINE_H
+
+#include "client/lib/session.h"
+#include "cmdmox/v1/control.pb-c.h"
+
+cmox_code_t cmox_out_of_memory(cmox_error_t *error);
+
+/* Sends the patch as one UpdateDouble, for a session that is entered. */
+cmox_code_t cmox_update(cmox_double_t *dbl, Cmdmox__V1__Double *patch, cmox_error_t *error);
+
+/* What a refinement does with its arguments, while the session is entered. */
+typedef cmox_code_t (*cmox_refinement_t)(cmox_double_t *dbl, const void *arguments,
+                                         cmox_error_t *error);
+
+/* Enters the session, acts, and keeps what was wrong. Returns dbl, or the poison for NULL. */
+cmox_double_t *cmox_refine(cmox_double_t *dbl, cmox_location_t where, const char *function,
+                           cmox_refinement_t act, const void *arguments);
+
+#endif
