@@ -6,6 +6,9 @@ foreach(type IN ITEMS RELEASE RELWITHDEBINFO MINSIZEREL)
 endforeach()
 string(REPLACE "-O3" "-O2" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 
+# What asserts and tests print of __FILE__ is the same in every place, and nothing installed names ours.
+add_compile_options(-fmacro-prefix-map=${PROJECT_BINARY_DIR}/= -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
+
 set(CMDMOX_SANITIZE "" CACHE STRING "Sanitizers for everything but the static shim: address,undefined or thread")
 if(CMDMOX_SANITIZE)
   add_compile_options(-fsanitize=${CMDMOX_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -15,6 +18,6 @@ endif()
 option(CMDMOX_COVERAGE "Count executed lines" OFF)
 if(CMDMOX_COVERAGE)
   # Tests fork and run in parallel: their counters are merged atomically.
-  add_compile_options(--coverage -fprofile-update=atomic)
+  add_compile_options(--coverage -fprofile-update=atomic -DCMDMOX_COVERAGE)
   add_link_options(--coverage)
 endif()

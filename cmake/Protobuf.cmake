@@ -11,6 +11,7 @@ set(CMDMOX_PROTOS status frame shim matcher double control callback agent)
 set(CMDMOX_SHIM_PROTOS status frame shim)
 set(CMDMOX_PROTOBUF_C_DIR ${PROJECT_BINARY_DIR}/gen/protobuf-c)
 set(CMDMOX_NANOPB_DIR ${PROJECT_BINARY_DIR}/gen/nanopb)
+set(CMDMOX_DESCRIPTOR_SET ${PROJECT_BINARY_DIR}/gen/cmdmox.v1.binpb)
 file(MAKE_DIRECTORY ${CMDMOX_PROTOBUF_C_DIR} ${CMDMOX_NANOPB_DIR})
 
 list(TRANSFORM CMDMOX_PROTOS REPLACE "(.+)" "${CMDMOX_PROTO_DIR}/cmdmox/v1/\\1.proto" OUTPUT_VARIABLE CMDMOX_PROTO_FILES)

@@ -1,7 +1,7 @@
 /* The launcher: where it is installed, its copy, and the proof that it runs.
  *
- * 1. look where the user said, else beside the program and the library, else where it was built
- *    or installed;
+ * 1. look where the user said, else beside the program and the library (a tree that was moved
+ *    has them there), else in the prefix that the build was configured for, else in /usr;
  * 2. copy it (never link: the installed file may be replaced);
  * 3. access(X_OK) on the copy: a noexec mount shows here;
  * 4. run `cmdmox-shim --probe`, which prints "cmdmox-shim VERSION protocol MIN-MAX".
@@ -36,7 +36,8 @@ static bool try_open(cmox_launcher_t *launcher, const char *path) {
   return launcher->fd >= 0 || errno != ENOENT;
 }
 
-/* Below the directory of file, where an installation has it. */
+/* Seen from the directory of file, where an installation has it; the build tree has it there too.
+ */
 static bool try_beside(cmox_launcher_t *launcher, const char *file, cmox_buf_t *tried) {
   static const char *const ways[] = {"../libexec/cmdmox", "../../libexec/cmdmox"};
   const char *end = strrchr(file, '/');
@@ -48,21 +49,6 @@ static bool try_beside(cmox_launcher_t *launcher, const char *file, cmox_buf_t *
     if (try_open(launcher, launcher->buffer)) return true;
     cmox_buf_printf(tried, " %s", launcher->buffer);
   }
-  return false;
-}
-
-/* A program of the build tree uses the shim that was built with it, whatever is installed; an
- * installed library never looks there. */
-static bool try_build_tree(cmox_launcher_t *launcher, const char *program, cmox_buf_t *tried) {
-#ifdef CMDMOX_BUILD_DIR
-  if (strncmp(program, CMDMOX_BUILD_DIR, sizeof CMDMOX_BUILD_DIR - 1) != 0) return false;
-  if (try_open(launcher, CMDMOX_BUILD_DIR "libexec/cmdmox/" CMOX_SHIM_FILE)) return true;
-  cmox_buf_printf(tried, " %s", launcher->buffer);
-#else
-  (void)launcher;
-  (void)program;
-  (void)tried;
-#endif
   return false;
 }
 
@@ -84,8 +70,7 @@ static bool try_installed(cmox_launcher_t *launcher, cmox_buf_t *tried) {
   char program[PATH_MAX];
   size_t size = sizeof program;
   if (uv_exepath(program, &size) != 0) program[0] = '\0';
-  if (try_build_tree(launcher, program, tried) || try_beside(launcher, program, tried) ||
-      try_beside_library(launcher, program, tried))
+  if (try_beside(launcher, program, tried) || try_beside_library(launcher, program, tried))
     return true;
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (try_open(launcher, fixed[i])) return true;

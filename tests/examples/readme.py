@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""README.md shows examples that run as tests, line by line, and its links lead somewhere."""
+"""README.md and docs/install.md show what runs as tests, line by line, and links lead somewhere."""
 import pathlib
 import re
 import sys
@@ -15,6 +15,18 @@ if not shown:
 for block in shown:
     if not any(block in example or textwrap.indent(block, "  ") in example for example in examples):
         errors.append(f"README.md: this C example is not a part of a file in tests/examples:\n{block}")
+# What a project writes to use cmdmox is what tests/install builds.
+consumer = root / "tests/install/consumer"
+projects = (consumer / "CMakeLists.txt").read_text()
+commands = re.sub(r'^eval "(.*)"$', r"\1", (consumer / "build.sh").read_text().replace("$CC ", "cc "), flags=re.M).split("\n")
+for document in [root / "README.md", root / "docs/install.md"]:
+    text = document.read_text()
+    for block in re.findall(r"```cmake\n(.*?)```", text, re.S):
+        if block not in projects:
+            errors.append(f"{document.name}: this is not a part of {consumer.relative_to(root)}/CMakeLists.txt:\n{block}")
+    for line in re.findall(r"^cc .*pkg-config.*$", text, re.M):
+        if line not in commands:
+            errors.append(f"{document.name}: this is not a line of {consumer.relative_to(root)}/build.sh:\n{line}")
 for document in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
         if not (document.parent / target).exists():

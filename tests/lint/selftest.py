@@ -56,7 +56,8 @@ SAMPLES = {
     ),
     "suppressions.py": (
         {"a.c": "// NOLINT(misc-x): rows differ on purpose\n// cppcheck-suppress nullPointer ; checked by the caller\n"},
-        [{"a.c": "// NOLINT\n"}, {"a.c": "// NOLINT(misc-x)\n"}, {"a.c": "// cppcheck-suppress nullPointer\n"}],
+        [{"a.c": "// NOLINT\n"}, {"a.c": "// NOLINT(misc-x)\n"}, {"a.c": "// cppcheck-suppress nullPointer\n"},
+         {"a.c": "a(); // GCOVR_EXCL" + "_LINE: nobody can fail this\n"}],
     ),
     "format.sh": ({"a.c": "int a;\n"}, [{"a.c": "int   a;\n"}, {"b/a.h": "int *a, * b;\n"}]),
     "shell.sh": ({"a.sh": SHEBANG + 'echo "$1"\n'}, [{"a.sh": SHEBANG + "echo $1\n"}, {"run": SHEBANG + "rm $1\n"}]),
