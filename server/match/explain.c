@@ -2,6 +2,7 @@
 #include "server/match/explain.h"
 
 #include "server/base/alloc.h"
+#include "server/base/diff.h"
 #include "server/base/quote.h"
 #include "server/model/mask.h"
 
@@ -12,6 +13,7 @@ void cmox_differences_free(cmox_difference_t *differences, size_t count) {
     cmox_free_block(differences[i].subject);
     cmox_free_block(differences[i].expected);
     cmox_free_block(differences[i].actual);
+    cmox_free_block(differences[i].diff);
   }
   cmox_free_block(differences);
 }
@@ -109,6 +111,13 @@ static bool add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t
   return row->expected && row->actual;
 }
 
+static void quote_masked(cmox_buf_t *out, cmox_span_t value) {
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  if (cmox_mask_text(value, &masked)) value = cmox_buf_span(&masked);
+  cmox_quote_c(out, value, CMOX_SHOWN_MAX);
+  cmox_buf_clear(&masked);
+}
+
 /* A value that may be shown as it is, against one node. */
 static bool add_tested(cmox_difference_t *row, const cmox_matchers_t *matchers, uint32_t node,
                        cmox_span_t value) {
@@ -118,7 +127,7 @@ static bool add_tested(cmox_difference_t *row, const cmox_matchers_t *matchers, 
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_matchers_describe(matchers, node, none, &text);
   row->expected = cmox_buf_take_text(&text);
-  cmox_quote_c(&text, value, CMOX_SHOWN_MAX);
+  quote_masked(&text, value);
   cmox_buf_t why = CMOX_BUF_EMPTY;
   if (!row->equal) cmox_matchers_why_not(matchers, node, none, value, &why);
   if (why.len) {
@@ -200,7 +209,32 @@ static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
       cmox_buf_puts(out, "(no end within its deadline) ");
       break;
   }
-  cmox_quote_c(out, cmox_buf_span(&call->stdin_data), CMOX_SHOWN_MAX);
+  quote_masked(out, cmox_buf_span(&call->stdin_data));
+}
+
+/* A stdin that failed an exact comparison, with what looks secret masked on both sides. */
+static bool add_whole_stdin(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
+  cmox_buf_t masked[2] = {CMOX_BUF_EMPTY, CMOX_BUF_EMPTY};
+  bool secret = cmox_mask_text(expected, &masked[0]);
+  secret = cmox_mask_text(actual, &masked[1]) || secret;
+  if (masked[0].data) expected = cmox_buf_span(&masked[0]);
+  if (masked[1].data) actual = cmox_buf_span(&masked[1]);
+  bool complete = add_values(row, expected, actual);
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  if (complete && secret && cmox_span_equal(expected, actual)) {
+    cmox_buf_puts(&text, row->actual);
+    cmox_buf_puts(&text, " (another one)");
+    cmox_free_block(row->actual);
+    row->actual = cmox_buf_take_text(&text);
+    complete = row->actual != NULL;
+  } else if (complete && cmox_diff_is_text(expected) && cmox_diff_is_text(actual)) {
+    cmox_diff_lines(&text, expected, actual);
+    row->diff = cmox_buf_take_text(&text);
+    complete = row->diff != NULL;
+  }
+  cmox_buf_clear(&masked[0]);
+  cmox_buf_clear(&masked[1]);
+  return complete;
 }
 
 static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
@@ -209,6 +243,9 @@ static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
   row->subject = cmox_strdup("stdin");
   row->equal = cmox_expect_accepts_stdin(expect, call) == CMOX_ACCEPTS;
   if (!row->subject) return false;
+  cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
+  if (call->stdin_end == CMOX_STDIN_EOF && !row->equal && test.kind == CMOX_TEST_EQUALS)
+    return add_whole_stdin(row, test.value, cmox_buf_span(&call->stdin_data));
   if (call->stdin_end == CMOX_STDIN_EOF)
     return add_tested(row, facet->matchers, facet->node, cmox_buf_span(&call->stdin_data));
   cmox_buf_t text = CMOX_BUF_EMPTY;
@@ -247,10 +284,10 @@ static bool add_env_row(cmox_difference_t *row, const char *name, bool absent,
   cmox_quote_shell(&text, cmox_span_str(name), CMOX_SHOWN_MAX);
   row->subject = cmox_buf_take_text(&text);
   if (!row->subject) return false;
-  if (set && !absent && matchers && !cmox_secret_name(cmox_span_str(name)))
-    return add_tested(row, matchers, node, value);
+  bool secret = cmox_secret_name(cmox_span_str(name));
+  if (set && !absent && matchers && !secret) return add_tested(row, matchers, node, value);
   if (matchers && !absent)
-    cmox_matchers_describe(matchers, node, cmox_span_str(name), &text);
+    cmox_matchers_describe(matchers, node, cmox_span_str(secret ? "--secret" : ""), &text);
   else
     quote_variable(&text, name, !absent, wanted);
   row->expected = cmox_buf_take_text(&text);

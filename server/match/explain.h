@@ -10,6 +10,7 @@ typedef struct cmox_difference {
   char *subject;  /* "argument 2", "stdin", "arguments" */
   char *expected; /* quoted and masked */
   char *actual;
+  char *diff; /* lines, as cmox_diff_lines() has them; NULL: none */
   bool equal;
 } cmox_difference_t;
 

@@ -134,3 +134,26 @@ bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out) {
   cmox_buf_clear(&next);
   return parts > 0 || failed;
 }
+
+bool cmox_mask_text(cmox_span_t text, cmox_buf_t *out) {
+  cmox_buf_t all = CMOX_BUF_EMPTY;
+  bool any = false;
+  for (size_t start = 0; start < text.len;) {
+    const uint8_t *end = memchr(text.data + start, '\n', text.len - start);
+    size_t stop = end ? (size_t)(end - text.data) : text.len;
+    cmox_span_t line = cmox_span(text.data + start, stop - start);
+    if (cmox_mask_argument((cmox_span_list_t){&line, 1}, 0, &all))
+      any = true;
+    else
+      cmox_buf_append_span(&all, line);
+    if (end) cmox_buf_putc(&all, '\n');
+    start = stop + 1;
+  }
+  if (all.failed)
+    cmox_buf_append_span(out, mask);
+  else if (any)
+    cmox_buf_append_span(out, cmox_buf_span(&all));
+  any |= all.failed;
+  cmox_buf_clear(&all);
+  return any;
+}

@@ -84,13 +84,22 @@ static void with_arguments(cmox_buf_t *out, const dialect_t *dialect, const cmox
   cmox_buf_puts(out, dialect->close);
 }
 
-/* The whole stdin that the nearest expectation looked at; one with a NUL is no C text. */
+/* The whole stdin that the nearest expectation looked at; one with a NUL is no C text, and a secret
+ * belongs into no source. */
+static bool looks_secret(cmox_span_t text) {
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  bool secret = cmox_mask_text(text, &masked);
+  cmox_buf_clear(&masked);
+  return secret;
+}
+
 static bool shown_stdin(const dialect_t *dialect, const cmox_finding_t *finding) {
   const cmox_call_t *call = finding->call;
   return dialect->stdin_args && finding->expect && finding->expect->facets.stdin_match.present &&
          call->stdin_end == CMOX_STDIN_EOF &&
          !memchr(call->stdin_data.data ? call->stdin_data.data : (const uint8_t *)"x", 0,
-                 call->stdin_data.len);
+                 call->stdin_data.len) &&
+         !looks_secret(cmox_buf_span(&call->stdin_data));
 }
 
 /* Nobody pastes more than this. */

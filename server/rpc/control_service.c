@@ -297,7 +297,10 @@ static void verify_now(cmox_rpc_call_t *call) {
   if (!step(call, hosted, &event)) return;
   const cmox_findings_t *findings = cmox_session_findings(hosted->session);
   Cmdmox__V1__VerifyResponse response = CMDMOX__V1__VERIFY_RESPONSE__INIT;
-  char *text = cmox_report_text(findings);
+  const cmox_report_options_t options = {.format = (cmox_report_format_t)input->format,
+                                         .color = input->color,
+                                         .label = cmox_session_label(hosted->session)};
+  char *text = cmox_report(findings, &options);
   cmox_code_t code = text ? cmox_convert_findings(findings, &response, &call->error)
                           : cmox_fail(&call->error, CMOX_E_NO_MEMORY, "report: out of memory");
   if (code == CMOX_OK) {

@@ -56,7 +56,8 @@ cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_er
 static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRequest *request,
                         cmox_error_t *error) {
   cmox_rpc_t *rpc = hosted->rpc;
-  cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL};
+  cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL,
+                                    .label = request->label};
   hosted->session = cmox_session_new(&options);
   if (!hosted->session || open_timer(hosted) != CMOX_OK)
     return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");

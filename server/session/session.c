@@ -27,6 +27,7 @@ struct cmox_session {
   cmox_findings_t findings;
   cmox_reply_data_t *empty_reply;
   char *dialect;
+  char *label;
   cmox_call_t **held; /* calls at a gate */
   size_t held_count;
   size_t held_capacity;
@@ -43,7 +44,9 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   session->journal = cmox_journal_new();
   session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
   session->dialect = cmox_strdup(dialect);
-  if (session->doubles && session->journal && session->empty_reply && session->dialect)
+  session->label = cmox_strdup(options && options->label ? options->label : "");
+  if (session->doubles && session->journal && session->empty_reply && session->dialect &&
+      session->label)
     return session;
   cmox_session_free(session);
   return NULL;
@@ -56,10 +59,13 @@ void cmox_session_free(cmox_session_t *session) {
   cmox_journal_free(session->journal);
   cmox_reply_unref(session->empty_reply);
   cmox_free_block(session->dialect);
+  cmox_free_block(session->label);
   cmox_free_block(session->refused);
   cmox_free_block(session->held);
   cmox_free_block(session);
 }
+
+const char *cmox_session_label(const cmox_session_t *session) { return session->label; }
 
 cmox_phase_t cmox_session_phase(const cmox_session_t *session) { return session->phase; }
 

@@ -90,6 +90,7 @@ void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
 
 typedef struct cmox_session_options {
   const char *dialect; /* language of the lines to paste: "c", "python", "shell" */
+  const char *label;   /* the test's name; NULL: not known */
 } cmox_session_options_t;
 
 cmox_session_t *cmox_session_new(const cmox_session_options_t *options); /* NULL: out of memory */
@@ -105,6 +106,7 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
 cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t kind,
                                const cmox_facets_t *facets, cmox_error_t *error);
 
+const char *cmox_session_label(const cmox_session_t *session); /* "" when it is not known */
 cmox_phase_t cmox_session_phase(const cmox_session_t *session);
 const cmox_journal_t *cmox_session_journal(const cmox_session_t *session);
 /* The findings of the last VERIFY; empty before. */

@@ -38,6 +38,9 @@ typedef struct cmox_findings {
   size_t capacity;
 } cmox_findings_t;
 
+/* "UNEXPECTED_CALL" */
+const char *cmox_finding_name(cmox_finding_kind_t kind);
+
 void cmox_findings_clear(cmox_findings_t *findings);
 /* A zeroed finding at the end of the list; NULL when memory is out. */
 cmox_finding_t *cmox_findings_add(cmox_findings_t *findings);

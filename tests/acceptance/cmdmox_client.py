@@ -174,8 +174,8 @@ class Session:
     def replay(self):
         self.client.Replay(session_id=self.id)
 
-    def verify(self):
-        return self.client.Verify(session_id=self.id)
+    def verify(self, **fields):
+        return self.client.Verify(session_id=self.id, **fields)
 
     def invocations(self, **filters):
         found, token = [], b""

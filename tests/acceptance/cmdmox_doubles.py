@@ -31,6 +31,7 @@ def double(kind, command, args, *facets, stdin=None, **fields):
     if stdin is not None:
         fields["stdin_match"] = {"node": len(table)}
         table.append(stdin if isinstance(stdin, Matcher) else Matcher(equals=stdin))
+    table += fields.pop("matchers", [])
     for facet in facets:
         fields.update(facet)
     return double_pb2.Double(command=command, kind=kind, matchers=table, **fields)
