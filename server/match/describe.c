@@ -199,10 +199,8 @@ static void describe_item_in_line(cmox_buf_t *out, const cmox_argv_t *argv, size
   cmox_describe_argument(out, (cmox_span_list_t){pair, 2}, 1, true);
 }
 
-void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect) {
-  static const char *const kinds[] = {"", "stub", "mock", "spy"};
+void cmox_describe_pattern(cmox_buf_t *out, const cmox_expect_t *expect) {
   const cmox_argv_t *argv = expect->facets.argv.argv;
-  cmox_buf_printf(out, "%s ", kinds[expect->kind]);
   cmox_quote_shell(out, expect->command, CMOX_SHOWN_MAX);
   size_t start = out->len;
   for (size_t i = 0; argv && i < argv->count; i++) {
@@ -213,6 +211,12 @@ void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect) {
     }
     describe_item_in_line(out, argv, i);
   }
+}
+
+void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect) {
+  static const char *const kinds[] = {"", "stub", "mock", "spy"};
+  cmox_buf_printf(out, "%s ", kinds[expect->kind]);
+  cmox_describe_pattern(out, expect);
   if (expect->source.file) {
     cmox_buf_puts(out, " (");
     cmox_quote_shell(out, cmox_span_str(expect->source.file), CMOX_SHOWN_MAX);

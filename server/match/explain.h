@@ -33,6 +33,9 @@ void cmox_describe_call(cmox_buf_t *out, const cmox_call_t *call);
 /* What it expects and, when known, where it was declared: mock git push <anything> (test.c:12) */
 void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect);
 
+/* The same without its kind and place: git push <anything> */
+void cmox_describe_pattern(cmox_buf_t *out, const cmox_expect_t *expect);
+
 /* One argument, quoted as a shell or as C has it, with its secret parts masked. */
 void cmox_describe_argument(cmox_buf_t *out, cmox_span_list_t args, size_t index, bool shell);
 

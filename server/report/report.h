@@ -2,6 +2,7 @@
 #ifndef CMOX_REPORT_H
 #define CMOX_REPORT_H
 
+#include "server/verify/assertion.h"
 #include "server/verify/finding.h"
 
 typedef enum cmox_report_format { /* numbers as in control.proto */
@@ -27,6 +28,15 @@ char *cmox_report_text(const cmox_findings_t *findings, bool color);
 char *cmox_report_json(const cmox_findings_t *findings, const char *label);
 char *cmox_report_junit(const cmox_findings_t *findings, const char *label);
 char *cmox_report_tap(const cmox_findings_t *findings, const char *label);
+
+/* What is wrong with an assertion that has not passed; owned by the caller, NULL when memory is
+ * out. */
+char *cmox_report_assertion(const cmox_assertion_t *assertion, const cmox_call_t **calls,
+                            size_t count, const cmox_assertion_result_t *result);
+
+/* The rows of a comparison, as all reports in text have them; those that are equal only up to a
+ * handful. */
+void cmox_report_rows(cmox_buf_t *out, const cmox_difference_t *rows, size_t count, bool color);
 
 /* A line in the test's language that would accept the call of this finding: "c" (the default),
  * "python" or "shell". A masked argument becomes "anything". Owned by the caller; NULL

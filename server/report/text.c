@@ -52,18 +52,24 @@ static void different_row(writer_t *to, const cmox_difference_t *row) {
   cmox_buf_putc(out, '\n');
 }
 
-static void difference_rows(writer_t *to, const cmox_finding_t *finding) {
+static void difference_rows(writer_t *to, const cmox_difference_t *rows, size_t count) {
   size_t hidden = 0;
-  for (size_t i = 0; i < finding->difference_count; i++) {
-    const cmox_difference_t *row = &finding->differences[i];
+  for (size_t i = 0; i < count; i++) {
+    const cmox_difference_t *row = &rows[i];
     if (!row->equal)
       different_row(to, row);
-    else if (finding->difference_count <= CONTEXT_ROWS_MAX)
+    else if (count <= CONTEXT_ROWS_MAX)
       cmox_buf_printf(&to->out, "       %s: %s\n", row->subject, row->actual);
     else
       hidden++;
   }
   if (hidden) cmox_buf_printf(&to->out, "       (%zu equal arguments are not shown)\n", hidden);
+}
+
+void cmox_report_rows(cmox_buf_t *out, const cmox_difference_t *rows, size_t count, bool color) {
+  writer_t to = {*out, color};
+  difference_rows(&to, rows, count);
+  *out = to.out;
 }
 
 static void expectation(writer_t *to, const cmox_finding_t *finding) {
@@ -83,7 +89,7 @@ static void expectation(writer_t *to, const cmox_finding_t *finding) {
     }
   }
   cmox_buf_puts(out, finding->difference_count ? ":\n" : "\n");
-  difference_rows(to, finding);
+  difference_rows(to, finding->differences, finding->difference_count);
 }
 
 static void headline(writer_t *to, const cmox_findings_t *findings) {

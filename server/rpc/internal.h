@@ -104,6 +104,9 @@ void cmox_shim_lost(cmox_peer_t *peer);
 /* Carries out what the session's last step decided. */
 void cmox_hosted_act(cmox_hosted_t *hosted);
 
+/* What AssertCalls does once the shims have been heard. */
+void cmox_assert_now(cmox_rpc_call_t *call);
+
 /* ---- hosted.c ---- */
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
                             cmox_hosted_t **out, cmox_error_t *error);

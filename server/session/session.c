@@ -10,31 +10,10 @@
  *
  * Fails closed: a call before replay, after verify, or that nothing accepts is
  * answered with one line and 125, and stays in the journal for verify. */
-#include "server/session/session.h"
-
-#include "server/base/alloc.h"
-#include "server/match/doubles.h"
-#include "server/report/report.h"
-#include "server/verify/verify.h"
+#include "server/session/internal.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 enum { PROGRESS_PER_SILENCE = 3 }; /* a shim hears from us this often before it gives up */
-
-struct cmox_session {
-  cmox_phase_t phase;
-  cmox_doubles_t *doubles;
-  cmox_journal_t *journal;
-  cmox_findings_t findings;
-  cmox_reply_data_t *empty_reply;
-  char *dialect;
-  char *label;
-  cmox_call_t **held; /* calls at a gate */
-  size_t held_count;
-  size_t held_capacity;
-  uint64_t next_tick_ns; /* 0: none */
-  char *refused;         /* why the first refused request was; NULL: none */
-  uint64_t refused_count;
-};
 
 cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   cmox_session_t *session = cmox_calloc(1, sizeof *session);
