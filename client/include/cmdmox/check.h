@@ -43,6 +43,26 @@ extern "C" {
       ck_abort_msg("%s", ck_cmox_text_);                                     \
   } while (0)
 
+/* The assertions of <cmdmox/cmdmox.h> about the calls of a double; the test fails when they fail.
+ */
+#define ck_cmox_assert_called(dbl) CK_CMOX_ASSERT_(dbl, cmox_assert_called(dbl))
+#define ck_cmox_assert_not_called(dbl) CK_CMOX_ASSERT_(dbl, cmox_assert_not_called(dbl))
+#define ck_cmox_assert_called_with(dbl, ...) \
+  CK_CMOX_ASSERT_(dbl, cmox_assert_called_with(dbl, __VA_ARGS__))
+#define ck_cmox_assert_last_call(dbl, call) CK_CMOX_ASSERT_(dbl, cmox_assert_last_call(dbl, call))
+#define ck_cmox_assert_any_call(dbl, call) CK_CMOX_ASSERT_(dbl, cmox_assert_any_call(dbl, call))
+#define ck_cmox_assert_has_calls(dbl, ...) \
+  CK_CMOX_ASSERT_(dbl, cmox_assert_has_calls(dbl, __VA_ARGS__))
+#define ck_cmox_assert_has_calls_in_any_order(dbl, ...) \
+  CK_CMOX_ASSERT_(dbl, cmox_assert_has_calls_in_any_order(dbl, __VA_ARGS__))
+
+#define CK_CMOX_ASSERT_(dbl, call)                                                    \
+  do {                                                                                \
+    char ck_cmox_text_[CMOX_CHECK_TEXT_MAX_];                                         \
+    if (!cmox_check_told_(cmox_session_of_(dbl), "assertion", (call), ck_cmox_text_)) \
+      ck_abort_msg("%s", ck_cmox_text_);                                              \
+  } while (0)
+
 /* Takes the session that a test of this process left behind off the environment; when it was
  * replayed and not verified, verifies it and writes to stderr what is wrong. Nothing is freed: a
  * fixture of yours may still do that. A session with CMOX_ENVIRONMENT_NONE, which may belong to
@@ -52,9 +72,8 @@ static inline void ck_cmox_teardown(void) { cmox_check_teardown_(); }
 /* Check refuses messages above 4096 bytes altogether. */
 #define CMOX_CHECK_TEXT_MAX_ 3800
 
-static inline bool cmox_check_step_(cmox_t *mox, const char *name, cmox_code_t (*step)(cmox_t *),
+static inline bool cmox_check_told_(cmox_t *mox, const char *name, cmox_code_t code,
                                     char text[CMOX_CHECK_TEXT_MAX_]) {
-  const cmox_code_t code = step(mox);
   if (code == CMOX_OK) return true;
   const char *message = cmox_message(mox);
   const char *reason = cmox_code_reason(code);
@@ -67,6 +86,11 @@ static inline bool cmox_check_step_(cmox_t *mox, const char *name, cmox_code_t (
   }
   cmox_check_teardown_(); /* a test that fails here does not reach its cmox_free() */
   return false;
+}
+
+static inline bool cmox_check_step_(cmox_t *mox, const char *name, cmox_code_t (*step)(cmox_t *),
+                                    char text[CMOX_CHECK_TEXT_MAX_]) {
+  return cmox_check_told_(mox, name, step(mox), text);
 }
 
 #ifdef __cplusplus

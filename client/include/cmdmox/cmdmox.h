@@ -117,8 +117,9 @@ CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
  * when a mistake was made since, the first mistake that was kept. CMOX_OK when there is none. */
 CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 
-/* The text of cmox_code(): one line, one line per mistake ("file:line: function: what: why"), or
- * the whole report. Owned by the session, valid until its next call; "" when there is none. */
+/* The text of cmox_code() or of the last assertion about calls: one line, one line per mistake
+ * ("file:line: function: what: why"), or the whole report. Owned by the session, valid until its
+ * next call; "" when there is none. */
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
@@ -477,11 +478,79 @@ CMOX_API void cmox_invocations_cleanup_(cmox_invocations_t **invocations);
 /* How many calls this double took; 0 for a poisoned handle. */
 CMOX_API uint64_t cmox_call_count(cmox_double_t *dbl);
 
+/* ---- Assertions about the calls that a double took ----------------------
+ *
+ * For spies and stubs, whose calls need not be announced; mocks may be asked too. Each gives
+ * CMOX_OK or CMOX_E_VERIFICATION_FAILED, with what is wrong in cmox_message(); <cmdmox/check.h> has
+ * them as macros that fail the test. They change nothing, and may be used before and after
+ * cmox_verify().
+ */
+
+typedef enum cmox_assertion {
+  CMOX_ASSERT_CALLED = 1,
+  CMOX_ASSERT_NOT_CALLED = 2,
+  CMOX_ASSERT_CALLED_WITH = 3,
+  CMOX_ASSERT_ANY_CALL = 4,
+  CMOX_ASSERT_HAS_CALLS = 5,
+  CMOX_ASSERT_HAS_CALLS_IN_ANY_ORDER = 6
+} cmox_assertion_t;
+
+/* The arguments of one call: texts that are equal, or matchers when there are any. */
+typedef struct cmox_call_pattern {
+  size_t count;
+  const char *const *texts;
+  const cmox_matcher_t *matchers;
+} cmox_call_pattern_t;
+
+/* CMOX_CALL("push", "origin"), CMOX_CALL_MATCHING(CMOX_EQ("push"), CMOX_ANY), CMOX_CALL_NO_ARGS */
+#ifdef __cplusplus
+#define CMOX_CALL(...) cmox_call_of_texts_({__VA_ARGS__})
+#define CMOX_CALL_MATCHING(...) cmox_call_of_matchers_({__VA_ARGS__})
+#define CMOX_CALL_NO_ARGS (cmox_call_pattern_t{0, nullptr, nullptr})
+#define CMOX_ASSERT_(dbl, name, assertion, ...) \
+  cmox_assert_calls_at((dbl), CMOX_HERE, (name), (assertion), {__VA_ARGS__})
+#else
+#define CMOX_CALL(...)                                                                \
+  ((cmox_call_pattern_t){sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
+                         (const char *const[]){__VA_ARGS__}, NULL})
+#define CMOX_CALL_MATCHING(...)                                                                  \
+  ((cmox_call_pattern_t){sizeof((const cmox_matcher_t[]){__VA_ARGS__}) / sizeof(cmox_matcher_t), \
+                         NULL, (const cmox_matcher_t[]){__VA_ARGS__}})
+#define CMOX_CALL_NO_ARGS ((cmox_call_pattern_t){0, NULL, NULL})
+#define CMOX_ASSERT_(dbl, name, assertion, ...)                                         \
+  cmox_assert_calls_at(                                                                 \
+      (dbl), CMOX_HERE, (name), (assertion),                                            \
+      sizeof((const cmox_call_pattern_t[]){__VA_ARGS__}) / sizeof(cmox_call_pattern_t), \
+      (const cmox_call_pattern_t[]){__VA_ARGS__})
+#endif
+
+/* At least once; never. */
+#define cmox_assert_called(dbl) \
+  cmox_assert_calls_at((dbl), CMOX_HERE, "cmox_assert_called", CMOX_ASSERT_CALLED, 0, NULL)
+#define cmox_assert_not_called(dbl) \
+  cmox_assert_calls_at((dbl), CMOX_HERE, "cmox_assert_not_called", CMOX_ASSERT_NOT_CALLED, 0, NULL)
+/* The last call had these arguments; one of the calls had; the same with a CMOX_CALL...(). */
+#define cmox_assert_called_with(dbl, ...) cmox_assert_last_call(dbl, CMOX_CALL(__VA_ARGS__))
+#define cmox_assert_last_call(dbl, call) \
+  CMOX_ASSERT_(dbl, "cmox_assert_called_with", CMOX_ASSERT_CALLED_WITH, call)
+#define cmox_assert_any_call(dbl, call) \
+  CMOX_ASSERT_(dbl, "cmox_assert_any_call", CMOX_ASSERT_ANY_CALL, call)
+/* These calls, one after the other and nothing between; and: each of them, in any order. */
+#define cmox_assert_has_calls(dbl, ...) \
+  CMOX_ASSERT_(dbl, "cmox_assert_has_calls", CMOX_ASSERT_HAS_CALLS, __VA_ARGS__)
+#define cmox_assert_has_calls_in_any_order(dbl, ...)                                          \
+  CMOX_ASSERT_(dbl, "cmox_assert_has_calls_in_any_order", CMOX_ASSERT_HAS_CALLS_IN_ANY_ORDER, \
+               __VA_ARGS__)
+CMOX_API cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t where,
+                                          const char *function, cmox_assertion_t assertion,
+                                          size_t count, const cmox_call_pattern_t *calls);
+
 /* "0.1.0" */
 CMOX_API const char *cmox_version(void);
 
 /* For <cmdmox/check.h>. */
 CMOX_API void cmox_check_teardown_(void);
+CMOX_API cmox_t *cmox_session_of_(cmox_double_t *dbl);
 
 #ifdef __cplusplus
 }
@@ -509,6 +578,17 @@ inline cmox_matcher_t cmox_matcher_of_texts_(cmox_match_kind_t kind,
 inline void cmox_in_sequence_at(cmox_location_t where, const char *name,
                                 std::initializer_list<cmox_double_t *> doubles) {
   cmox_in_sequence_at(where, name, doubles.size(), doubles.begin());
+}
+inline cmox_call_pattern_t cmox_call_of_texts_(std::initializer_list<const char *> texts) {
+  return cmox_call_pattern_t{texts.size(), texts.begin(), nullptr};
+}
+inline cmox_call_pattern_t cmox_call_of_matchers_(std::initializer_list<cmox_matcher_t> matchers) {
+  return cmox_call_pattern_t{matchers.size(), nullptr, matchers.begin()};
+}
+inline cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t where,
+                                        const char *function, cmox_assertion_t assertion,
+                                        std::initializer_list<cmox_call_pattern_t> calls) {
+  return cmox_assert_calls_at(dbl, where, function, assertion, calls.size(), calls.begin());
 }
 inline cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
                                             uint64_t times, const cmox_reply_t &reply) {
