@@ -21,3 +21,8 @@ if(CMDMOX_COVERAGE)
   add_compile_options(--coverage -fprofile-update=atomic -DCMDMOX_COVERAGE)
   add_link_options(--coverage)
 endif()
+
+option(CMDMOX_FUZZ "Record what code an input reaches, and link the fuzz targets with libFuzzer (Clang)" OFF)
+if(CMDMOX_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -37,6 +37,9 @@
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)
 
+/* Of a large reply so much is queued for a shim that does not read yet; the rest waits unsent. */
+#define CMOX_REPLY_WINDOW (256u << 10)
+
 #define CMOX_LINK_QUEUE_MAX (64u << 20) /* per link: a peer that does not read is dropped */
 
 #define CMOX_LISTEN_BACKLOG 4096 /* a full backlog answers connect with EAGAIN */

@@ -8,8 +8,10 @@
  * deadline or an error, and says which. */
 #include "shim/action.h"
 
+#include "shim/clock.h"
 #include "shim/os.h"
 #include "shim/say.h"
+#include "shim/trace.h"
 
 static CMOX_COLD uint8_t piece[CMOX_STREAM_CHUNK_MAX];
 
@@ -20,6 +22,8 @@ static void check_end(const cmox_action_t *action) {
     cmox_say_bytes(action->signal.data, action->signal.len < 40 ? action->signal.len : 40);
     cmox_die("");
   }
+  /* A newer server's way to end: status 0 would be a lie. */
+  if (!action->ends) cmox_die("the server asks for an end that this shim does not know");
   if (action->exit_code <= 255) return;
   cmox_say("the server asks for an exit status above 255: ");
   cmox_say_number(action->exit_code);
@@ -28,17 +32,16 @@ static void check_end(const cmox_action_t *action) {
 
 void cmox_reply(cmox_call_t *call, const cmox_action_t *action) {
   check_end(action);
-  if (action->delay_ms > 0 && !cmox_os_sleep_until(cmox_os_now() + action->delay_ms))
-    cmox_die("cannot wait before answering");
+  cmox_clock_sleep(action->delay_ms, "before answering");
   cmox_call_write(call, 1, action->out);
   cmox_call_write(call, 2, action->err);
   cmox_call_complete(call, NULL);
+  CMOX_TRACE(SHIM_EXIT,
+             action->signal.data ? action->signal : cmox_text(action->hang ? "hang" : "exit"),
+             action->exit_code, 0);
   if (action->hang) cmox_os_hang();
   if (!action->signal.data) cmox_os_exit((int)action->exit_code);
-  cmox_os_end_by_signal((const char *)action->signal.data, action->signal.len);
-  cmox_say("survived ");
-  cmox_say_bytes(action->signal.data, action->signal.len);
-  cmox_die("");
+  cmox_call_die_by(action->signal);
 }
 
 typedef struct reading {
@@ -82,17 +85,21 @@ static cmox_stdin_end_t read_all(cmox_call_t *call, reading_t *reading) {
     if (ready & CMOX_OS_READ) cmox_call_watch(call);
     if ((ready & CMOX_OS_STDIN) && read_piece(call, reading, &end)) return end;
     /* A producer that never pauses must not outrun the deadline. */
-    if (reading->deadline != CMOX_OS_FOREVER && cmox_os_now() >= reading->deadline)
-      return CMOX_STDIN_DEADLINE;
+    if (cmox_clock_passed(reading->deadline)) return CMOX_STDIN_DEADLINE;
   }
 }
 
+static const char end_names[][12] = {[CMOX_STDIN_EOF] = "eof",
+                                     [CMOX_STDIN_LIMIT] = "limit",
+                                     [CMOX_STDIN_DEADLINE] = "deadline",
+                                     [CMOX_STDIN_ERROR] = "error"};
+
 void cmox_read_stdin(cmox_call_t *call, const cmox_action_t *action) {
-  reading_t reading = {
-      .left = action->drain ? UINT64_MAX : action->max_bytes,
-      .deadline = action->deadline_ms ? cmox_os_now() + action->deadline_ms : CMOX_OS_FOREVER,
-      .drain = action->drain};
+  reading_t reading = {.left = action->drain ? UINT64_MAX : action->max_bytes,
+                       .deadline = cmox_clock_deadline(action->deadline_ms),
+                       .drain = action->drain};
   const cmox_stdin_end_t end = read_all(call, &reading);
+  CMOX_TRACE(SHIM_STDIN, cmox_text(end_names[end]), reading.total, 0);
   call->request += 2;
   cmox_put_continue(&call->out, call->request, action->call_id, reading.total, end);
   cmox_call_send(call);

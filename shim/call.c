@@ -11,8 +11,10 @@
 
 #include <string.h>
 
+#include "shim/clock.h"
 #include "shim/os.h"
 #include "shim/say.h"
+#include "shim/trace.h"
 
 static CMOX_COLD uint8_t first_buffer[16 << 10];
 
@@ -97,6 +99,7 @@ static void state_call(cmox_call_t *call, const char *command, char **argv, uint
 /* CMOX_LINK_CLOSED when another attempt is worth it. */
 static cmox_link_result_t greet(cmox_call_t *call) {
   cmox_link_t *link = &call->link;
+  CMOX_TRACE(SHIM_HELLO, CMOX_NO_TEXT, call->out.len, 0);
   cmox_link_result_t result = cmox_link_send(link, (cmox_view_t){call->out.data, call->out.len});
   if (result == CMOX_LINK_SILENT) return result;
   /* A server that refused and closed has left the reason to be read. */
@@ -110,6 +113,7 @@ static cmox_link_result_t greet(cmox_call_t *call) {
       continue;
     }
     take_welcome(call, &frame);
+    CMOX_TRACE(SHIM_WELCOME, CMOX_NO_TEXT, frame.version, 0);
     break;
   }
   return result;
@@ -117,23 +121,23 @@ static cmox_link_result_t greet(cmox_call_t *call) {
 
 void cmox_call_begin(cmox_call_t *call, const cmox_endpoint_t *endpoint, const char *command,
                      char **argv) {
-  const uint64_t deadline =
-      endpoint->silence_ms ? cmox_os_now() + endpoint->silence_ms : CMOX_OS_FOREVER;
+  const uint64_t deadline = cmox_clock_deadline(endpoint->silence_ms);
   *call = (cmox_call_t){.out = {.data = first_buffer, .capacity = sizeof first_buffer},
                         .request = CMOX_INVOKE_ID};
-  uint64_t pause = BACKOFF_FIRST_MS;
+  uint32_t pause = BACKOFF_FIRST_MS;
   for (;;) {
     cmox_link_result_t result =
         cmox_link_connect(&call->link, endpoint->path, endpoint->silence_ms, deadline);
+    CMOX_TRACE(SHIM_CONNECT, cmox_text(result == CMOX_LINK_OK ? "connected" : "closed"), 0, 0);
     /* Only now: the server wakes up meanwhile. */
     if (call->out.len == 0) state_call(call, command, argv, endpoint->silence_ms);
     if (result == CMOX_LINK_OK) result = greet(call);
     if (result == CMOX_LINK_SILENT) die_silent(&call->link);
     if (result == CMOX_LINK_OK) break;
     cmox_link_drop(&call->link);
-    if (deadline != CMOX_OS_FOREVER && cmox_os_now() + pause >= deadline)
+    if (deadline != CMOX_OS_FOREVER && cmox_clock_passed(deadline - pause))
       cmox_die("the server closes every connection before it answers (CMOX_IPC_TIMEOUT passed)");
-    if (!cmox_os_sleep_until(cmox_os_now() + pause)) cmox_die("cannot wait for another attempt");
+    cmox_clock_sleep(pause, "for another attempt");
     if (pause < BACKOFF_MAX_MS) pause *= 2;
   }
   call->out.len = 0;
@@ -143,10 +147,14 @@ static void take_stream(cmox_call_t *call, const cmox_frame_t *frame) {
   if (frame->id != CMOX_INVOKE_ID && frame->id != call->request)
     cmox_die("the server sent output of another call");
   if (frame->stream == 0) cmox_die("the server sent output for a stream this shim does not know");
-  if (frame->delay_ms > 0 && !cmox_os_sleep_until(cmox_os_now() + frame->delay_ms))
-    cmox_die("cannot wait before writing");
+  cmox_clock_sleep(frame->delay_ms, "before writing");
   cmox_call_write(call, frame->stream, frame->data);
 }
+
+static const char action_names[][12] = {[CMOX_ACTION_UNKNOWN] = "unknown",
+                                        [CMOX_ACTION_REPLY] = "reply",
+                                        [CMOX_ACTION_READ_STDIN] = "read_stdin",
+                                        [CMOX_ACTION_PASSTHROUGH] = "passthrough"};
 
 void cmox_call_await(cmox_call_t *call, cmox_action_t *action) {
   for (;;) {
@@ -161,6 +169,7 @@ void cmox_call_await(cmox_call_t *call, cmox_action_t *action) {
       if (!cmox_action_decode(call->request, frame.data, action))
         cmox_die("the server does not speak this protocol: malformed action");
       call->id = action->call_id;
+      CMOX_TRACE(SHIM_ACTION, cmox_text(action_names[action->kind]), call->id, action->delay_ms);
       return;
     }
     if (frame.kind == CMOX_FRAME_STREAM)
@@ -192,6 +201,7 @@ void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data) {
   if (call->broken[stream]) return;
   const cmox_os_io_t outcome = cmox_os_write(stream, data.data, data.len, &moved, &error);
   call->written[stream] += moved;
+  if (data.len > 0) CMOX_TRACE(SHIM_WRITE, cmox_text(stream == 1 ? "stdout" : "stderr"), moved, 0);
   if (outcome == CMOX_OS_FAILED) {
     cmox_call_complete(call, cmox_os_error_text(error));
     cmox_say(stream == 1 ? "cannot write to stdout: " : "cannot write to stderr: ");
@@ -201,12 +211,21 @@ void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data) {
   call->broken[stream] = true;
   if (!cmox_os_pipe_kills()) return;
   cmox_call_complete(call, NULL);
-  cmox_os_end_by_signal("SIGPIPE", 7);
+  CMOX_TRACE(SHIM_EXIT, cmox_text("SIGPIPE"), 0, 0);
+  cmox_call_die_by((cmox_view_t){(const uint8_t *)"SIGPIPE", 7});
+}
+
+void cmox_call_die_by(cmox_view_t signal) {
+  cmox_os_end_by_signal((const char *)signal.data, signal.len);
+  cmox_say("survived ");
+  cmox_say_bytes(signal.data, signal.len);
+  cmox_die("");
 }
 
 void cmox_call_complete(cmox_call_t *call, const char *failure) {
   call->out.len = 0;
   cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
                      call->broken[1] || call->broken[2], failure);
+  CMOX_TRACE(SHIM_COMPLETED, CMOX_NO_TEXT, call->written[1], call->written[2]);
   cmox_link_send_best_effort(&call->link, (cmox_view_t){call->out.data, call->out.len});
 }

@@ -34,6 +34,9 @@ void cmox_call_send(cmox_call_t *call);
  * ended the command, or is remembered when the caller ignores that; other errors die. */
 void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data);
 
+/* By a signal of that name; a process that survives it has failed. */
+_Noreturn void cmox_call_die_by(cmox_view_t signal);
+
 /* Tells the server that everything is done, or what failed (NULL: nothing); best effort. */
 void cmox_call_complete(cmox_call_t *call, const char *failure);
 

@@ -9,18 +9,11 @@
 
 #include "proto/framing.h"
 #include "proto/limits.h"
+#include "shim/clock.h"
 #include "shim/say.h"
 
 /* The common answer fits the static part. */
 static uint8_t first_buffer[1 << 10];
-
-static uint64_t silence_deadline(const cmox_link_t *link) {
-  return link->silence_ms ? cmox_os_now() + link->silence_ms : CMOX_OS_FOREVER;
-}
-
-static bool passed(uint64_t deadline) {
-  return deadline != CMOX_OS_FOREVER && cmox_os_now() >= deadline;
-}
 
 _Noreturn static void die_of(const char *step, int error) {
   cmox_say(step);
@@ -90,8 +83,8 @@ cmox_link_result_t cmox_link_send(cmox_link_t *link, cmox_view_t data) {
     data.len -= moved;
     if (moved > 0) deadline = 0;
     if (outcome != CMOX_OS_AGAIN) continue;
-    if (deadline == 0) deadline = silence_deadline(link);
-    if (passed(deadline)) return CMOX_LINK_SILENT;
+    if (deadline == 0) deadline = cmox_clock_deadline(link->silence_ms);
+    if (cmox_clock_passed(deadline)) return CMOX_LINK_SILENT;
 
     /* A server that talks without listening is read up to one frame, then ignored. */
     const bool room = link->in.len < CMOX_FRAME_MAX_DEFAULT;
@@ -134,13 +127,13 @@ static bool next_frame(cmox_link_t *link, cmox_view_t *body) {
 
 cmox_link_result_t cmox_link_receive(cmox_link_t *link, cmox_view_t *body) {
   if (next_frame(link, body)) return CMOX_LINK_OK;
-  const uint64_t deadline = silence_deadline(link);
+  const uint64_t deadline = cmox_clock_deadline(link->silence_ms);
   for (;;) {
     if (wait_for(link, CMOX_OS_READ, deadline) == 0) return CMOX_LINK_SILENT;
     if (take_in(link) == CMOX_OS_CLOSED) return CMOX_LINK_CLOSED;
     if (next_frame(link, body)) return CMOX_LINK_OK;
     /* What had come while this process was stopped still counts; a trickle of bytes does not. */
-    if (passed(deadline)) return CMOX_LINK_SILENT;
+    if (cmox_clock_passed(deadline)) return CMOX_LINK_SILENT;
   }
 }
 

@@ -5,6 +5,7 @@
 #include "shim/action.h"
 #include "shim/identity.h"
 #include "shim/say.h"
+#include "shim/trace.h"
 
 int main(int argc, char **argv) {
   static cmox_endpoint_t endpoint;
@@ -13,7 +14,10 @@ int main(int argc, char **argv) {
 
   const char *command = cmox_identity(argc, argv);
   cmox_identity_answer_probe(command, argc, argv);
+  cmox_trace_start();
+  CMOX_TRACE(SHIM_START, cmox_text(command), argc > 0 ? argc - 1 : 0, 0);
   cmox_endpoint_find(&endpoint);
+  CMOX_TRACE(SHIM_ENDPOINT, cmox_text(endpoint.path), endpoint.silence_ms, 0);
   cmox_call_begin(&call, &endpoint, command, argv);
   for (;;) {
     cmox_call_await(&call, &action);

@@ -248,6 +248,7 @@ static void take_action(const cmdmox_v1_Action *action, cmox_action_t *out) {
     out->delay_ms = action->reply.delay_ms;
     out->exit_code = action->reply.exit_code;
     out->hang = action->reply.hang;
+    out->ends = action->reply.has_exit_code || out->hang || out->signal.data;
   } else if (action->has_read_stdin) {
     out->kind = CMOX_ACTION_READ_STDIN;
     out->max_bytes = action->read_stdin.max_bytes;

@@ -72,6 +72,7 @@ typedef struct cmox_action {
   cmox_view_t out, err, signal;
   uint32_t delay_ms, exit_code;
   bool hang;
+  bool ends; /* it says how, in a way that is known here */
   /* READ_STDIN */
   uint64_t max_bytes;
   uint32_t deadline_ms;

@@ -4,8 +4,8 @@
  *
  * Contract: one thread, nothing here allocates but cmox_os_map. Calls block
  * only where a deadline or a delay says so, or where they write to the caller's
- * own streams. Interrupted system calls are restarted. An error is a positive
- * number of the platform, made readable by cmox_os_error_text. */
+ * own streams. Interrupted system calls are restarted, but not for ever. An error is a
+ * positive number of the platform, made readable by cmox_os_error_text. */
 #ifndef CMOX_SHIM_OS_H
 #define CMOX_SHIM_OS_H
 
@@ -41,9 +41,11 @@ int cmox_os_random(void *out, size_t len); /* 0 or an error */
 void *cmox_os_map(size_t size);
 void cmox_os_unmap(void *block, size_t size);
 
-/* Monotonic time, ms. A deadline is a moment on that clock. */
+/* Monotonic time, ms; 0: the system does not tell it (shim/clock.h dies then). A deadline is a
+ * moment on that clock. */
 #define CMOX_OS_FOREVER UINT64_MAX
 uint64_t cmox_os_now(void);
+uint64_t cmox_os_now_us(void);               /* the same, in microseconds */
 bool cmox_os_sleep_until(uint64_t deadline); /* false: the system cannot wait */
 
 /* Files. 0, CMOX_OS_MISSING, or an error; a file above size bytes is cut. */
@@ -91,8 +93,13 @@ cmox_os_io_t cmox_os_more_stdin(void);
 cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *moved, int *error);
 
 /* One line of our own, at most PIPE_BUF bytes, best effort: a stream that takes nothing for a
- * second gets nothing, and the launcher ends all the same. */
-void cmox_os_write_line(int stream, const void *data, size_t len);
+ * second gets nothing, and the launcher ends all the same. False: it was not written. */
+bool cmox_os_write_line(int stream, const void *data, size_t len);
+
+/* A file to append lines to, with cmox_os_write_line: created for this user only, no link, never on
+ * descriptors 0 to 2, never inherited. 0: it cannot be had. */
+int cmox_os_log_open(const char *path);
+uint32_t cmox_os_pid(void);
 
 /* The end. */
 

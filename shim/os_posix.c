@@ -20,6 +20,21 @@
 #endif
 
 #include "shim/os.h"
+#include "shim/os_posix.h"
+
+/* In a row, over all calls: milliseconds. Thousands of launchers that share a non-blocking pipe
+ * wake each other in vain quite often, while nothing healthy interrupts a process without handlers.
+ */
+enum { FUTILE_MAX = 10000, FUTILE_INTERRUPTED = 10 };
+static unsigned futile;
+
+bool cmox_os_again(void) {
+  if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) return false;
+  futile += errno == EINTR ? FUTILE_INTERRUPTED : 1;
+  return futile <= FUTILE_MAX;
+}
+
+void cmox_os_progress(void) { futile = 0; }
 
 #ifndef __linux__
 extern char **environ;
@@ -61,7 +76,7 @@ int cmox_os_random(void *out, size_t len) {
 #ifdef __linux__
   ssize_t got;
   do got = getrandom(out, len, 0);
-  while (got < 0 && errno == EINTR);
+  while (got < 0 && cmox_os_again());
   if (got >= 0 && (size_t)got == len) return 0;
   return got < 0 ? errno : EIO;
 #else
@@ -78,27 +93,32 @@ void cmox_os_unmap(void *block, size_t size) { munmap(block, size); }
 
 /* For a handful of readings the system call is cheaper than finding and paging in the vDSO. On
  * 32-bit systems the call of that name has another time in its struct. */
-uint64_t cmox_os_now(void) {
+uint64_t cmox_os_now_us(void) {
   struct timespec now;
 #if defined(__linux__) && LONG_MAX > INT32_MAX
-  syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+  if (syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) != 0) return 0;
 #else
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
 #endif
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* What poll takes: rounded to its range, which only means that it is asked again. */
+uint64_t cmox_os_now(void) { return cmox_os_now_us() / 1000; }
+
+enum { FOR_EVER = -1, NO_CLOCK = -2 };
+
+/* What poll takes: rounded to its range, which only means that it is asked again; or NO_CLOCK. */
 static int remaining(uint64_t deadline) {
-  if (deadline == CMOX_OS_FOREVER) return -1;
+  if (deadline == CMOX_OS_FOREVER) return FOR_EVER;
   const uint64_t now = cmox_os_now();
+  if (now == 0) return NO_CLOCK;
   if (now >= deadline) return 0;
   return deadline - now > INT32_MAX ? INT32_MAX : (int)(deadline - now);
 }
 
 bool cmox_os_sleep_until(uint64_t deadline) {
   for (int left; (left = remaining(deadline)) != 0;)
-    if (poll(NULL, 0, left) < 0 && errno != EINTR) return false;
+    if (left == NO_CLOCK || (poll(NULL, 0, left) < 0 && !cmox_os_again())) return false;
   return true;
 }
 
@@ -110,7 +130,7 @@ int cmox_os_read_file(const char *path, void *out, size_t size, size_t *len) {
   size_t total = 0;
   while (total < size) {
     const ssize_t got = read(fd, (char *)out + total, size - total);
-    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EINTR && cmox_os_again()) continue;
     if (got < 0) error = errno;
     if (got <= 0) break;
     total += (size_t)got;
@@ -128,8 +148,9 @@ unsigned cmox_os_wait(cmox_os_socket_t socket, unsigned wanted, uint64_t deadlin
   const nfds_t count = wanted & CMOX_OS_STDIN ? 2 : 1;
   for (;;) {
     const int left = remaining(deadline);
+    if (left == NO_CLOCK) return CMOX_OS_ERROR;
     const int got = poll(fds, count, left);
-    if (got < 0 && errno != EINTR) return CMOX_OS_ERROR;
+    if (got < 0 && !cmox_os_again()) return CMOX_OS_ERROR;
     if (got < 0) continue;
     if (got == 0 && (left < 0 || remaining(deadline) != 0)) continue;
     if (got == 0) return 0;
@@ -143,10 +164,13 @@ unsigned cmox_os_wait(cmox_os_socket_t socket, unsigned wanted, uint64_t deadlin
 }
 
 static cmox_os_io_t read_outcome(ssize_t got, size_t *moved) {
-  if (got > 0) *moved = (size_t)got;
-  if (got > 0) return CMOX_OS_DONE;
+  if (got > 0) {
+    cmox_os_progress();
+    *moved = (size_t)got;
+    return CMOX_OS_DONE;
+  }
   if (got == 0) return CMOX_OS_CLOSED;
-  return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK ? CMOX_OS_AGAIN : CMOX_OS_FAILED;
+  return cmox_os_again() ? CMOX_OS_AGAIN : CMOX_OS_FAILED;
 }
 
 cmox_os_io_t cmox_os_read_stdin(void *data, size_t len, size_t *moved) {
@@ -180,32 +204,31 @@ cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *mov
   while (*moved < len) {
     const ssize_t put = write(stream, (const char *)data + *moved, len - *moved);
     if (put >= 0) {
+      cmox_os_progress();
       *moved += (size_t)put;
-    } else if (errno == EPIPE) {
-      return CMOX_OS_CLOSED;
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      struct pollfd fd = {.fd = stream, .events = POLLOUT};
-      if (poll(&fd, 1, -1) >= 0 || errno == EINTR) continue;
-      *error = errno;
-      return CMOX_OS_FAILED;
-    } else if (errno != EINTR) {
-      *error = errno;
-      return CMOX_OS_FAILED;
+      continue;
     }
+    *error = errno;
+    if (*error == EPIPE) return CMOX_OS_CLOSED;
+    if (!cmox_os_again()) return CMOX_OS_FAILED;
+    struct pollfd fd = {.fd = stream, .events = POLLOUT};
+    if (*error != EINTR && poll(&fd, 1, -1) < 0 && !cmox_os_again()) return CMOX_OS_FAILED;
   }
   return CMOX_OS_DONE;
 }
 
-void cmox_os_write_line(int stream, const void *data, size_t len) {
+bool cmox_os_write_line(int stream, const void *data, size_t len) {
   enum { PATIENCE_MS = 1000 };
   struct pollfd fd = {.fd = stream, .events = POLLOUT};
   hold_pipe();
   int ready;
   do ready = poll(&fd, 1, PATIENCE_MS);
-  while (ready < 0 && errno == EINTR);
-  ssize_t put = -1;
-  do put = ready > 0 ? write(stream, data, len) : 0;
-  while (put < 0 && errno == EINTR);
+  while (ready < 0 && cmox_os_again());
+  /* Where the system cannot wait, a line that may block is better than none. */
+  ssize_t put;
+  do put = ready != 0 ? write(stream, data, len) : 0;
+  while (put < 0 && errno == EINTR && cmox_os_again());
+  return put > 0 && (size_t)put == len;
 }
 
 /* exit and not _exit: the instrumented builds write their counts there. */
@@ -216,7 +239,9 @@ static void die_by(int number) {
   memset(&action, 0, sizeof action);
   action.sa_handler = SIG_DFL;
   sigaction(number, &action, NULL);
+  /* Not SIG_UNBLOCK of the one: musl's sets refuse SIGRTMIN, but leave it out of what they tell. */
   sigset_t blocked;
+  sigemptyset(&blocked); /* what it stays when the system does not tell */
   sigprocmask(SIG_SETMASK, NULL, &blocked);
   sigdelset(&blocked, number);
   sigprocmask(SIG_SETMASK, &blocked, NULL);
@@ -226,7 +251,7 @@ static void die_by(int number) {
 bool cmox_os_pipe_kills(void) {
   sigset_t blocked;
   if (!pipe_held || pipe_action.sa_handler != SIG_DFL) return false;
-  return sigprocmask(SIG_SETMASK, NULL, &blocked) == 0 && !sigismember(&blocked, SIGPIPE);
+  return sigprocmask(SIG_SETMASK, NULL, &blocked) != 0 || !sigismember(&blocked, SIGPIPE);
 }
 
 /* The signals that end a process. Those that stop or continue it, or are ignored, are no end. */

@@ -13,26 +13,24 @@
 #include <unistd.h>
 
 #include "shim/os.h"
+#include "shim/os_posix.h"
 
 /* A caller that closed its stdin, stdout or stderr must not find the link there. */
 static int above_streams(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   const int error = errno;
-  close(fd);
+  if (close(fd) != 0) return -1; /* what is written to stdout would go to the server */
   errno = error;
   return moved;
 }
 
 /* Makes connect() wait for a place in the queue, until the deadline. */
-static bool allow_waiting(int fd, uint64_t deadline) {
+static bool allow_waiting(int fd, uint64_t now, uint64_t deadline) {
   struct timeval timeout = {0, 0}; /* for ever */
   if (deadline != CMOX_OS_FOREVER) {
-    const uint64_t now = cmox_os_now();
-    const uint64_t left = now < deadline ? deadline - now : 0;
-    timeout.tv_sec = (time_t)(left / 1000);
-    timeout.tv_usec = (suseconds_t)(left % 1000 * 1000);
-    if (left == 0) timeout.tv_usec = 1;
+    timeout.tv_sec = (time_t)((deadline - now) / 1000);
+    timeout.tv_usec = (suseconds_t)((deadline - now) % 1000 * 1000);
   }
   const int flags = fcntl(fd, F_GETFL);
   return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
@@ -47,9 +45,12 @@ static cmox_os_io_t connect_until(int fd, const struct sockaddr_un *address, uin
     *error = errno;
     if (*error == ENOENT || *error == ECONNREFUSED || *error == ENOTDIR) return CMOX_OS_ABSENT;
     if (*error == ECONNRESET) return CMOX_OS_CLOSED;
-    if (*error != EAGAIN && *error != EINTR) return CMOX_OS_FAILED;
-    if (deadline != CMOX_OS_FOREVER && cmox_os_now() >= deadline) return CMOX_OS_LATE;
-    if (*error == EAGAIN && !allow_waiting(fd, deadline)) return CMOX_OS_FAILED;
+    if (!cmox_os_again()) return CMOX_OS_FAILED;
+    const uint64_t now = cmox_os_now();
+    if (now >= deadline) return CMOX_OS_LATE;
+    if (now != 0 && (*error == EINTR || allow_waiting(fd, now, deadline))) continue;
+    *error = errno;
+    return CMOX_OS_FAILED;
   }
 }
 
@@ -75,11 +76,14 @@ cmox_os_io_t cmox_os_connect(const char *path, uint64_t deadline, cmox_os_socket
 void cmox_os_close(cmox_os_socket_t socket) { close((int)socket); }
 
 static cmox_os_io_t outcome_of(ssize_t count, size_t *moved, int *error) {
-  if (count > 0) *moved = (size_t)count;
-  if (count > 0) return CMOX_OS_DONE;
+  if (count > 0) {
+    cmox_os_progress();
+    *moved = (size_t)count;
+    return CMOX_OS_DONE;
+  }
   if (count == 0) return CMOX_OS_CLOSED;
   *error = errno;
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return CMOX_OS_AGAIN;
+  if (cmox_os_again()) return CMOX_OS_AGAIN;
   return errno == EPIPE || errno == ECONNRESET ? CMOX_OS_CLOSED : CMOX_OS_FAILED;
 }
 

@@ -5,6 +5,7 @@
 #include "proto/limits.h"
 #include "shim/bytes.h"
 #include "shim/os.h"
+#include "shim/trace.h"
 
 static const char *name = "shim";
 static CMOX_COLD char line[4096]; /* PIPE_BUF: lines of concurrent launchers do not mix */
@@ -23,12 +24,17 @@ void cmox_say_bytes(const void *data, size_t len) {
 
 void cmox_say(const char *text) { cmox_say_bytes(text, strlen(text)); }
 
-void cmox_say_number(uint64_t number) {
-  char digits[20];
-  size_t at = sizeof digits;
-  do digits[--at] = (char)('0' + number % 10);
+size_t cmox_digits(uint64_t number, char out[CMOX_DIGITS_MAX]) {
+  size_t at = CMOX_DIGITS_MAX;
+  do out[--at] = (char)('0' + number % 10);
   while (number /= 10);
-  cmox_say_bytes(digits + at, sizeof digits - at);
+  return CMOX_DIGITS_MAX - at;
+}
+
+void cmox_say_number(uint64_t number) {
+  char digits[CMOX_DIGITS_MAX];
+  const size_t len = cmox_digits(number, digits);
+  cmox_say_bytes(digits + sizeof digits - len, len);
 }
 
 static void end_line(void) {
@@ -49,6 +55,7 @@ void cmox_die(const char *last) {
   cmox_say(name);
   cmox_say(": ");
   cmox_say_bytes(why, why_len);
+  CMOX_TRACE(SHIM_FAIL, ((cmox_view_t){(const uint8_t *)line, used}), 0, 0);
   end_line();
   cmox_os_write_line(2, line, used);
   cmox_os_exit(CMOX_EXIT_SHIM_FAILURE);
@@ -56,6 +63,7 @@ void cmox_die(const char *last) {
 
 void cmox_say_and_end(void) {
   end_line();
-  cmox_os_write_line(1, line, used);
-  cmox_os_exit(0);
+  if (cmox_os_write_line(1, line, used)) cmox_os_exit(0);
+  used = 0;
+  cmox_die("cannot write to stdout");
 }

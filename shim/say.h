@@ -14,10 +14,14 @@ void cmox_say(const char *text);
 void cmox_say_bytes(const void *data, size_t len);
 void cmox_say_number(uint64_t number);
 
+/* The number's digits, at the end of out; returns how many. */
+#define CMOX_DIGITS_MAX 20u
+size_t cmox_digits(uint64_t number, char out[CMOX_DIGITS_MAX]);
+
 /* Adds last, prints the line on stderr and exits CMOX_EXIT_SHIM_FAILURE. */
 _Noreturn void cmox_die(const char *last);
 
-/* Prints what was said on stdout, as it is, and exits 0. */
+/* Prints what was said on stdout, as it is, and exits 0, or dies when it cannot. */
 _Noreturn void cmox_say_and_end(void);
 
 #endif

@@ -15,6 +15,7 @@
 #include "cmdmox/v1/control.pb-c.h"
 #include "cmdmox/v1/frame.pb-c.h"
 #include "proto/limits.h"
+#include "server/base/trace.h"
 #include "server/wire/wire.h"
 
 #define METHOD_MAX 96u /* "cmdmox.v1.ControlService/" and the longest method name */
@@ -182,15 +183,18 @@ cmox_code_t cmox_control_call(cmox_control_t *control, const char *method,
     return code;
   }
   control->next_id += 2;
+  CMOX_TRACE(CLIENT_CALL, cmox_trace_number(id), cmox_trace_text(method));
   Cmdmox__V1__Frame *frame = NULL;
   const Cmdmox__V1__Response *answer = NULL;
   code = await(control, id, &frame, &answer, error);
-  if (code != CMOX_OK) {
+  if (code == CMOX_OK) {
+    code = open_response(answer, row->output, response, error);
+    cmox_wire_free(&frame->base);
+  } else {
     (void)cmox_wrap(error, "%s", method);
     control->broken = *error;
-    return code;
   }
-  code = open_response(answer, row->output, response, error);
-  cmox_wire_free(&frame->base);
+  CMOX_TRACE(CLIENT_ANSWER, cmox_trace_number(id), cmox_trace_text(method),
+             cmox_trace_text(cmox_code_reason(code)));
   return code;
 }

@@ -11,6 +11,7 @@
 #include "cmdmox/v1/control.pb-c.h"
 #include "proto/timeout.h"
 #include "server/base/alloc.h"
+#include "server/base/trace.h"
 
 #define OPTIONS_LEAST \
   (offsetof(cmox_options_t, environment) + sizeof(((cmox_options_t *)NULL)->environment))
@@ -99,6 +100,8 @@ cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *
   settings_t settings;
   cmox_code_t code = read_settings(options, &settings, error);
   if (code != CMOX_OK) return code;
+  CMOX_TRACE(CLIENT_OPEN,
+             cmox_trace_text(settings.options.address ? settings.options.address : "own"));
   mox->environment = settings.options.environment;
   mox->label = cmox_utf8_copy(settings.options.label);
   if (!mox->label) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");

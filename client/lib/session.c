@@ -4,11 +4,13 @@
  * that goes on regardless then meets shims that refuse, not the real commands.
  * verify puts the environment back whatever it finds. free does what was left undone. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "client/lib/session.h"
 #include "cmdmox/v1/control.pb-c.h"
 #include "server/base/alloc.h"
+#include "server/base/trace.h"
 
 struct cmox_environ_copy {
   cmox_environ_copy_t *next;
@@ -24,6 +26,7 @@ cmox_t *cmox_new(const cmox_options_t *options) {
     cmox_free_block(mox);
     return &cmox_poison_session;
   }
+  cmox_trace_hold(getenv("CMOX_TRACE"));
   cmox_error_t error = {.code = CMOX_OK};
   if (cmox_open(mox, options, &error) != CMOX_OK)
     mox->failure = error;
@@ -218,6 +221,7 @@ static void release(cmox_t *mox) {
   cmox_free_block(mox->place);
   cmox_free_block(mox->shim_directory);
   cmox_free_block(mox);
+  cmox_trace_release();
 }
 
 void cmox_free(cmox_t *mox) {

@@ -8,7 +8,7 @@
 
 bool cmox_buf_reserve(cmox_buf_t *buf, size_t more) {
   if (buf->failed) return false;
-  if (more > SIZE_MAX - buf->len) {
+  if (more > SIZE_MAX - buf->len || (buf->fixed && more > buf->capacity - buf->len)) {
     buf->failed = true;
     return false;
   }
@@ -70,6 +70,6 @@ char *cmox_buf_take_text(cmox_buf_t *buf) {
 }
 
 void cmox_buf_clear(cmox_buf_t *buf) {
-  cmox_free_block(buf->data);
+  if (!buf->fixed) cmox_free_block(buf->data);
   *buf = CMOX_BUF_EMPTY;
 }

@@ -14,9 +14,13 @@ typedef struct cmox_buf {
   size_t len;
   size_t capacity;
   bool failed; /* an append ran out of memory */
+  bool fixed;  /* data is the caller's: it neither grows nor is freed */
 } cmox_buf_t;
 
 #define CMOX_BUF_EMPTY ((cmox_buf_t){0})
+/* Over storage of the caller; what does not fit fails as if memory were out. Not for
+ * cmox_buf_take_text. */
+#define CMOX_BUF_OVER(room, size) ((cmox_buf_t){.data = (room), .capacity = (size), .fixed = true})
 
 bool cmox_buf_reserve(cmox_buf_t *buf, size_t more); /* room for that many more bytes */
 void cmox_buf_append(cmox_buf_t *buf, const void *data, size_t len);

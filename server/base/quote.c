@@ -127,3 +127,10 @@ void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
   }
   say_cut(out, text, shown_max);
 }
+
+void cmox_quote_value(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
+  if (is_plain(text) && text.len <= shown_max)
+    cmox_buf_append_span(out, text);
+  else
+    cmox_quote_c(out, text, shown_max);
+}

@@ -22,4 +22,7 @@ void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
  * $'...' where control characters need it. */
 void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 
+/* The value of a key in a line for machines: bare when it is plain, else as cmox_quote_c. */
+void cmox_quote_value(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
+
 #endif

@@ -6,21 +6,30 @@
  * libuv writes without MSG_NOSIGNAL, and SIGPIPE must neither reach the user's
  * threads nor be ignored for the process.
  *
- * Out of memory: libuv aborts where it cannot grow its descriptor table (known
- * and listed in docs/reliability.md); everything else answers CMOX_E_NO_MEMORY. */
+ * Out of memory: libuv aborts where it cannot grow its descriptor table, which is therefore grown
+ * at start (watchers.h; the rest is listed in docs/reliability.md); everything else answers
+ * CMOX_E_NO_MEMORY. */
 #include <cmdmox/engine.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "proto/address.h"
 #include "server/base/alloc.h"
+#include "server/base/trace.h"
 #include "server/host/shimdir.h"
 #include "server/host/streams.h"
+#include "server/host/watchers.h"
 #include "server/rpc/rpc.h"
 #include "server/transport/transport.h"
+
+/* What a loop of libuv holds: epoll, eventfd, two pipes; and two in reserve. */
+enum { LOOP_DESCRIPTORS = 8 };
 
 /* One piece of work for the loop's thread; lives on the caller's stack. */
 typedef struct job {
@@ -44,7 +53,8 @@ struct cmox_engine {
   uv_loop_t loop;
   uv_thread_t thread;
   uv_async_t wake;
-  uv_mutex_t mutex; /* of jobs */
+  uv_poll_t reserve; /* see watchers.h */
+  uv_mutex_t mutex;  /* of jobs */
   job_t *jobs;
   cmox_rpc_t *rpc;
   cmox_shimdir_settings_t settings;
@@ -115,6 +125,8 @@ static cmox_code_t make_directory(cmox_engine_t *engine, cmox_span_t temporary_d
     settings.temporary_directory = given;
   }
   cmox_code_t code = cmox_shimdir_create(&settings, out, error);
+  CMOX_TRACE(SHIMDIR_CREATE, cmox_trace_text(code == CMOX_OK ? cmox_shimdir_bin(*out) : given),
+             cmox_trace_text(cmox_code_reason(code)));
   cmox_free_block(given);
   return code;
 }
@@ -144,11 +156,16 @@ static const char *site_bin(const cmox_site_t *site) { return cmox_shimdir_bin(s
 static const char *site_socket(const cmox_site_t *site) { return cmox_shimdir_socket(site->dir); }
 
 static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
-  return cmox_shimdir_add(site->dir, command, error);
+  cmox_code_t code = cmox_shimdir_add(site->dir, command, error);
+  CMOX_TRACE(SHIMDIR_ADD, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
+  return code;
 }
 
 static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
-  return cmox_shimdir_check(site->dir, error);
+  cmox_code_t code = cmox_shimdir_check(site->dir, error);
+  CMOX_TRACE(SHIMDIR_CHECK, cmox_trace_text(cmox_shimdir_bin(site->dir)),
+             cmox_trace_text(cmox_code_reason(code)));
+  return code;
 }
 
 static void close_site(cmox_site_t *site) {
@@ -232,7 +249,24 @@ static void run_out(uv_loop_t *loop) {
 
 static void ignore_closed(void *user) { (void)user; }
 
+/* libuv 1.44 aborts when the pipe of its first loop cannot be made, and leaks a descriptor when a
+ * loop comes to be only in part. So first see that there are as many as it takes. */
+static cmox_code_t check_descriptors(cmox_error_t *error) {
+  int fds[LOOP_DESCRIPTORS];
+  size_t count = 0;
+  while (count < LOOP_DESCRIPTORS && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+    count++;
+  const int why = errno;
+  for (size_t i = 0; i < count; i++) (void)close(fds[i]);
+  if (count == LOOP_DESCRIPTORS) return CMOX_OK;
+  return cmox_fail(error, CMOX_E_IO,
+                   "engine: cannot make a loop: %s; close some, or raise the limit (ulimit -n)",
+                   uv_strerror(-why));
+}
+
 static cmox_code_t open_loop(cmox_engine_t *engine, cmox_error_t *error) {
+  cmox_code_t code = check_descriptors(error);
+  if (code != CMOX_OK) return code;
   int failed = uv_loop_init(&engine->loop);
   if (failed)
     return cmox_fail(error, CMOX_E_IO, "engine: cannot make a loop: %s", uv_strerror(failed));
@@ -241,7 +275,8 @@ static cmox_code_t open_loop(cmox_engine_t *engine, cmox_error_t *error) {
     run_out(&engine->loop);
     return cmox_fail(error, CMOX_E_IO, "engine: cannot make a loop: %s", uv_strerror(failed));
   }
-  cmox_code_t code = open_parts(engine, error);
+  cmox_watchers_reserve(&engine->loop, &engine->reserve);
+  code = open_parts(engine, error);
   if (code == CMOX_OK) {
     code = start_thread(engine, error);
     if (code == CMOX_OK) return CMOX_OK;
@@ -276,6 +311,7 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
     return copy_error(&error, text, size);
   }
   cmox_code_t code = cmox_shimdir_settings_read(&where, &engine->settings, &error);
+  cmox_trace_hold(getenv("CMOX_TRACE"));
   cmox_streams_hold();
   if (code == CMOX_OK) code = open_loop(engine, &error);
   if (code == CMOX_OK) {
@@ -283,6 +319,7 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
     return CMOX_OK;
   }
   cmox_streams_release();
+  cmox_trace_release();
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);
@@ -312,6 +349,7 @@ void cmox_engine_stop(cmox_engine_t *engine) {
   (void)uv_thread_join(&engine->thread);
   (void)uv_loop_close(&engine->loop);
   cmox_streams_release();
+  cmox_trace_release();
   cmox_shimdir_settings_clear(&engine->settings);
   uv_mutex_destroy(&engine->mutex);
   cmox_free_block(engine);
@@ -339,7 +377,8 @@ cmox_code_t cmox_engine_connect(cmox_engine_t *engine, int *fd, char *text, size
   job_t job = {.run = open_link_job};
   *fd = -1;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
-    (void)cmox_fail(&job.error, CMOX_E_IO, "engine: cannot make a socket pair");
+    (void)cmox_fail(&job.error, CMOX_E_IO, "engine: cannot make a socket pair: %s",
+                    uv_strerror(-errno));
     return copy_error(&job.error, text, size);
   }
   job.in = job.out = pair[1]; /* the link owns it, also when it fails */

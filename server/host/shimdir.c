@@ -57,7 +57,11 @@ static void free_dir(cmox_shimdir_t *dir) {
 static void discard(cmox_shimdir_t *dir) {
   if (dir->slot >= 0) {
     cmox_shimdir_remove(dir->parent_fd, dir->name);
-    cmox_registry_forget(dir->slot);
+    /* Removing takes descriptors too: without them it is left to the end of the process. */
+    if (faccessat(dir->parent_fd, dir->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+      cmox_registry_entomb(dir->slot);
+    else
+      cmox_registry_forget(dir->slot);
   }
   free_dir(dir);
 }
@@ -134,8 +138,10 @@ static cmox_code_t make_inside(cmox_shimdir_t *dir, cmox_error_t *error) {
   if (mkdirat(dir->fd, "priv", 0700) < 0 || fchmodat(dir->fd, "priv", 0700, 0) < 0)
     return failed(dir, "priv", error);
   int fd = openat(dir->fd, "endpoint", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  bool written = fd >= 0 && fchmod(fd, 0644) == 0 &&
-                 write(fd, endpoint, sizeof endpoint - 1) == (ssize_t)sizeof endpoint - 1;
+  ssize_t put = -1;
+  if (fd >= 0 && fchmod(fd, 0644) == 0) put = write(fd, endpoint, sizeof endpoint - 1);
+  bool written = put == (ssize_t)sizeof endpoint - 1;
+  if (put >= 0 && !written) errno = ENOSPC; /* a write that takes only a part says nothing */
   cmox_code_t code = written ? CMOX_OK : failed(dir, "endpoint", error);
   if (fd >= 0) (void)close(fd);
   return code;

@@ -52,6 +52,14 @@ static void remove_path(const char *path) {
   (void)close(place.fd);
 }
 
+static void close_locks(void) {
+  for (size_t i = 0; i < used; i++) {
+    if (slots[i].state != SLOT_FREE && slots[i].home.lock_fd >= 0)
+      (void)close(slots[i].home.lock_fd);
+    slots[i].home.lock_fd = -1;
+  }
+}
+
 static void in_forked_child(void) {
   generation++;
   release();
@@ -66,13 +74,14 @@ static bool is_owner(void) { return owner == getpid() && owner_generation == gen
 __attribute__((destructor(101))) static void remove_all(void) {
   static cmox_litter_t litter[CMOX_SHIMDIRS_MAX];
   hold(); /* an engine's thread may still be making one */
-  if (!is_owner()) used = 0;
-  for (size_t i = 0; i < used; i++)
+  const size_t mine = is_owner() ? used : 0;
+  for (size_t i = 0; i < mine; i++)
     if (slots[i].state != SLOT_FREE)
       memcpy(litter[i].name, strrchr(slots[i].path, '/') + 1, CMOX_SHIMDIR_NAME_LEN);
-  if (used > 0) (void)cmox_litter_mark(litter, used);
-  for (size_t i = 0; i < used; i++)
+  if (mine > 0) (void)cmox_litter_mark(litter, mine);
+  for (size_t i = 0; i < mine; i++)
     if (slots[i].state != SLOT_FREE && !litter[i].used) remove_path(slots[i].path);
+  close_locks(); /* the process may go on: this is also what dlclose() runs */
   used = 0;
   release();
 }
@@ -85,9 +94,7 @@ static void enter(void) {
   if (is_owner()) return;
   owner = getpid();
   owner_generation = generation;
-  for (size_t i = 0; i < used; i++)
-    if (slots[i].state != SLOT_FREE && slots[i].home.lock_fd >= 0)
-      (void)close(slots[i].home.lock_fd); /* the parent's lock: its own descriptor keeps it */
+  close_locks(); /* the parent's locks: its own descriptors keep them */
   memset(slots, 0, used * sizeof *slots);
   used = tombs = visit_count = 0;
 }

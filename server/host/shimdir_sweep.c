@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/base/trace.h"
 #include "server/host/shimdir_internal.h"
 
 enum {
@@ -49,6 +50,7 @@ void cmox_shimdir_remove(int parent_fd, const char *name) {
   if (dir < 0) return;
   struct stat info;
   if (fstat(dir, &info) == 0 && info.st_uid == geteuid()) {
+    CMOX_TRACE(SHIMDIR_REMOVE, cmox_trace_text(name));
     remove_links(dir);
     (void)unlinkat(dir, "bin", AT_REMOVEDIR);
     int priv = open_dir(dir, "priv");

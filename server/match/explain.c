@@ -95,8 +95,11 @@ static size_t window_start(cmox_span_t expected, cmox_span_t actual) {
 }
 
 static void quote_from(cmox_buf_t *out, cmox_span_t value, size_t start) {
-  if (start) cmox_buf_puts(out, "... ");
-  cmox_quote_c(out, cmox_span(value.data + start, value.len - start), CMOX_SHOWN_MAX);
+  if (start) {
+    cmox_buf_puts(out, "... ");
+    value = cmox_span(value.data + start, value.len - start);
+  }
+  cmox_quote_c(out, value, CMOX_SHOWN_MAX);
 }
 
 /* Both sides of an exact comparison that failed. */

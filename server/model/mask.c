@@ -114,6 +114,7 @@ static bool mask_first(cmox_span_t before, cmox_span_t text, cmox_buf_t *out) {
 }
 
 bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out) {
+  if (cmox_secret_part(args, index).len == 0) return false;
   cmox_span_t before = index > 0 ? args.items[index - 1] : cmox_span(NULL, 0);
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_buf_t next = CMOX_BUF_EMPTY;

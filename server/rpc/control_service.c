@@ -180,9 +180,12 @@ HANDLER(register_commands, RegisterCommands) {
 
 static cmox_code_t check_double(const cmox_hosted_t *hosted, const Cmdmox__V1__Double *from,
                                 cmox_facets_t *facets, cmox_error_t *error) {
+  if (from->kind == CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_UNSPECIFIED)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "a double needs a kind: stub, mock or spy");
   if (from->kind < CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_STUB ||
       from->kind > CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_SPY)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "a double needs a kind: stub, mock or spy");
+    return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know double kind %d",
+                     (int)from->kind);
   cmox_code_t code = cmox_convert_facets(from, facets, error);
   if (code != CMOX_OK) return code;
   code = cmox_session_check(hosted->session, (cmox_double_kind_t)from->kind, facets, error);

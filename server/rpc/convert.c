@@ -38,3 +38,7 @@ void cmox_convert_invocation_clear(cmox_invocation_data_t *data) {
   cmox_free_block((void *)(uintptr_t)data->env.items);
   data->argv = data->env = (cmox_span_list_t){NULL, 0};
 }
+
+unsigned cmox_newer_kind(const ProtobufCMessage *message) {
+  return message->n_unknown_fields ? message->unknown_fields[0].tag : 0;
+}

@@ -30,8 +30,10 @@ static cmox_code_t convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_
                          from->exit_code);
       content.exit_code = from->exit_code;
       break;
-    default:
-      break;
+    default: /* none: exit code 0 */
+      if (!cmox_newer_kind(&from->base)) break;
+      return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know end %u of a reply",
+                       cmox_newer_kind(&from->base));
   }
   *out = cmox_reply_new(&content);
   return *out ? CMOX_OK : cmox_fail(error, CMOX_E_NO_MEMORY, "reply: out of memory");

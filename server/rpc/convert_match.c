@@ -29,6 +29,13 @@ static cmox_code_t of_type(Cmdmox__V1__ValueType type, cmox_test_t *out, cmox_er
   return CMOX_OK;
 }
 
+static cmox_code_t unknown_test(const Cmdmox__V1__MatcherNode *node, cmox_error_t *error) {
+  unsigned kind = node->test_case ? (unsigned)node->test_case : cmox_newer_kind(&node->base);
+  if (!kind) return cmox_fail(error, CMOX_E_BAD_MATCHER, "a matcher without a test");
+  return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know matcher kind %u yet",
+                   kind);
+}
+
 static cmox_code_t convert_test(const Cmdmox__V1__MatcherNode *node, cmox_test_t *out,
                                 cmox_error_t *error) {
   switch (node->test_case) {
@@ -58,11 +65,8 @@ static cmox_code_t convert_test(const Cmdmox__V1__MatcherNode *node, cmox_test_t
     case CMDMOX__V1__MATCHER_NODE__TEST_NOT:
       *out = (cmox_test_t){.kind = CMOX_TEST_NOT, .children = &node->not_, .child_count = 1};
       return CMOX_OK;
-    case CMDMOX__V1__MATCHER_NODE__TEST__NOT_SET:
-      return cmox_fail(error, CMOX_E_BAD_MATCHER, "a matcher without a test");
     default:
-      return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know matcher kind %d yet",
-                       (int)node->test_case);
+      return unknown_test(node, error);
   }
 }
 
@@ -85,6 +89,13 @@ static cmox_code_t check_node(const cmox_matchers_t *table, uint32_t node, cmox_
 }
 
 /* ---- Arguments ------------------------------------------------------------ */
+
+static cmox_code_t unknown_item(const Cmdmox__V1__ArgvItem *item, cmox_error_t *error) {
+  unsigned kind = item->kind_case ? (unsigned)item->kind_case : cmox_newer_kind(&item->base);
+  if (!kind) return cmox_fail(error, CMOX_E_BAD_MATCHER, "an argument item without a kind");
+  return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
+                   "this server does not know argument item kind %u yet", kind);
+}
 
 static cmox_code_t convert_item(const Cmdmox__V1__ArgvItem *from, cmox_argv_item_t *out,
                                 cmox_error_t *error) {
@@ -110,8 +121,7 @@ static cmox_code_t convert_item(const Cmdmox__V1__ArgvItem *from, cmox_argv_item
       *out = (cmox_argv_item_t){.kind = CMOX_ITEM_CONTAINS};
       break;
     default:
-      return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
-                       "this server does not know argument item kind %d yet", (int)from->kind_case);
+      return unknown_item(from, error);
   }
   out->nodes = list->indexes;
   out->count = list->n_indexes;
@@ -152,6 +162,10 @@ static cmox_code_t convert_env(const Cmdmox__V1__EnvMatcher *from, cmox_matchers
     if (code != CMOX_OK) return code;
     out->count = i + 1;
     to->absent = item->test_case == CMDMOX__V1__ENV_MATCHER_ITEM__TEST_ABSENT && item->absent;
+    if (!item->test_case && cmox_newer_kind(&item->base))
+      return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
+                       "this server does not know test %u of a variable yet",
+                       cmox_newer_kind(&item->base));
     if (!to->absent && item->test_case != CMDMOX__V1__ENV_MATCHER_ITEM__TEST_NODE)
       return cmox_fail(error, CMOX_E_BAD_MATCHER,
                        "the variable %.80s has neither a matcher nor "

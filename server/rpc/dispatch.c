@@ -34,12 +34,13 @@ cmox_code_t cmox_services_check(const cmox_rpc_t *rpc, cmox_error_t *error) {
   return code;
 }
 
-static void respond(cmox_peer_t *peer, uint32_t id, Cmdmox__V1__Response *response) {
+static void respond(cmox_peer_t *peer, uint32_t id, Cmdmox__V1__Response *response,
+                    const ProtobufCMessageDescriptor *payload) {
   Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
   frame.id = id;
   frame.body_case = CMDMOX__V1__FRAME__BODY_RESPONSE;
   frame.response = response;
-  cmox_peer_send(peer, &frame);
+  cmox_peer_respond(peer, &frame, payload);
 }
 
 static void respond_error(cmox_peer_t *peer, uint32_t id, cmox_error_t *error) {
@@ -48,7 +49,7 @@ static void respond_error(cmox_peer_t *peer, uint32_t id, cmox_error_t *error) {
   Cmdmox__V1__Response response = CMDMOX__V1__RESPONSE__INIT;
   response.result_case = CMDMOX__V1__RESPONSE__RESULT_ERROR;
   response.error = &status;
-  respond(peer, id, &response);
+  respond(peer, id, &response, NULL);
 }
 
 static void call_free(cmox_rpc_call_t *call) {
@@ -87,7 +88,7 @@ void cmox_rpc_answer(const ProtobufCMessage *message, void *data) {
   Cmdmox__V1__Response response = CMDMOX__V1__RESPONSE__INIT;
   response.result_case = CMDMOX__V1__RESPONSE__RESULT_PAYLOAD;
   response.payload = cmox_to_bytes(cmox_buf_span(&payload));
-  respond(call->peer, call->id, &response);
+  respond(call->peer, call->id, &response, message->descriptor);
   cmox_buf_clear(&payload);
   call_free(call);
 }

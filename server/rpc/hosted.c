@@ -1,4 +1,7 @@
 /* A session with its place on disk and the links of its shims. */
+#include <stdio.h>
+
+#include "server/base/trace.h"
 #include "server/rpc/internal.h"
 
 static void on_tick(uv_timer_t *timer) {
@@ -63,6 +66,8 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
     return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   cmox_code_t code = rpc->host.random(rpc->host.context, hosted->id, sizeof hosted->id, error);
   if (code != CMOX_OK) return code;
+  (void)snprintf(hosted->name, sizeof hosted->name, "%02x%02x%02x%02x", hosted->id[0],
+                 hosted->id[1], hosted->id[2], hosted->id[3]);
   return rpc->host.open_site(rpc->host.context, hosted,
                              cmox_from_bytes(request->temporary_directory), &hosted->site, error);
 }
@@ -86,13 +91,16 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
     cmox_free_block(hosted);
     return code;
   }
+  CMOX_TRACE(HOST_SESSION_OPEN, cmox_trace_text(hosted->name),
+             cmox_trace_text(rpc->host.site_bin(hosted->site)));
   *out = hosted;
   return CMOX_OK;
 }
 
 static void dismiss(cmox_peer_t *peer) {
-  cmox_rpc_call_t *waiting = peer->waiting;
   peer->hosted = NULL;
+  if (peer->streaming) return; /* it is answered already; answer.c closes the link after it */
+  cmox_rpc_call_t *waiting = peer->waiting;
   peer->waiting = NULL;
   if (waiting) {
     (void)cmox_fail(&waiting->error, CMOX_E_CANCELLED,
@@ -103,6 +111,7 @@ static void dismiss(cmox_peer_t *peer) {
 }
 
 void cmox_hosted_end(cmox_hosted_t *hosted) {
+  CMOX_TRACE(HOST_SESSION_CLOSE, cmox_trace_text(hosted->name));
   HASH_DEL(hosted->rpc->sessions, hosted);
   cmox_peer_t *peer, *next;
   HASH_ITER(hh, hosted->shims, peer, next) {

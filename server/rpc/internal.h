@@ -39,6 +39,8 @@ typedef struct cmox_peer {
   uint64_t call_id;              /* 0: none yet */
   uint32_t invoke_id;            /* request id of Invoke; StreamData carries it */
   struct cmox_rpc_call *waiting; /* the request that the next action answers */
+  cmox_reply_data_t *streaming;  /* a reference: the reply that is on its way; or NULL */
+  size_t streamed;               /* bytes of its stdout and then its stderr that were sent */
 } cmox_peer_t;
 
 /* One request until it is answered. */
@@ -54,6 +56,7 @@ struct cmox_hosted {
   UT_hash_handle hh; /* in rpc->sessions, by id */
   bool oom;
   uint8_t id[CMOX_SESSION_ID_BYTES];
+  char name[9]; /* the start of id in hex, for the trace */
   cmox_rpc_t *rpc;
   cmox_session_t *session;
   cmox_peer_t *owner; /* goes with its link */
@@ -80,6 +83,9 @@ struct cmox_rpc {
 
 /* ---- peer.c ---- */
 void cmox_peer_send(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame);
+/* payload: the type of what the frame's response holds, for the trace; NULL: none. */
+void cmox_peer_respond(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame,
+                       const ProtobufCMessageDescriptor *payload);
 void cmox_peer_go_away(cmox_peer_t *peer, cmox_error_t *error);
 cmox_peer_t *cmox_peer_ref(cmox_peer_t *peer);
 void cmox_peer_unref(cmox_peer_t *peer);
@@ -107,6 +113,13 @@ void cmox_hosted_act(cmox_hosted_t *hosted);
 /* What AssertCalls does once the shims have been heard. */
 void cmox_assert_now(cmox_rpc_call_t *call);
 
+/* ---- answer.c ---- */
+void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action);
+void cmox_answer_reply(cmox_peer_t *peer, cmox_reply_data_t *content);
+/* The link has room. */
+void cmox_answer_more(cmox_peer_t *peer);
+void cmox_answer_drop(cmox_peer_t *peer);
+
 /* ---- hosted.c ---- */
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
                             cmox_hosted_t **out, cmox_error_t *error);
@@ -119,6 +132,9 @@ cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_er
 cmox_code_t cmox_convert_invocation(const Cmdmox__V1__InvokeRequest *request,
                                     cmox_invocation_data_t *out, cmox_error_t *error);
 void cmox_convert_invocation_clear(cmox_invocation_data_t *data);
+/* Where one of several must be set and none is: the number of the one that a newer client has
+ * set; 0: it has set none. */
+unsigned cmox_newer_kind(const ProtobufCMessage *message);
 /* The facets that say what is accepted, and the name of a variable (owned by the caller). */
 cmox_code_t cmox_convert_matching(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                   cmox_error_t *error);

@@ -10,13 +10,21 @@
 #include <stdio.h>
 
 #include "server/rpc/internal.h"
+#include "server/rpc/transcript.h"
 
 #define SOFTWARE "cmdmox/" CMDMOX_VERSION
 
 void cmox_peer_send(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame) {
+  cmox_peer_respond(peer, frame, NULL);
+}
+
+void cmox_peer_respond(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame,
+                       const ProtobufCMessageDescriptor *payload) {
   if (!peer->link) return;
   cmox_buf_t body = CMOX_BUF_EMPTY;
   cmox_wire_pack(&frame->base, &body);
+  if (cmox_trace_on())
+    cmox_transcript(CMOX_TRACE_FRAME_OUT, peer->number, cmox_buf_span(&body), payload);
   if (body.failed)
     cmox_link_close(peer->link, CMOX_E_NO_MEMORY);
   else
@@ -144,6 +152,7 @@ static void on_frame(cmox_link_t *link, cmox_span_t body) {
   cmox_peer_t *peer = cmox_link_user(link);
   cmox_error_t error;
   ProtobufCMessage *message = NULL;
+  if (cmox_trace_on()) cmox_transcript(CMOX_TRACE_FRAME_IN, peer->number, body, NULL);
   if (cmox_wire_unpack(&cmdmox__v1__frame__descriptor, body, &message, &error) != CMOX_OK) {
     if (error.code == CMOX_E_BAD_PAYLOAD) error.code = CMOX_E_BAD_FRAME;
     if (peer->greeted)
@@ -170,8 +179,8 @@ static void end_sessions_of(cmox_peer_t *peer) {
 }
 
 static void on_closed(cmox_link_t *link, cmox_code_t why) {
-  (void)why;
   cmox_peer_t *peer = cmox_link_user(link);
+  CMOX_TRACE(LINK_CLOSE, cmox_trace_number(peer->number), cmox_trace_text(cmox_code_reason(why)));
   cmox_rpc_t *rpc = peer->rpc;
   peer->link = NULL;
   if (peer->shim)
@@ -188,7 +197,10 @@ static void on_closed(cmox_link_t *link, cmox_code_t why) {
   cmox_rpc_check_closed(rpc);
 }
 
-static const cmox_link_events_t link_events = {.frame = on_frame, .closed = on_closed};
+static void on_drained(cmox_link_t *link) { cmox_answer_more(cmox_link_user(link)); }
+
+static const cmox_link_events_t link_events = {
+    .frame = on_frame, .closed = on_closed, .drained = on_drained};
 
 static void refused_frame(cmox_link_t *link, cmox_span_t body) {
   (void)link;
@@ -222,6 +234,9 @@ static cmox_peer_t *accept_link(cmox_rpc_t *rpc, cmox_hosted_t *hosted, cmox_lin
   if (rpc->peers) rpc->peers->previous = peer;
   rpc->peers = peer;
   cmox_link_set_events(link, &link_events, peer);
+  CMOX_TRACE(LINK_OPEN, cmox_trace_number(peer->number),
+             cmox_trace_text(hosted ? "shim" : "control"),
+             cmox_trace_text(hosted ? hosted->name : ""));
   return peer;
 }
 

@@ -2,7 +2,7 @@
  *
  * 1. Invoke: the session hears of it and decides, or asks for stdin, or holds the call.
  * 2. StreamData pieces of stdin, then ContinueInvoke: the session decides.
- * 3. The answer goes down: large streams as StreamData, then the response.
+ * 3. The answer goes down (answer.c).
  * 4. Completed: the shim has done all of it.
  *
  * A link that closes before 4 loses its call, unless the shim asks again with the same key. */
@@ -16,67 +16,6 @@ static cmox_peer_t *find_shim(cmox_hosted_t *hosted, uint64_t number) {
 
 /* ---- Answers ------------------------------------------------------------- */
 
-static void answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action) {
-  cmox_rpc_call_t *call = peer->waiting;
-  peer->waiting = NULL;
-  if (!call) return;
-  if (call->method->output == &cmdmox__v1__invoke_response__descriptor) {
-    Cmdmox__V1__InvokeResponse response = CMDMOX__V1__INVOKE_RESPONSE__INIT;
-    response.action = action;
-    cmox_rpc_answer(&response.base, call);
-  } else {
-    Cmdmox__V1__ContinueInvokeResponse response = CMDMOX__V1__CONTINUE_INVOKE_RESPONSE__INIT;
-    response.action = action;
-    cmox_rpc_answer(&response.base, call);
-  }
-}
-
-static void send_stream(cmox_peer_t *peer, Cmdmox__V1__Stream stream, cmox_span_t bytes,
-                        uint32_t *delay_ms) {
-  for (size_t at = 0; at < bytes.len; at += CMOX_STREAM_CHUNK_MAX) {
-    size_t left = bytes.len - at;
-    Cmdmox__V1__StreamData data = CMDMOX__V1__STREAM_DATA__INIT;
-    data.stream = stream;
-    data.data = cmox_to_bytes(
-        cmox_span(bytes.data + at, left < CMOX_STREAM_CHUNK_MAX ? left : CMOX_STREAM_CHUNK_MAX));
-    data.delay_ms = *delay_ms;
-    *delay_ms = 0;
-    Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
-    frame.id = peer->invoke_id;
-    frame.body_case = CMDMOX__V1__FRAME__BODY_STREAM_DATA;
-    frame.stream_data = &data;
-    cmox_peer_send(peer, &frame);
-  }
-}
-
-static void answer_reply(cmox_peer_t *peer, const cmox_action_t *decided) {
-  const cmox_reply_data_t *content = decided->reply;
-  Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
-  reply.delay_ms = content->delay_ms;
-  if (content->out.len + content->err.len <= CMOX_REPLY_INLINE_MAX) {
-    reply.stdout_data = cmox_to_bytes(content->out);
-    reply.stderr_data = cmox_to_bytes(content->err);
-  } else {
-    send_stream(peer, CMDMOX__V1__STREAM__STREAM_STDOUT, content->out, &reply.delay_ms);
-    send_stream(peer, CMDMOX__V1__STREAM__STREAM_STDERR, content->err, &reply.delay_ms);
-  }
-  if (content->signal) {
-    reply.end_case = CMDMOX__V1__REPLY__END_SIGNAL;
-    reply.signal = (char *)(uintptr_t)content->signal;
-  } else if (content->hang) {
-    reply.end_case = CMDMOX__V1__REPLY__END_HANG;
-    reply.hang = true;
-  } else {
-    reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
-    reply.exit_code = content->exit_code;
-  }
-  Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
-  action.call_id = decided->call_id;
-  action.kind_case = CMDMOX__V1__ACTION__KIND_REPLY;
-  action.reply = &reply;
-  answer_action(peer, &action);
-}
-
 static void answer_read_stdin(cmox_peer_t *peer, const cmox_action_t *decided) {
   Cmdmox__V1__ReadStdin read = CMDMOX__V1__READ_STDIN__INIT;
   read.max_bytes = decided->stdin_policy.max_bytes;
@@ -86,7 +25,7 @@ static void answer_read_stdin(cmox_peer_t *peer, const cmox_action_t *decided) {
   action.call_id = decided->call_id;
   action.kind_case = CMDMOX__V1__ACTION__KIND_READ_STDIN;
   action.read_stdin = &read;
-  answer_action(peer, &action);
+  cmox_answer_action(peer, &action);
 }
 
 static void send_progress(cmox_peer_t *peer) {
@@ -109,7 +48,7 @@ void cmox_hosted_act(cmox_hosted_t *hosted) {
     if (!peer) continue;
     switch (action->kind) {
       case CMOX_ACTION_REPLY:
-        answer_reply(peer, action);
+        cmox_answer_reply(peer, action->reply);
         break;
       case CMOX_ACTION_READ_STDIN:
         answer_read_stdin(peer, action);
@@ -259,6 +198,7 @@ void cmox_shim_lost(cmox_peer_t *peer) {
   cmox_hosted_t *hosted = peer->hosted;
   cmox_rpc_call_t *waiting = peer->waiting;
   peer->waiting = NULL;
+  cmox_answer_drop(peer);
   if (hosted) {
     HASH_DEL(hosted->shims, peer);
     cmox_event_t event = {

@@ -11,6 +11,7 @@
  * Fails closed: a call before replay, after verify, or that nothing accepts is
  * answered with one line and 125, and stays in the journal for verify. */
 #include "server/session/internal.h"
+#include "server/session/tell.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 enum { PROGRESS_PER_SILENCE = 3 }; /* a shim hears from us this often before it gives up */
@@ -116,6 +117,7 @@ static bool hold(cmox_session_t *session, cmox_call_t *call, const char *gate) {
   if (!call->gate) return false;
   call->held_index = session->held_count;
   grown[session->held_count++] = call;
+  cmox_tell_hold(call);
   want_tick(session, call);
   return true;
 }
@@ -142,6 +144,7 @@ static bool answer(cmox_actions_t *actions, cmox_call_t *call) {
   if (!action) return false;
   action->reply = call->reply;
   call->state = CMOX_CALL_ANSWERED;
+  cmox_tell_reply(call);
   return true;
 }
 
@@ -152,6 +155,7 @@ static cmox_reply_data_t *refusal(const cmox_session_t *session, const cmox_call
   char *text = NULL;
   if (cmox_verify_refused(session->doubles, call, &findings))
     text = cmox_report_refusal(&findings.items[0]);
+  cmox_tell_refuse(call, findings.count ? &findings.items[0] : NULL);
   const char *line = text ? text : "cmdmox: unexpected call (out of memory)\n";
   cmox_reply_data_t *reply = cmox_reply_new(
       &(cmox_reply_data_t){.err = cmox_span_str(line), .exit_code = CMOX_EXIT_SHIM_FAILURE});
@@ -175,6 +179,7 @@ static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_cal
   call->double_id = expect->id;
   call->verdict = CMOX_VERDICT_ACCEPTED;
   cmox_doubles_take(session->doubles, expect);
+  cmox_tell_match(call, expect);
   bool done = said && said->gate ? hold(session, call, said->gate) : answer(actions, call);
   return done ? CMOX_OK : no_memory(error);
 }
@@ -208,6 +213,7 @@ static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox
   cmox_action_t *action = add_action(actions, CMOX_ACTION_READ_STDIN, call);
   if (!action) return no_memory(error);
   action->stdin_policy = policy;
+  cmox_tell_stdin(call, policy);
   call->asked = policy;
   call->stdin_end = CMOX_STDIN_NOT_READ;
   call->stdin_length = 0;
@@ -224,6 +230,7 @@ static cmox_code_t answer_again(cmox_session_t *session, cmox_call_t *call,
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
+  cmox_tell_retry(call);
   if (call->gate) {
     call->state = CMOX_CALL_PENDING;
     want_tick(session, call);
@@ -247,6 +254,7 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
+  cmox_tell_invoke(call);
   if (session->phase != CMOX_PHASE_REPLAY) {
     call->unexpected_why = session->phase == CMOX_PHASE_RECORD
                                ? "the test has not called replay yet"
@@ -303,6 +311,7 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   call->broken_pipe = event->completed.broken_pipe;
   const char *failure = event->completed.failure;
   if (failure && *failure && !call->failure) call->failure = cmox_strdup(failure);
+  cmox_tell_completed(call);
   return CMOX_OK;
 }
 
@@ -312,6 +321,7 @@ static cmox_code_t on_link_lost(cmox_session_t *session, const cmox_event_t *eve
   call->link = 0;
   if (call->state == CMOX_CALL_COMPLETED) return CMOX_OK;
   call->state = CMOX_CALL_LOST;
+  cmox_tell_lost(call);
   call->end_ns = event->now_ns;
   return CMOX_OK; /* a gate keeps it: the shim may ask again */
 }
@@ -324,6 +334,7 @@ static cmox_code_t on_release(cmox_session_t *session, const cmox_event_t *event
     if (call->link && !answer(actions, call)) return no_memory(error);
     unhold(session, call);
   }
+  cmox_tell_release(event->gate, actions->count);
   return CMOX_OK;
 }
 
@@ -387,6 +398,7 @@ static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
     return cmox_fail(error, CMOX_E_BAD_STATE,
                      "replay: the session has been verified; start a new one");
   session->phase = CMOX_PHASE_REPLAY;
+  cmox_tell_replay(cmox_journal_count(session->journal));
   return CMOX_OK;
 }
 
@@ -410,6 +422,7 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
       cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;
   session->phase = CMOX_PHASE_VERIFIED;
+  cmox_tell_verify(cmox_journal_count(session->journal), &session->findings);
   for (size_t i = 0; i < session->findings.count; i++) {
     cmox_finding_t *finding = &session->findings.items[i];
     bool unexpected =

@@ -73,7 +73,7 @@ typedef struct cmox_action {
   cmox_action_kind_t kind;
   uint64_t link;
   uint64_t call_id;
-  const cmox_reply_data_t *reply; /* valid until the next step */
+  cmox_reply_data_t *reply; /* valid until the next step; longer with a reference of one's own */
   cmox_stdin_policy_t stdin_policy;
 } cmox_action_t;
 

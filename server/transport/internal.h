@@ -82,9 +82,15 @@ cmox_code_t cmox_link_new(cmox_transport_t *transport, int in, int out, cmox_lin
                           cmox_error_t *error);
 
 /* The system's side of a Unix socket listener. Each gives -1 and errno on failure. */
-int cmox_peer_socket(void);   /* close-on-exec, non-blocking */
-int cmox_peer_accept(int fd); /* close-on-exec, non-blocking */
-int cmox_peer_uid(int fd, uid_t *uid);
+int cmox_peer_socket(void);                        /* close-on-exec, non-blocking */
+int cmox_peer_accept(int fd);                      /* close-on-exec, non-blocking */
+int cmox_peer_uid(int fd, uid_t *uid, pid_t *pid); /* pid 0: the system does not tell */
 bool cmox_peer_allowed(uid_t peer, uid_t self);
+
+/* Sockets of launchers: a child of fork() closes them at once. Any thread. */
+void cmox_owned_add(int fd);
+int cmox_owned_accept(int listener); /* cmox_peer_accept of a listener that was added */
+void cmox_owned_forget(int fd);      /* before somebody else closes it */
+void cmox_owned_close(int fd);
 
 #endif

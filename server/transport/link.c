@@ -43,8 +43,11 @@ static void die(cmox_link_t *link) {
   if (link->dying) return;
   link->dying = link->closing = true;
   cmox_link_queue_drop(link);
-  for (unsigned i = 0; i < link->pipe_count; i++)
+  for (unsigned i = 0; i < link->pipe_count; i++) {
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)&link->pipes[i], &fd) == 0) cmox_owned_forget(fd);
     uv_close((uv_handle_t *)&link->pipes[i], on_closed);
+  }
 }
 
 static void shut(cmox_link_t *link, cmox_code_t why) {
@@ -96,6 +99,12 @@ static void settle(cmox_link_t *link) {
   if (link->hard || link->broken || (!link->writing && link->out.len == 0)) die(link);
 }
 
+/* Whoever waits for room may send now. */
+static void tell_drained(cmox_link_t *link) {
+  if (link->closing || link->broken || link->writing || link->out.len) return;
+  if (link->events && link->events->drained) link->events->drained(link);
+}
+
 static void on_write(uv_write_t *write, int status) {
   cmox_link_t *link = write->data;
   link->writing = false;
@@ -105,6 +114,7 @@ static void on_write(uv_write_t *write, int status) {
     stop_writing(link);
   else
     flush(link);
+  tell_drained(link);
   settle(link);
 }
 
@@ -233,6 +243,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) 
     shut(link, CMOX_E_LINK_CLOSED);
   link->corked = false;
   flush(link);
+  tell_drained(link);
   settle(link);
 }
 
@@ -254,7 +265,7 @@ static int adopt(cmox_link_t *link, const int *fds) {
   int failure = 0;
   for (unsigned i = 0; i < 2 && i < link->pipe_count; i++) {
     if (!failure) failure = uv_pipe_open(&link->pipes[i], fds[i]);
-    if (failure) (void)close(fds[i]);
+    if (failure) cmox_owned_close(fds[i]);
   }
   if (!failure) failure = uv_read_start(reader(link), on_alloc, on_read);
   return failure;
@@ -276,8 +287,8 @@ static cmox_link_t *allocate(cmox_transport_t *transport, unsigned pipes) {
 }
 
 static void close_both(int in, int out) {
-  if (in >= 0) (void)close(in);
-  if (out >= 0 && out != in) (void)close(out);
+  if (in >= 0) cmox_owned_close(in);
+  if (out >= 0 && out != in) cmox_owned_close(out);
 }
 
 cmox_code_t cmox_link_new(cmox_transport_t *transport, int in, int out, cmox_link_t **out_link,

@@ -18,6 +18,7 @@
 
 #include "proto/limits.h"
 #include "server/base/alloc.h"
+#include "server/base/trace.h"
 #include "server/transport/internal.h"
 
 enum { RETRY_MS = 20 };
@@ -55,17 +56,20 @@ void cmox_listener_close(cmox_listener_t *listener) {
   listener->closing = true;
   uv_close((uv_handle_t *)&listener->poll, on_closed);
   uv_close((uv_handle_t *)&listener->retry, on_closed);
-  (void)close(listener->fd);
+  cmox_owned_close(listener->fd);
   unlink_own(listener->path, listener->device, listener->inode);
 }
 
 static void welcome(cmox_listener_t *listener, int fd) {
-  uid_t uid;
+  uid_t uid = (uid_t)-1;
+  pid_t pid = 0;
   cmox_link_t *link;
-  if (cmox_peer_uid(fd, &uid) < 0 || !cmox_peer_allowed(uid, geteuid())) {
-    (void)close(fd);
+  if (cmox_peer_uid(fd, &uid, &pid) < 0 || !cmox_peer_allowed(uid, geteuid())) {
+    CMOX_TRACE(LINK_REFUSE, cmox_trace_number(uid), cmox_trace_number((uint64_t)pid));
+    cmox_owned_close(fd);
     return;
   }
+  CMOX_TRACE(LINK_ACCEPT, cmox_trace_number(uid), cmox_trace_number((uint64_t)pid));
   if (cmox_link_new(listener->transport, fd, fd, &link, NULL) != CMOX_OK) return;
   listener->events->link(listener, link);
   if (!link->events) cmox_link_abort(link, CMOX_OK);
@@ -83,7 +87,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   (void)status;
   (void)events;
   for (int i = 0; i < CMOX_LISTEN_BACKLOG && !listener->closing; i++) {
-    int fd = cmox_peer_accept(listener->fd);
+    int fd = cmox_owned_accept(listener->fd);
     if (fd >= 0) {
       listener->transport->activity++;
       welcome(listener, fd);
@@ -154,7 +158,7 @@ static cmox_code_t begin(cmox_listener_t *listener, uv_loop_t *loop, cmox_error_
   int failure = uv_poll_init(loop, &listener->poll, listener->fd);
   if (failure) {
     cmox_fail(error, CMOX_E_IO, "cannot listen on %s: %s", listener->path, uv_strerror(failure));
-    (void)close(listener->fd);
+    cmox_owned_close(listener->fd);
     unlink_own(listener->path, listener->device, listener->inode);
     cmox_free_block(listener->path);
     cmox_free_block(listener);
@@ -194,6 +198,7 @@ cmox_code_t cmox_listener_open(uv_loop_t *loop, const char *path,
   listener->events = events;
   listener->user = user;
   listener->fd = fd;
+  cmox_owned_add(fd);
   listener->path = copy;
   listener->device = info.st_dev;
   listener->inode = info.st_ino;

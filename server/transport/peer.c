@@ -15,11 +15,12 @@ int cmox_peer_socket(void) {
 
 int cmox_peer_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
-int cmox_peer_uid(int fd, uid_t *uid) {
+int cmox_peer_uid(int fd, uid_t *uid, pid_t *pid) {
   struct ucred peer;
   socklen_t size = sizeof peer;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return -1;
   *uid = peer.uid;
+  *pid = peer.pid;
   return 0;
 }
 
@@ -38,8 +39,9 @@ int cmox_peer_socket(void) { return prepare(socket(AF_UNIX, SOCK_STREAM, 0)); }
 
 int cmox_peer_accept(int fd) { return prepare(accept(fd, NULL, NULL)); }
 
-int cmox_peer_uid(int fd, uid_t *uid) {
+int cmox_peer_uid(int fd, uid_t *uid, pid_t *pid) {
   gid_t gid;
+  *pid = 0;
   return getpeereid(fd, uid, &gid);
 }
 

@@ -36,6 +36,9 @@ typedef struct cmox_link_events {
    * CMOX_E_DEADLINE_EXCEEDED (handshake), CMOX_E_LINK_CLOSED (a half frame, reset, write error),
    * CMOX_E_NO_MEMORY, CMOX_E_TOO_COMPLEX (the peer does not read and its queue is full). */
   void (*closed)(cmox_link_t *link, cmox_code_t why);
+  /* Nothing is queued: after each write that was waited for and after each read. May send and
+   * close. May be NULL. */
+  void (*drained)(cmox_link_t *link);
 } cmox_link_events_t;
 
 /* Takes over fds that are already connected (a socket pair end: in == out; stdio: two). On

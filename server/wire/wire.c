@@ -23,6 +23,12 @@ typedef struct arena {
   size_t budget; /* bytes one unpacking may still allocate */
 } arena_t;
 
+#if defined(__has_feature) /* Clang's way of saying it */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 /* A block for each piece, so that reading past one is seen. */
 static size_t block_size(arena_t *arena, size_t piece) {

@@ -11,9 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -34,6 +32,7 @@ SHIM = os.path.join(BUILD, "libexec", "cmdmox", "cmdmox-shim")
 sys.path.insert(0, os.path.join(BUILD, "gen", "python"))
 
 import cmdmox_client as cmdmox  # noqa: E402  pylint: disable=wrong-import-position
+from leftovers import Watched  # noqa: E402  pylint: disable=wrong-import-position
 
 DEADLINE = 30  # seconds until a test gives up; nothing takes that long
 SANITIZED = os.environ.get("CMDMOX_SANITIZE", "") != ""
@@ -53,7 +52,7 @@ def wait_stopped(pid):
     os.waitid(os.P_PID, pid, os.WSTOPPED)
 
 
-class Case(unittest.TestCase):
+class Case(Watched):
     """A server of its own for each test; `self.session()` makes sessions there.
 
     The shim directories are in a place of its own too: a server sweeps those of dead ones, here of nobody else's.
@@ -62,10 +61,7 @@ class Case(unittest.TestCase):
     server_env = {}
 
     def own_place(self):
-        folder = tempfile.TemporaryDirectory(dir="/tmp", prefix="cmox")
-        self.addCleanup(folder.cleanup)
-        os.chmod(folder.name, 0o711)
-        self.environment = {**os.environ, "CMOX_SHIM": SHIM, "CMOX_TMPDIR": folder.name, **self.server_env}
+        self.environment = {**os.environ, "CMOX_SHIM": SHIM, "CMOX_TMPDIR": self.place, **self.server_env}
 
     def serve(self, **env):
         return cmdmox.serve([PROGRAM, "serve", "--stdio"], {**self.environment, **env})
@@ -157,9 +153,7 @@ class Listening(Case):
 
     def setUp(self):
         self.own_place()
-        folder = tempfile.TemporaryDirectory(dir="/tmp")
-        self.addCleanup(folder.cleanup)
-        self.address = os.path.join(folder.name, "s")
+        self.address = os.path.join(self.place, "s")
         self.server = subprocess.Popen([PROGRAM, "serve", "--listen", "unix:" + self.address],
                                        env=self.environment, stdout=subprocess.PIPE)
         self.addCleanup(self.stop_server)
@@ -173,10 +167,20 @@ class Listening(Case):
     def connect(self, address=None, **options):
         link = socket.socket(socket.AF_UNIX)
         link.connect(address or self.address)
-        self.addCleanup(link.close)
-        client = cmdmox.Client(link.makefile("rb"), link.makefile("wb"), **options)
+        files = link.makefile("rb"), link.makefile("wb")
+        self.addCleanup(self._hang_up, link, *files)
+        client = cmdmox.Client(*files, **options)
         client.socket = link
         return client
+
+    @staticmethod
+    def _hang_up(link, reader, writer):
+        try:
+            link.shutdown(socket.SHUT_RDWR)  # the client's thread reads no longer, and lets go of its file
+        except OSError:  # the server was first
+            pass
+        for file in (writer, reader, link):
+            file.close()
 
     def disconnect(self, client):
         client.socket.shutdown(socket.SHUT_RDWR)

@@ -31,6 +31,7 @@ class Death(Case):
             self.assertFalse(os.path.exists(directory), "nobody uses it: the next server sweeps")
 
     def test_kill_in_the_middle_of_a_large_stdin(self):
+        self.leaves("files", "a killed server leaves its directory to the next one")
         session = self.session(stub(b"cmd", None, {"stdin_policy": {"mode": 2}}))
         source, sink = os.pipe()
         child = self.start_in(session, ["cmd"], stdin=source)
@@ -41,6 +42,7 @@ class Death(Case):
         os.close(sink)
 
     def test_the_end_of_the_client_ends_the_calls(self):
+        self.leaves("files", "the call that still runs uses the directory: the next server sweeps it")
         session = self.session(stub(b"cmd", None, returns(gate="g")))
         child = self.start_in(session, ["cmd"])
         until(lambda: session.count() == 1, "the call")

@@ -16,7 +16,7 @@ class Real(Case):
 
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory(dir="/tmp")
+        folder = tempfile.TemporaryDirectory(dir="/tmp")  # beside self.place, which others may not write to
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         os.chmod(self.folder, 0o777)

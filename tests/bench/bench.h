@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Something is wrong, not slow: one line, exit status 1. */
+#include "tests/lib/broken.h"
+
 typedef struct bench_options {
   unsigned runs;  /* repetitions of a measure; what is shown is the median over them */
   unsigned calls; /* samples of each kind within one run */
@@ -37,20 +40,13 @@ void bench_row_add(bench_row_t *row, double value);
 void bench_report(const bench_row_t *row);
 void bench_print(const bench_options_t *options);
 
-/* Something is wrong, not slow: one line, exit status 1. */
-_Noreturn void bench_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* ---- Child processes (child.c) ---- */
 
 #define BENCH_ENVIRONMENT_BYTES 4096u
 
-double bench_now_us(void);
-
 /* Makes this process's environment one of about 4 KiB: PATH and filler. */
 void bench_environment_set(void);
 
-/* Starts program with out as its stdout. */
-pid_t bench_spawn(const char *program, char *const *argv, char *const *environment, int out);
 /* Spawns and waits; the time in us. Anything but exit status 0 is broken. */
 double bench_spawn_us(const char *program, char *const *argv, char *const *environment, int out);
 int bench_dev_null(void);

@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 #include "tests/bench/bench.h"
+#include "tests/lib/served.h"
 
 static char *const arguments[] = {(char[]){"bench-command"}, (char[]){"describe"},
                                   (char[]){"--tags"}, NULL};
 
 static void check_mock(cmox_t *mox, const char *step) {
-  if (cmox_code(mox) != CMOX_OK) bench_broken("%s: %s", step, cmox_message(mox));
+  if (cmox_code(mox) != CMOX_OK) broken("%s: %s", step, cmox_message(mox));
 }
 
 typedef enum kind { REFERENCE, NOOP, MOCKED, KINDS } kind_t;
@@ -65,9 +66,9 @@ static void measure_calls(const bench_options_t *options, bench_row_t rows[CALL_
   }
   (void)close(out);
   if (cmox_call_count(stub) != made)
-    bench_broken("%llu calls were made, the journal has %llu", (unsigned long long)made,
-                 (unsigned long long)cmox_call_count(stub));
-  if (cmox_verify(mox) != CMOX_OK) bench_broken("verify: %s", cmox_message(mox));
+    broken("%llu calls were made, the journal has %llu", (unsigned long long)made,
+           (unsigned long long)cmox_call_count(stub));
+  if (cmox_verify(mox) != CMOX_OK) broken("verify: %s", cmox_message(mox));
   for (size_t i = 0; i < CALL_ROWS; i++) bench_report(&rows[i]);
 }
 
@@ -84,15 +85,15 @@ void bench_call_one_core(const bench_options_t *options) {
   CPU_ZERO(&one);
   CPU_SET((size_t)sched_getcpu(), &one);
   if (sched_getaffinity(0, sizeof before, &before) || sched_setaffinity(0, sizeof one, &one))
-    bench_broken("one-core: cannot choose a core");
+    broken("one-core: cannot choose a core");
   measure_calls(options, rows);
-  if (sched_setaffinity(0, sizeof before, &before)) bench_broken("one-core: cannot go back");
+  if (sched_setaffinity(0, sizeof before, &before)) broken("one-core: cannot go back");
 }
 
 /* ---- Sessions ---- */
 
 static double session_us(unsigned calls) {
-  double start = bench_now_us();
+  double start = now_us();
   cmox_t *mox = cmox_new(NULL);
   if (calls > 0) cmox_returns(cmox_stub(mox, "bench-command"), .out = "v1.4.0\n");
   (void)cmox_replay(mox);
@@ -104,9 +105,9 @@ static double session_us(unsigned calls) {
     if (out < 0) out = bench_dev_null();
     (void)bench_spawn_us(shim, arguments, environ, out);
   }
-  if (cmox_verify(mox) != CMOX_OK) bench_broken("verify: %s", cmox_message(mox));
+  if (cmox_verify(mox) != CMOX_OK) broken("verify: %s", cmox_message(mox));
   cmox_free(mox);
-  return bench_now_us() - start;
+  return now_us() - start;
 }
 
 void bench_session(const bench_options_t *options) {
@@ -175,8 +176,7 @@ void bench_expectations(const bench_options_t *options) {
   }
   (void)close(out);
   for (unsigned k = 0; k < 3; k++) {
-    if (cmox_verify(crowds[k].mox) != CMOX_OK)
-      bench_broken("verify: %s", cmox_message(crowds[k].mox));
+    if (cmox_verify(crowds[k].mox) != CMOX_OK) broken("verify: %s", cmox_message(crowds[k].mox));
     cmox_free(crowds[k].mox);
   }
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) bench_report(&rows[i]);
@@ -191,17 +191,16 @@ void bench_size(const bench_options_t *options) {
   struct stat info;
   Elf64_Ehdr header;
   if (!file || fstat(fileno(file), &info) != 0 || fread(&header, sizeof header, 1, file) != 1)
-    bench_broken("%s: %s", path, strerror(errno));
+    broken("%s: %s", path, strerror(errno));
   bench_row_t row = {.measure = "size", .what = "shim on disk", .unit = "KiB"};
   if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64)
-    bench_broken("%s is no 64-bit ELF program", path);
+    broken("%s is no 64-bit ELF program", path);
   for (unsigned i = 0; i < header.e_phnum; i++) {
     Elf64_Phdr part;
     if (fseek(file, (long)(header.e_phoff + i * sizeof part), SEEK_SET) != 0 ||
         fread(&part, sizeof part, 1, file) != 1)
-      bench_broken("%s: its program headers cannot be read", path);
-    if (part.p_type == PT_DYNAMIC || part.p_type == PT_INTERP)
-      bench_broken("%s is not static", path);
+      broken("%s: its program headers cannot be read", path);
+    if (part.p_type == PT_DYNAMIC || part.p_type == PT_INTERP) broken("%s is not static", path);
   }
   (void)fclose(file);
   row.target = 48;

@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,16 +6,6 @@
 static bench_row_t rows[32];
 static size_t row_count;
 
-void bench_broken(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  (void)fputs("cmdmox_bench: broken: ", stderr);
-  (void)vfprintf(stderr, format, arguments);
-  (void)fputc('\n', stderr);
-  va_end(arguments);
-  exit(1);
-}
-
 static int compare(const void *left, const void *right) {
   double a = *(const double *)left;
   double b = *(const double *)right;
@@ -24,7 +13,7 @@ static int compare(const void *left, const void *right) {
 }
 
 double bench_median(double *samples, size_t count) {
-  if (count == 0) bench_broken("a measure without samples");
+  if (count == 0) broken("a measure without samples");
   qsort(samples, count, sizeof *samples, compare);
   return count % 2 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2;
 }
@@ -34,7 +23,7 @@ void bench_row_add(bench_row_t *row, double value) {
 }
 
 void bench_report(const bench_row_t *row) {
-  if (row_count == sizeof rows / sizeof *rows) bench_broken("too many rows");
+  if (row_count == sizeof rows / sizeof *rows) broken("too many rows");
   rows[row_count++] = *row;
 }
 

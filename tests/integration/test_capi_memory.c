@@ -1,45 +1,11 @@
 /* Every allocation of a session's life fails once, and from there on for ever: no
  * crash, no leak, and a code that says so. */
 #include <cmdmox/cmdmox.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/base/alloc.h"
+#include "tests/lib/alloc_fault.h"
 #include "tests/lib/run_suite.h"
-
-/* The engine's thread allocates too. */
-typedef struct fault {
-  pthread_mutex_t lock;
-  bool client_only; /* fail on the test's thread alone */
-  bool for_ever;
-  pthread_t client;
-  size_t fail_at; /* from 1 */
-  size_t seen;
-  long held;
-} fault_t;
-
-static void *faulty_realloc(void *context, void *block, size_t size) {
-  fault_t *fault = context;
-  (void)pthread_mutex_lock(&fault->lock);
-  bool counts = !fault->client_only || pthread_equal(fault->client, pthread_self());
-  if (counts) fault->seen++;
-  bool fails = counts &&
-               (fault->seen == fault->fail_at || (fault->for_ever && fault->seen > fault->fail_at));
-  void *result = fails ? NULL : realloc(block, size);
-  if (result && !block) fault->held++;
-  (void)pthread_mutex_unlock(&fault->lock);
-  return result;
-}
-
-static void faulty_free(void *context, void *block) {
-  fault_t *fault = context;
-  (void)pthread_mutex_lock(&fault->lock);
-  fault->held--;
-  (void)pthread_mutex_unlock(&fault->lock);
-  free(block);
-}
 
 /* Every entry point once; true when nothing failed. */
 static bool live(void) {
@@ -66,45 +32,38 @@ static bool live(void) {
   return good;
 }
 
-static void sweep(bool client_only, bool for_ever) {
-  fault_t fault = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                   .client_only = client_only,
-                   .for_ever = for_ever,
-                   .client = pthread_self()};
+static size_t lives, failures;
+
+static void live_once(alloc_fault_t *fault) {
   char *path = strdup(getenv("PATH"));
-  size_t failed = 0;
-  size_t at = 0;
-  const cmox_alloc_hooks_t hooks = {faulty_realloc, faulty_free, &fault};
-  do {
-    fault.fail_at = ++at;
-    fault.seen = 0;
-    fault.held = 0;
-    cmox_alloc_set_hooks(&hooks);
-    failed += !live();
-    cmox_alloc_set_hooks(NULL);
-    ck_assert_msg(fault.held == 0, "allocation %zu failed, and %ld blocks leaked", at, fault.held);
-    ck_assert_str_eq(getenv("PATH"), path);
-  } while (fault.seen >= at);
-  ck_assert(live());
-  printf("%zu allocations, %zu sessions failed\n", at - 1, failed);
-  ck_assert_uint_gt(failed, at / 4);
+  lives++;
+  failures += !live();
+  ck_assert_str_eq(getenv("PATH"), path);
   free(path);
+  (void)alloc_fault_rest(fault);
+  ck_assert_msg(live(), "the session after it failed too");
 }
 
-START_TEST(each_allocation_of_the_client_fails_once) { sweep(true, false); }
+static void assert_failures_were_told(void) { ck_assert_uint_gt(failures, lives / 4); }
+
+START_TEST(each_allocation_of_the_client_fails) {
+  alloc_fault_sweep_own_thread("C client", live_once);
+  assert_failures_were_told();
+}
 END_TEST
-START_TEST(memory_of_the_client_ends_for_good) { sweep(true, true); }
-END_TEST
-START_TEST(each_allocation_of_client_and_engine_fails_once) { sweep(false, false); }
+
+START_TEST(each_allocation_of_client_and_engine_fails) {
+  alloc_fault_sweep("C client with its engine", live_once);
+  assert_failures_were_told();
+}
 END_TEST
 
 int main(void) {
   Suite *suite = suite_create("capi_memory");
   TCase *cases = tcase_create("memory");
-  tcase_set_timeout(cases, 110);
-  tcase_add_test(cases, each_allocation_of_the_client_fails_once);
-  tcase_add_test(cases, memory_of_the_client_ends_for_good);
-  tcase_add_test(cases, each_allocation_of_client_and_engine_fails_once);
+  tcase_set_timeout(cases, 600);
+  tcase_add_test(cases, each_allocation_of_the_client_fails);
+  tcase_add_test(cases, each_allocation_of_client_and_engine_fails);
   suite_add_tcase(suite, cases);
   return run_suite(suite);
 }

@@ -17,28 +17,18 @@
 #include "proto/framing.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
+#include "tests/lib/leftovers.h"
 #include "tests/lib/run.h"
 #include "tests/lib/run_suite.h"
 
-static char scratch[32];
-static char address[64];
+static char address[80];
 
-static void setup(void) {
-  (void)strcpy(scratch, "/tmp/cmox-test-XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(scratch));
-  (void)snprintf(address, sizeof address, "unix:%s/s", scratch);
-  ck_assert_int_eq(setenv("CMOX_TMPDIR", scratch, 1), 0);
-}
+static void setup(void) { (void)snprintf(address, sizeof address, "unix:%s/s", scratch_place()); }
 
-static void teardown(void) {
-  ck_cmox_teardown();
-  SCOPED_RUN run = RUN("rm", "-rf", scratch);
-  ck_assert_int_eq(run.exit_code, 0);
-  (void)unsetenv("CMOX_TMPDIR");
-}
+static void teardown(void) { ck_cmox_teardown(); }
 
 static size_t entries(void) {
-  DIR *dir = opendir(scratch);
+  DIR *dir = opendir(scratch_place());
   ck_assert_ptr_nonnull(dir);
   size_t count = 0;
   for (struct dirent *entry; (entry = readdir(dir));) count += entry->d_name[0] != '.';
@@ -103,12 +93,12 @@ START_TEST(a_server_of_another_user_is_not_joined) {
     (void)fprintf(stderr, "SKIP another user's server: only root can be two users\n");
     return;
   }
-  char dir[] = "/tmp/cmox-foreign-XXXXXX";
-  char path[64];
-  char foreign[80];
+  char dir[64];
+  char path[80];
+  char foreign[96];
   int ready[2];
   char byte;
-  ck_assert_ptr_nonnull(mkdtemp(dir));
+  scratch_directory(dir, sizeof dir);
   ck_assert_int_eq(chmod(dir, 0777), 0);
   (void)snprintf(path, sizeof path, "%s/s", dir);
   (void)snprintf(foreign, sizeof foreign, "unix:%s", path);
@@ -213,6 +203,7 @@ START_TEST(two_clients_of_one_server_have_sessions_of_their_own) {
 END_TEST
 
 START_TEST(a_server_that_is_killed_is_an_error_of_the_session) {
+  leaves(LEAVES_FILES, "a killed server leaves its socket, and its directory to the next server");
   serve_address(0);
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.address = address));
   cmox_mock(mox, "git");

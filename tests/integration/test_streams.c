@@ -2,6 +2,7 @@
 #include <check.h>
 #include <cmdmox/cmdmox.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,8 +25,9 @@ static int use_without(int closed) {
 }
 
 START_TEST(a_session_works_without_one_of_them) {
+  (void)fflush(NULL);
   pid_t child = fork();
-  if (child == 0) _exit(use_without(_i));
+  if (child == 0) exit(use_without(_i));
   int status = 0;
   ck_assert_int_eq(waitpid(child, &status, 0), child);
   ck_assert_msg(WIFEXITED(status), "killed by signal %d", WTERMSIG(status));

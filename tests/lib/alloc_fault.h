@@ -1,50 +1,46 @@
-/* Makes the n-th allocation fail, and counts the blocks that are held. */
+/* Makes the n-th allocation behind the seam fail, once or with all that follow; counts the blocks
+ * and bytes that are held. One fault is installed at a time; any thread may allocate meanwhile. */
 #ifndef CMOX_TESTS_ALLOC_FAULT_H
 #define CMOX_TESTS_ALLOC_FAULT_H
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "server/base/alloc.h"
 
 typedef struct alloc_fault {
-  unsigned fail_at; /* 1 is the next one; 0: none */
-  unsigned seen;
-  long held;
+  pthread_mutex_t lock;
+  bool own_thread; /* only the allocations of the installing thread are counted and fail */
+  pthread_t owner;
+  bool counting;
+  bool for_ever;
+  size_t fail_at; /* 1 is the first one counted; 0: none */
+  size_t seen;    /* counted so far */
+  size_t failed;
+  long held; /* blocks */
+  size_t bytes, peak;
 } alloc_fault_t;
 
-static void *alloc_fault_realloc(void *context, void *block, size_t size) {
-  alloc_fault_t *fault = context;
-  if (++fault->seen == fault->fail_at) return NULL;
-  void *result = realloc(block, size);
-  if (result && !block) fault->held++;
-  return result;
-}
+/* Counts from here on; nothing fails before alloc_fault_arm(). */
+void alloc_fault_install(alloc_fault_t *fault, bool own_thread);
+void alloc_fault_arm(alloc_fault_t *fault, size_t fail_at, bool for_ever); /* counts anew */
+/* Nothing fails or is counted from here on, but for what is held. Returns how many failed. */
+size_t alloc_fault_rest(alloc_fault_t *fault);
+/* The C library's allocator again; fails the test when a block is still held. */
+void alloc_fault_remove(alloc_fault_t *fault);
+size_t alloc_fault_peak(alloc_fault_t *fault); /* bytes held at most since the last arm */
+size_t alloc_fault_bytes(alloc_fault_t *fault);
 
-static void alloc_fault_free(void *context, void *block) {
-  alloc_fault_t *fault = context;
-  fault->held--;
-  free(block);
-}
+/* What a sweep runs. It may call alloc_fault_rest() once what is swept is over. */
+typedef void (*alloc_fault_body_t)(alloc_fault_t *fault);
 
-static inline void alloc_fault_install(alloc_fault_t *fault, unsigned fail_at) {
-  *fault = (alloc_fault_t){.fail_at = fail_at};
-  cmox_alloc_set_hooks(&(cmox_alloc_hooks_t){alloc_fault_realloc, alloc_fault_free, fault});
-}
-
-/* Runs `body` once per allocation it makes, with that one failing; then nothing may be
- * held. Says how many points it visited. */
-static inline void alloc_fault_sweep(void (*body)(void)) {
-  alloc_fault_t fault;
-  unsigned at = 0;
-  do {
-    alloc_fault_install(&fault, ++at);
-    body();
-    cmox_alloc_set_hooks(NULL);
-    ck_assert_msg(fault.held == 0, "allocation %u failed, and %ld blocks leaked", at, fault.held);
-  } while (fault.seen >= at);
-  printf("allocation sweep: %u points\n", at - 1);
-}
+/* Runs body once for each allocation that it makes, with that one failing, and again with that one
+ * and all after it failing; each time nothing may stay held. Prints the points
+ * it visited and how many there are: all of them, but for sanitized builds (thorough.h). */
+void alloc_fault_sweep(const char *scenario, alloc_fault_body_t body);
+/* The same for a body of several threads, whose failing allocations are those of the calling one.
+ */
+void alloc_fault_sweep_own_thread(const char *scenario, alloc_fault_body_t body);
 
 #endif

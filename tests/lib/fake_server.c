@@ -11,6 +11,7 @@
 #include "client/lib/channel.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
+#include "tests/lib/leftovers.h"
 
 #define REQUESTS_MAX 4096
 
@@ -178,8 +179,7 @@ fake_server_t *fake_start(fake_handler_t handler) {
   need(fake, "calloc");
   fake->handler = handler;
   (void)pthread_mutex_init(&fake->lock, NULL);
-  (void)strcpy(fake->directory, "/tmp/cmox-fake-XXXXXX");
-  need(mkdtemp(fake->directory), "mkdtemp");
+  scratch_directory(fake->directory, sizeof fake->directory);
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   (void)snprintf(name.sun_path, sizeof name.sun_path, "%s/s", fake->directory);
   (void)snprintf(fake->address, sizeof fake->address, "unix:%s", name.sun_path);

@@ -1,18 +1,25 @@
 #include "tests/lib/files.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Not ck_assert: programs without Check use these too. */
+#define NEED(condition, ...)      \
+  do {                            \
+    if (condition) break;         \
+    fprintf(stderr, __VA_ARGS__); \
+    abort();                      \
+  } while (0)
+
 char *cmox_test_read_file(const char *path) {
   FILE *file = fopen(path, "rb");
-  ck_assert_msg(file != NULL, "cannot read %s", path);
+  NEED(file != NULL, "cannot read %s\n", path);
   size_t len = 0, capacity = 1u << 16;
   char *text = malloc(capacity);
-  ck_assert_ptr_nonnull(text);
+  NEED(text, "out of memory\n");
   for (;;) {
     const size_t got = fread(text + len, 1, capacity - len - 1, file);
     if (got == 0) break;
@@ -20,7 +27,7 @@ char *cmox_test_read_file(const char *path) {
     if (len + 1 == capacity) {
       capacity *= 2;
       text = realloc(text, capacity);
-      ck_assert_ptr_nonnull(text);
+      NEED(text, "out of memory\n");
     }
   }
   fclose(file);
@@ -30,7 +37,7 @@ char *cmox_test_read_file(const char *path) {
 
 uint8_t *cmox_test_unhex(const char *text, size_t *len) {
   uint8_t *bytes = malloc(strlen(text) / 2 + 1);
-  ck_assert_ptr_nonnull(bytes);
+  NEED(bytes, "out of memory\n");
   size_t n = 0;
   while (*text) {
     if (*text == '#') {
@@ -38,8 +45,8 @@ uint8_t *cmox_test_unhex(const char *text, size_t *len) {
     } else if (isspace((unsigned char)*text)) {
       text++;
     } else {
-      ck_assert_msg(isxdigit((unsigned char)text[0]) && isxdigit((unsigned char)text[1]),
-                    "not hex: %.10s", text);
+      NEED(isxdigit((unsigned char)text[0]) && isxdigit((unsigned char)text[1]), "not hex: %.10s\n",
+           text);
       const char pair[3] = {text[0], text[1], '\0'};
       bytes[n++] = (uint8_t)strtoul(pair, NULL, 16);
       text += 2;
@@ -61,11 +68,11 @@ void cmox_test_header(const char *text, const char *key, char *value, size_t siz
 
 void cmox_test_write_hex(const char *path, const char *comment, const uint8_t *data, size_t len) {
   FILE *file = fopen(path, "wb");
-  ck_assert_msg(file != NULL, "cannot write %s", path);
+  NEED(file != NULL, "cannot write %s\n", path);
   fprintf(file, "# %s\n", comment);
   for (size_t i = 0; i < len; i++)
     fprintf(file, "%02x%s", data[i], i % 32 == 31 || i + 1 == len ? "\n" : "");
-  ck_assert_int_eq(fclose(file), 0);
+  NEED(fclose(file) == 0, "cannot write %s\n", path);
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(a, b); }

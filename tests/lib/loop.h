@@ -37,7 +37,7 @@ static inline void seen_closed(cmox_link_t *link, cmox_code_t why) {
   seen->why = why;
 }
 
-static const cmox_link_events_t seen_events = {seen_frame, seen_closed};
+static const cmox_link_events_t seen_events = {.frame = seen_frame, .closed = seen_closed};
 
 static inline bool seen_is(const seen_t *seen, const char *text) {
   return cmox_span_equal(cmox_buf_span(&seen->text), cmox_span_str(text));

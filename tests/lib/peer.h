@@ -52,6 +52,7 @@ bool cmox_run_is_static(void);
 typedef struct cmox_run {
   pid_t pid;
   int out_file, err_file;
+  char log[96];    /* of valgrind; "": it does not run under that */
   int status;      /* of waitpid */
   char *out, *err; /* NUL-terminated */
   size_t out_len, err_len;
@@ -85,6 +86,7 @@ void cmox_peer_stream(int peer, int stream, const void *data, size_t len, uint32
 /* A Response with this action, as InvokeResponse or ContinueInvokeResponse (the same on the wire).
  */
 void cmox_peer_action(int peer, uint32_t id, Cmdmox__V1__Action *action);
+/* Without an end of its own it ends with exit code 0. */
 void cmox_peer_reply(int peer, uint32_t id, const Cmdmox__V1__Reply *reply);
 void cmox_peer_exit(int peer, int status);
 void cmox_peer_notify_progress(int peer);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/host/shimdir.h"
+#include "tests/lib/leftovers.h"
 
 static char place[64];     /* a parent directory of ours */
 static char launcher[96];  /* outside of it */
@@ -31,10 +32,8 @@ static inline void put_launcher(const void *bytes, size_t len, mode_t mode) {
 }
 
 static inline void place_setup(void) {
-  snprintf(place, sizeof place, "/tmp/cmdmox-test-XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(place));
-  snprintf(launchers, sizeof launchers, "/tmp/cmdmox-test-XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(launchers));
+  scratch_directory(place, sizeof place);
+  scratch_directory(launchers, sizeof launchers);
   snprintf(launcher, sizeof launcher, "%s/l", launchers);
   put_launcher(good_launcher, sizeof good_launcher - 1, 0755);
 }
@@ -51,9 +50,8 @@ static inline unsigned place_count(void) {
 }
 
 static inline void place_teardown(void) {
-  char command[160];
-  snprintf(command, sizeof command, "rm -rf %s %s", place, launchers);
-  ck_assert_int_eq(system(command), 0);
+  scratch_remove(place);
+  scratch_remove(launchers);
 }
 
 static inline cmox_code_t create_at(const char *parent, cmox_shimdir_t **dir, cmox_error_t *error) {

@@ -1,6 +1,6 @@
 #include "tests/lib/schema.h"
 
-#include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmdmox/v1/agent.pb-c.h>
@@ -21,7 +21,7 @@ static size_t n_found;
 static void add(const ProtobufCMessageDescriptor *type) {
   for (size_t i = 0; i < n_found; i++)
     if (found[i] == type) return;
-  ck_assert_uint_lt(n_found, TYPES_MAX);
+  if (n_found == TYPES_MAX) abort(); /* no ck_assert: fuzz targets have no Check */
   found[n_found++] = type;
 }
 

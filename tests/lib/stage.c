@@ -14,8 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/leftovers.h"
 #include "tests/lib/peer.h"
 #include "tests/lib/run_suite.h"
+#include "tests/lib/valgrind.h"
 
 const char *cmox_stage_path(const cmox_stage_t *stage, const char *below) {
   static char path[160];
@@ -47,8 +49,7 @@ void cmox_stage_endpoint(const cmox_stage_t *stage, const char *text) {
 void cmox_stage_open(cmox_stage_t *stage) {
   const char *shim = getenv("CMDMOX_TEST_SHIM");
   ck_assert_msg(shim != NULL, "CMDMOX_TEST_SHIM names no launcher");
-  snprintf(stage->dir, sizeof stage->dir, "/tmp/cmox-shim-XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(stage->dir));
+  scratch_directory(stage->dir, sizeof stage->dir);
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "bin"), 0711), 0);
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "priv"), 0700), 0);
   if (link(shim, cmox_stage_path(stage, "cmdmox-shim")) != 0)
@@ -86,7 +87,7 @@ static void place(int fd, int at) {
 }
 
 _Noreturn static void become(const cmox_stage_t *stage, const cmox_start_t *start, int in, int out,
-                             int err) {
+                             int err, const char *log) {
   static const char *const default_argv[] = {"git", NULL};
   static const char *const default_environment[] = {"CMOX_IPC_TIMEOUT=10", NULL};
   char program_path[160];
@@ -100,8 +101,12 @@ _Noreturn static void become(const cmox_stage_t *stage, const cmox_start_t *star
   place(in, 0);
   place(out, 1);
   place(err, 2);
-  execve(program, (char *const *)(uintptr_t)(start->argv ? start->argv : default_argv),
-         (char *const *)(uintptr_t)(start->environment ? start->environment : default_environment));
+  const char *const *argv = start->argv ? start->argv : default_argv;
+  const char *const *environment = start->environment ? start->environment : default_environment;
+  if (*log)
+    cmox_valgrind_exec(program, argv, environment, log);
+  else
+    execve(program, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)environment);
   _exit(98);
 }
 
@@ -118,9 +123,12 @@ void cmox_run_start(const cmox_stage_t *stage, const cmox_start_t *start, cmox_r
   const int in = start->in == CMOX_RUN_MEMORY ? null : start->in;
   const int out = start->out == CMOX_RUN_MEMORY ? run->out_file : start->out;
   const int err = start->err == CMOX_RUN_MEMORY ? run->err_file : start->err;
+  static unsigned number;
+  if (cmox_valgrind_wanted())
+    snprintf(run->log, sizeof run->log, "%s/valgrind.%u", stage->dir, number++);
   run->pid = fork();
   ck_assert_int_ge(run->pid, 0);
-  if (run->pid == 0) become(stage, start, in, out, err);
+  if (run->pid == 0) become(stage, start, in, out, err, run->log);
   close(null);
 }
 
@@ -140,6 +148,7 @@ void cmox_run_finish(cmox_run_t *run) {
   ck_assert_int_eq(waitpid(run->pid, &run->status, 0), run->pid);
   run->out = slurp(&run->out_file, &run->out_len);
   run->err = slurp(&run->err_file, &run->err_len);
+  if (*run->log) cmox_valgrind_judge(run->log);
 }
 
 void cmox_run_free(cmox_run_t *run) {
@@ -167,7 +176,7 @@ void cmox_run_failed(cmox_run_t *run, const char *why) {
 int cmox_check_main(const char *name, const TTest *const *tests) {
   Suite *suite = suite_create(name);
   TCase *tcase = tcase_create(name);
-  tcase_set_timeout(tcase, 60);
+  tcase_set_timeout(tcase, 60 * cmox_valgrind_slowness());
   for (; *tests; tests++) tcase_add_test(tcase, *tests);
   suite_add_tcase(suite, tcase);
   return run_suite(suite);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Only server/base/alloc.c calls the C library's allocator in the engine and the client library."""
+"""Only server/base/alloc.c calls the C library's allocator in the engine, the client library and what they share."""
 
 import re
 
@@ -16,7 +16,7 @@ def main():
     top = sources.root()
     findings = []
     for path in sources.files(top, [".c", ".h"]):
-        if not path.startswith(("server/", "client/lib/")) or path == SEAM or path in EXCEPTIONS:
+        if not path.startswith(("proto/", "server/", "client/lib/")) or path == SEAM or path in EXCEPTIONS:
             continue
         text = sources.read(top, path)
         for number, line in enumerate(sources.code_lines(text), 1):

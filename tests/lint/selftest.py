@@ -46,6 +46,7 @@ SAMPLES = {
         [
             {"server/a.c": "void *p = malloc(1);\n"},
             {"client/lib/a.c": "free(p);\n"},
+            {"proto/a.c": "free(p);\n"},
             {"server/match/a.h": "return strdup (x);\n"},
             {"server/a.c": "#include <uthash.h>\n"},
         ],

@@ -103,7 +103,7 @@ START_TEST(a_file_that_cannot_be_read_is_never_a_reason_to_ask_the_variable) {
   ck_assert_int_eq(mkdir(cmox_stage_path(&stage, "endpoint"), 0700), 0);
   const char *const environment[] = {
       variable(socket, "CMOX_IPC_SOCKET", cmox_stage_path(&stage, "priv/s")), NULL};
-  fails(&stage, CMOX_START(.environment = environment), "cannot read /tmp/cmox-shim-");
+  fails(&stage, CMOX_START(.environment = environment), "cannot read /");
   rmdir(cmox_stage_path(&stage, "endpoint"));
   cmox_stage_close(&stage);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/lib/peer.h"
+#include "tests/lib/valgrind.h"
 
 typedef struct scene {
   cmox_stage_t stage;
@@ -256,8 +257,10 @@ static void fails_to_write(int out, const char *why) {
 
 START_TEST(a_stdout_that_takes_nothing_is_told) {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-  fails_to_write(CMOX_RUN_CLOSED, "cannot write to stdout: ");
+  if (!cmox_valgrind_wanted()) /* its log takes the place of the closed stream */
+    fails_to_write(CMOX_RUN_CLOSED, "cannot write to stdout: ");
   fails_to_write(full, strerror(ENOSPC));
+  close(full);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/lib/peer.h"
@@ -68,9 +69,9 @@ static void finish(cmox_stage_t *stage, cmox_run_t *run, int peer, heard_t *hear
   cmox_stage_close(stage);
 }
 
-/* The whole of one policy over a given stdin. */
-static void reads(int in, uint64_t max_bytes, uint32_t deadline_ms, const char *expected,
-                  size_t len, int end) {
+/* The whole of one policy over a given stdin, which stays open. */
+static void reads_of(int in, uint64_t max_bytes, uint32_t deadline_ms, const char *expected,
+                     size_t len, int end) {
   cmox_stage_t stage;
   cmox_run_t run;
   cmox_stage_open(&stage);
@@ -86,6 +87,13 @@ static void reads(int in, uint64_t max_bytes, uint32_t deadline_ms, const char *
   finish(&stage, &run, peer, &heard);
 }
 
+/* The same, and closes it. */
+static void reads(int in, uint64_t max_bytes, uint32_t deadline_ms, const char *expected,
+                  size_t len, int end) {
+  reads_of(in, max_bytes, deadline_ms, expected, len, end);
+  if (in >= 0) close(in);
+}
+
 static int pipe_with(const char *text, size_t len, int *writer) {
   int ends[2];
   ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
@@ -95,6 +103,12 @@ static int pipe_with(const char *text, size_t len, int *writer) {
   else
     close(ends[1]);
   return ends[0];
+}
+
+static int unnamed_file(void) {
+  const int file = memfd_create("stdin", MFD_CLOEXEC);
+  ck_assert_int_ge(file, 0);
+  return file;
 }
 
 enum {
@@ -125,7 +139,7 @@ START_TEST(the_limit_is_exact_and_leaves_the_rest_to_the_caller) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char rest[16];
     int in = pipe_with("0123456789", 10, NULL);
-    reads(in, rows[i].limit, 10000, "0123456789", rows[i].len, rows[i].end);
+    reads_of(in, rows[i].limit, 10000, "0123456789", rows[i].len, rows[i].end);
     ck_assert_int_eq(read(in, rest, sizeof rest), (ssize_t)(10 - rows[i].len));
     close(in);
   }
@@ -133,16 +147,12 @@ START_TEST(the_limit_is_exact_and_leaves_the_rest_to_the_caller) {
 END_TEST
 
 START_TEST(a_file_is_consumed_only_up_to_the_limit) {
-  char name[] = "/tmp/cmox-file-XXXXXX";
-  const int file = mkostemp(name, O_CLOEXEC);
-  ck_assert_int_ge(file, 0);
-  unlink(name);
+  const int file = unnamed_file();
   ck_assert_int_eq(write(file, "0123456789", 10), 10);
   lseek(file, 0, SEEK_SET);
-  reads(file, 4, 10000, "0123", 4, END_LIMIT);
+  reads_of(file, 4, 10000, "0123", 4, END_LIMIT);
   ck_assert_int_eq(lseek(file, 0, SEEK_CUR), 4);
   reads(file, 100, 10000, "456789", 6, END_EOF);
-  close(file);
 }
 END_TEST
 
@@ -177,14 +187,13 @@ START_TEST(a_non_blocking_stdin_is_waited_for) {
   ck_assert_uint_eq(heard.counted, 7);
   ck_assert_int_eq(heard.end, END_EOF);
   finish(&stage, &run, peer, &heard);
+  close(in);
 }
 END_TEST
 
 START_TEST(a_long_stdin_goes_up_in_pieces) {
   enum { SIZE = 3 << 20 };
-  char name[] = "/tmp/cmox-file-XXXXXX";
-  const int file = mkostemp(name, O_CLOEXEC);
-  unlink(name);
+  const int file = unnamed_file();
   char *data = malloc(SIZE);
   for (size_t i = 0; i < SIZE; i++) data[i] = (char)(i * 31 >> 8);
   ck_assert_int_eq(write(file, data, SIZE), SIZE);
@@ -198,7 +207,9 @@ START_TEST(drain_reads_to_the_end_and_sends_nothing) {
   cmox_stage_t stage;
   cmox_run_t run;
   cmox_stage_open(&stage);
-  cmox_run_start(&stage, CMOX_START(.in = pipe_with("producer", 8, NULL)), &run);
+  const int in = pipe_with("producer", 8, NULL);
+  cmox_run_start(&stage, CMOX_START(.in = in), &run);
+  close(in);
   const int peer = cmox_peer_begin(&stage);
   ask(peer, 1, 0, 10000, true);
   heard_t heard = hear(peer);
@@ -213,7 +224,9 @@ START_TEST(it_may_be_asked_again_and_again) {
   cmox_stage_t stage;
   cmox_run_t run;
   cmox_stage_open(&stage);
-  cmox_run_start(&stage, CMOX_START(.in = pipe_with("abcdef", 6, NULL)), &run);
+  const int in = pipe_with("abcdef", 6, NULL);
+  cmox_run_start(&stage, CMOX_START(.in = in), &run);
+  close(in);
   const int peer = cmox_peer_begin(&stage);
   heard_t heard = {.id = 1};
   for (uint32_t round = 1; round <= 3; round++) {
@@ -240,6 +253,7 @@ START_TEST(stdin_is_untouched_unless_asked_for) {
   cmox_peer_exit(peer, 0);
   cmox_run_exited(&run, 0);
   ck_assert_int_eq(read(in, rest, sizeof rest), 4);
+  close(in);
   close(peer);
   cmox_run_free(&run);
   cmox_stage_close(&stage);
@@ -261,6 +275,7 @@ START_TEST(a_server_that_dies_is_noticed_while_stdin_is_silent) {
   close(peer);
   cmox_run_failed(&run, "the server closed the connection");
   close(writer);
+  close(in);
   cmox_stage_close(&stage);
 }
 END_TEST

@@ -12,6 +12,7 @@
 #include "tests/lib/files.h"
 #include "tests/lib/run_suite.h"
 #include "tests/lib/schema.h"
+#include "tests/lib/tally.h"
 #include "tests/lib/wire_cases.h"
 
 #define PRECHECK_DIR CMOX_SOURCE_DIR "/fixtures/precheck"
@@ -21,30 +22,6 @@
 
 static char files[FILES_MAX][128];
 static size_t n_files;
-
-/* Counts the bytes that are held, and the most that ever were. */
-typedef struct tally {
-  size_t now;
-  size_t peak;
-} tally_t;
-
-static void *tally_alloc(void *context, size_t size) {
-  tally_t *tally = context;
-  size_t *block = malloc(size + 16);
-  ck_assert_ptr_nonnull(block);
-  *block = size;
-  tally->now += size;
-  if (tally->now > tally->peak) tally->peak = tally->now;
-  return block + 2;
-}
-
-static void tally_free(void *context, void *data) {
-  if (!data) return;
-  tally_t *tally = context;
-  size_t *block = (size_t *)data - 2;
-  tally->now -= *block;
-  free(block);
-}
 
 /* Unpacks from a block of exactly this length, so that a sanitizer sees reads
  * beyond it. Returns whether protobuf-c accepts, and the peak. */

@@ -269,6 +269,9 @@ START_TEST(another_stdin_or_an_unfinished_one_is_unexpected) {
   scenario_continue(&s, call, CMOX_STDIN_EOF);
   assert_refused("stdin: expected \"hello\", actual \"goodbye\"");
   call = scenario_call(&s, "ssh host", 0);
+  scenario_continue(&s, call, CMOX_STDIN_EOF);
+  assert_refused("stdin: expected \"hello\", actual \"\"");
+  call = scenario_call(&s, "ssh host", 0);
   scenario_feed(&s, call, "hello");
   scenario_continue(&s, call, CMOX_STDIN_DEADLINE);
   assert_refused("stdin: expected \"hello\", actual (no end within its deadline) \"hello\"");
@@ -401,7 +404,8 @@ END_TEST
 
 /* ---- Out of memory ---------------------------------------------------------------- */
 
-static void whole_session(void) {
+static void whole_session(alloc_fault_t *fault) {
+  (void)fault;
   scenario_open(&s);
   if (s.session) {
     uint64_t id = scenario_double(&s, CMOX_KIND_MOCK, "git", "~^a$");
@@ -422,7 +426,7 @@ static void whole_session(void) {
 
 START_TEST(any_failed_allocation_is_survived) {
   teardown();
-  alloc_fault_sweep(whole_session);
+  alloc_fault_sweep("session", whole_session);
   setup();
 }
 END_TEST

@@ -1,0 +1,129 @@
+#include "server/base/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/base/quote.h"
+
+atomic_int cmox_trace_sink = -1;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static unsigned holders;
+static bool complained;
+
+static const struct {
+  const char *side, *name, *keys;
+} rows[] = {
+#define CMOX_TRACE_EVENT(side, NAME, name, keys, sentence) {#side, name, keys},
+#include "proto/trace.def"
+#undef CMOX_TRACE_EVENT
+};
+
+static const char cut[] = " ...";
+
+static void write_line(int sink, const void *data, size_t len) {
+  ssize_t put;
+  do put = write(sink, data, len);
+  while (put < 0 && errno == EINTR);
+}
+
+/* ---- The sink ---- */
+
+static void complain(const char *value, const char *why) {
+  if (complained) return;
+  complained = true;
+  uint8_t room[1024];
+  cmox_buf_t text = CMOX_BUF_OVER(room, sizeof room - 1);
+  cmox_buf_puts(&text, "cmdmox: CMOX_TRACE=");
+  cmox_quote_value(&text, cmox_span_str(value), 256);
+  cmox_buf_printf(&text, ": %s; no trace is written", why);
+  room[text.len++] = '\n';
+  write_line(STDERR_FILENO, room, text.len);
+}
+
+/* A caller that closed its stdin, stdout or stderr must not find the trace there. */
+static int above_streams(int fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int failure = errno;
+  (void)close(fd);
+  errno = failure;
+  return moved;
+}
+
+static int open_sink(const char *value) {
+  if (!value || !*value || strcmp(value, "0") == 0) return -1;
+  if (strcmp(value, "1") == 0) return STDERR_FILENO;
+  if (value[0] != '/') {
+    complain(value, "give the absolute path of a file, 1 for stderr, or 0 for none");
+    return -1;
+  }
+  /* Non-blocking: a pipe that nobody reads must hold up no call. */
+  int fd = above_streams(open(
+      value, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600));
+  if (fd < 0) complain(value, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+  return fd;
+}
+
+void cmox_trace_hold(const char *value) {
+  (void)pthread_mutex_lock(&mutex);
+  if (holders++ == 0) atomic_store(&cmox_trace_sink, open_sink(value));
+  (void)pthread_mutex_unlock(&mutex);
+}
+
+void cmox_trace_release(void) {
+  (void)pthread_mutex_lock(&mutex);
+  if (--holders == 0) {
+    int sink = atomic_exchange(&cmox_trace_sink, -1);
+    if (sink > STDERR_FILENO) (void)close(sink);
+  }
+  (void)pthread_mutex_unlock(&mutex);
+}
+
+/* ---- Lines ---- */
+
+void cmox_trace_begin(cmox_trace_line_t *line, cmox_trace_event_t event,
+                      const cmox_trace_value_t *values, size_t count) {
+  int before = errno;
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  line->text = CMOX_BUF_OVER(line->room, sizeof line->room - sizeof cut);
+  cmox_buf_printf(&line->text, "%" PRIu64 ".%06u %s %ld %s", (uint64_t)now.tv_sec,
+                  (unsigned)(now.tv_nsec / 1000), rows[event].side, (long)getpid(),
+                  rows[event].name);
+  const char *key = rows[event].keys;
+  for (size_t i = 0; i < count; i++) {
+    size_t len = strcspn(key, " ");
+    cmox_buf_printf(&line->text, " %.*s=", (int)len, key);
+    if (values[i].text.data)
+      cmox_quote_value(&line->text, values[i].text, CMOX_TRACE_TEXT_MAX);
+    else
+      cmox_buf_printf(&line->text, "%" PRIu64, values[i].number);
+    key += len + (key[len] == ' ');
+  }
+  errno = before;
+}
+
+void cmox_trace_end(cmox_trace_line_t *line) {
+  int before = errno;
+  size_t len = line->text.len;
+  if (line->text.failed) {
+    memcpy(line->room + len, cut, sizeof cut - 1);
+    len += sizeof cut - 1;
+  }
+  line->room[len++] = '\n';
+  int sink = atomic_load_explicit(&cmox_trace_sink, memory_order_relaxed);
+  if (sink >= 0) write_line(sink, line->room, len);
+  errno = before;
+}
+
+void cmox_trace(cmox_trace_event_t event, const cmox_trace_value_t *values, size_t count) {
+  cmox_trace_line_t line;
+  cmox_trace_begin(&line, event, values, count);
+  cmox_trace_end(&line);
+}

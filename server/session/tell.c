@@ -1,0 +1,76 @@
+#include "server/session/tell.h"
+
+#include "server/base/trace.h"
+
+void cmox_tell_invoke(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_INVOKE, cmox_trace_number(call->id), cmox_trace_bytes(call->data.command),
+             cmox_trace_number(call->link));
+}
+
+void cmox_tell_retry(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_RETRY, cmox_trace_number(call->id), cmox_trace_number(call->link));
+}
+
+void cmox_tell_stdin(const cmox_call_t *call, cmox_stdin_policy_t policy) {
+  CMOX_TRACE(SESSION_STDIN, cmox_trace_number(call->id),
+             cmox_trace_text(policy.mode == CMOX_STDIN_DRAIN ? "drain" : "capture"),
+             cmox_trace_number(policy.max_bytes), cmox_trace_number(policy.deadline_ms));
+}
+
+void cmox_tell_match(const cmox_call_t *call, const cmox_expect_t *expect) {
+  CMOX_TRACE(SESSION_MATCH, cmox_trace_number(call->id), cmox_trace_number(expect->id),
+             cmox_trace_text(expect->source.file), cmox_trace_number(expect->source.line),
+             cmox_trace_number(expect->taken));
+}
+
+/* Of a difference only where it is: the values may be stdin. */
+static const char *first_difference(const cmox_finding_t *finding) {
+  for (size_t i = 0; finding && i < finding->difference_count; i++)
+    if (!finding->differences[i].equal) return finding->differences[i].subject;
+  return NULL;
+}
+
+void cmox_tell_refuse(const cmox_call_t *call, const cmox_finding_t *finding) {
+  static const cmox_expect_t none = {0};
+  const cmox_expect_t *nearest = finding && finding->expect ? finding->expect : &none;
+  const char *why = call->unexpected_why                   ? call->unexpected_why
+                    : call->verdict == CMOX_VERDICT_EXCESS ? "the double has had all its calls"
+                    : finding && nearest == &none          ? "no double of this command"
+                                                           : "no double accepts it";
+  CMOX_TRACE(SESSION_REFUSE, cmox_trace_number(call->id), cmox_trace_text(why),
+             cmox_trace_number(nearest->id), cmox_trace_text(nearest->source.file),
+             cmox_trace_number(nearest->source.line), cmox_trace_text(first_difference(finding)));
+}
+
+void cmox_tell_hold(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_HOLD, cmox_trace_number(call->id), cmox_trace_text(call->gate));
+}
+
+void cmox_tell_release(const char *gate, size_t calls) {
+  CMOX_TRACE(SESSION_RELEASE, cmox_trace_text(gate), cmox_trace_number(calls));
+}
+
+void cmox_tell_reply(const cmox_call_t *call) {
+  const cmox_reply_data_t *reply = call->reply;
+  CMOX_TRACE(SESSION_REPLY, cmox_trace_number(call->id), cmox_trace_number(reply->exit_code),
+             cmox_trace_text(reply->hang ? "hang" : reply->signal),
+             cmox_trace_number(reply->out.len), cmox_trace_number(reply->err.len),
+             cmox_trace_number(reply->delay_ms));
+}
+
+void cmox_tell_completed(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_COMPLETED, cmox_trace_number(call->id),
+             cmox_trace_number(call->stdout_written), cmox_trace_number(call->stderr_written),
+             cmox_trace_number(call->broken_pipe), cmox_trace_text(call->failure));
+}
+
+void cmox_tell_lost(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_LOST, cmox_trace_number(call->id));
+}
+
+void cmox_tell_replay(size_t calls) { CMOX_TRACE(SESSION_REPLAY, cmox_trace_number(calls)); }
+
+void cmox_tell_verify(size_t calls, const cmox_findings_t *findings) {
+  CMOX_TRACE(SESSION_VERIFY, cmox_trace_number(calls), cmox_trace_number(findings->count),
+             cmox_trace_number(cmox_findings_passed(findings)));
+}

@@ -1,0 +1,461 @@
+#include "tests/fuzz/talk.h"
+
+#include <string.h>
+
+#include "cmdmox/v1/control.pb-c.h"
+#include "cmdmox/v1/frame.pb-c.h"
+#include "cmdmox/v1/shim.pb-c.h"
+#include "proto/framing.h"
+#include "proto/limits.h"
+#include "tests/lib/schema.h"
+
+typedef ProtobufCBinaryData bytes_t;
+
+static bytes_t to_bytes(cmox_span_t span) {
+  return (bytes_t){span.len, (uint8_t *)(uintptr_t)span.data};
+}
+
+static bytes_t bytes(fuzz_in_t *in) { return to_bytes(fuzz_bytes(in)); }
+
+/* A frame around a body, which need not be one. */
+static void put_body(const void *body, size_t len, talk_out_t *out) {
+  if (TALK_OUT_MAX - out->len < len + CMOX_FRAME_PREFIX_MAX) return;
+  out->len += cmox_prefix_write(out->data + out->len, (uint32_t)len);
+  if (len) memcpy(out->data + out->len, body, len);
+  out->len += len;
+}
+
+static void put_frame(const Cmdmox__V1__Frame *frame, talk_out_t *out) {
+  const size_t len = cmdmox__v1__frame__get_packed_size(frame);
+  if (TALK_OUT_MAX - out->len < len + CMOX_FRAME_PREFIX_MAX) return;
+  out->len += cmox_prefix_write(out->data + out->len, (uint32_t)len);
+  out->len += cmdmox__v1__frame__pack(frame, out->data + out->len);
+}
+
+/* The message's bytes; valid until the next call. */
+static bytes_t packed(const ProtobufCMessage *message) {
+  static uint8_t payload[TALK_OUT_MAX];
+  if (protobuf_c_message_get_packed_size(message) > sizeof payload) return (bytes_t){0};
+  return (bytes_t){protobuf_c_message_pack(message, payload), payload};
+}
+
+/* ---- The envelope ---- */
+
+static void put_hello(Cmdmox__V1__Hello *hello, talk_out_t *out) {
+  Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
+  frame.body_case = CMDMOX__V1__FRAME__BODY_HELLO;
+  frame.hello = hello;
+  put_frame(&frame, out);
+}
+
+static Cmdmox__V1__Hello valid_hello(bool shim) {
+  Cmdmox__V1__Hello hello = CMDMOX__V1__HELLO__INIT;
+  hello.magic = CMOX_MAGIC;
+  hello.min_version = CMOX_PROTOCOL_MIN;
+  hello.max_version = CMOX_PROTOCOL_MAX;
+  hello.role = shim ? CMDMOX__V1__ROLE__ROLE_SHIM : CMDMOX__V1__ROLE__ROLE_CONTROLLER;
+  hello.silence_ms = 5000;
+  return hello;
+}
+
+void talk_valid_hello(bool shim, talk_out_t *out) {
+  Cmdmox__V1__Hello hello = valid_hello(shim);
+  put_hello(&hello, out);
+}
+
+void talk_hello(fuzz_in_t *in, bool shim, talk_out_t *out) {
+  Cmdmox__V1__Hello hello = valid_hello(shim);
+  const uint8_t wrong = fuzz_u8(in);
+  if (wrong & 1) hello.magic = fuzz_u32(in);
+  if (wrong & 2) hello.min_version = (uint32_t)fuzz_number(in);
+  if (wrong & 4) hello.max_version = (uint32_t)fuzz_number(in);
+  if (wrong & 8) hello.role = (Cmdmox__V1__Role)fuzz_number(in);
+  if (wrong & 16) hello.max_frame_bytes = (uint32_t)fuzz_number(in);
+  if (wrong & 32) hello.silence_ms = (uint32_t)fuzz_number(in);
+  if (wrong & 64) hello.software = fuzz_text(in);
+  if (wrong & 128) hello.token = bytes(in);
+  put_hello(&hello, out);
+}
+
+void talk_raw_frame(fuzz_in_t *in, talk_out_t *out) {
+  const cmox_span_t body = fuzz_take(in, fuzz_u8(in));
+  put_body(body.data, body.len, out);
+}
+
+/* Mostly the next id, sometimes any. */
+static uint32_t request_id(fuzz_in_t *in, talk_t *talk) {
+  const uint8_t byte = fuzz_u8(in);
+  if (byte >= 0xf0) return (uint32_t)fuzz_number(in);
+  talk->next_id += 2;
+  return talk->next_id;
+}
+
+static void put_request(fuzz_in_t *in, talk_t *talk, const char *method, bytes_t payload,
+                        talk_out_t *out) {
+  Cmdmox__V1__Request request = CMDMOX__V1__REQUEST__INIT;
+  Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
+  request.method = (char *)(uintptr_t)method;
+  request.payload = payload;
+  frame.id = request_id(in, talk);
+  frame.body_case = CMDMOX__V1__FRAME__BODY_REQUEST;
+  frame.request = &request;
+  put_frame(&frame, out);
+}
+
+static void put_call(fuzz_in_t *in, talk_t *talk, const char *method,
+                     const ProtobufCMessage *message, talk_out_t *out) {
+  put_request(in, talk, method, packed(message), out);
+}
+
+void talk_raw_request(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  const ProtobufCServiceDescriptor *service = cmox_test_services[fuzz_u8(in) % 4];
+  const uint8_t index = fuzz_u8(in);
+  char method[128];
+  snprintf(method, sizeof method, "%s/%s", service->name,
+           index == 0xff ? "Nothing" : service->methods[index % service->n_methods].name);
+  put_request(in, talk, method, to_bytes(fuzz_take(in, fuzz_u8(in))), out);
+}
+
+void talk_other(fuzz_in_t *in, talk_out_t *out) {
+  Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
+  Cmdmox__V1__Cancel cancel = CMDMOX__V1__CANCEL__INIT;
+  Cmdmox__V1__GoAway go_away = CMDMOX__V1__GO_AWAY__INIT;
+  Cmdmox__V1__HelloReply reply = CMDMOX__V1__HELLO_REPLY__INIT;
+  Cmdmox__V1__Response response = CMDMOX__V1__RESPONSE__INIT;
+  frame.id = (uint32_t)fuzz_number(in);
+  switch (fuzz_u8(in) % 5) {
+    case 0:
+      frame.body_case = CMDMOX__V1__FRAME__BODY_CANCEL;
+      frame.cancel = &cancel;
+      break;
+    case 1:
+      frame.body_case = CMDMOX__V1__FRAME__BODY_GO_AWAY;
+      frame.go_away = &go_away;
+      break;
+    case 2:
+      frame.body_case = CMDMOX__V1__FRAME__BODY_HELLO_REPLY;
+      frame.hello_reply = &reply;
+      break;
+    case 3:
+      frame.body_case = CMDMOX__V1__FRAME__BODY_RESPONSE;
+      frame.response = &response;
+      break;
+    default:
+      break; /* no body */
+  }
+  put_frame(&frame, out);
+}
+
+/* ---- A shim ---- */
+
+void talk_invoke(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  enum { ITEMS_MAX = 8 };
+  Cmdmox__V1__InvokeRequest call = CMDMOX__V1__INVOKE_REQUEST__INIT;
+  bytes_t argv[ITEMS_MAX], env[ITEMS_MAX];
+  uint8_t key[CMOX_INVOCATION_KEY_BYTES + 1] = {fuzz_u8(in)};
+  const uint8_t counts = fuzz_u8(in);
+  call.command = bytes(in);
+  call.n_argv = counts % ITEMS_MAX;
+  call.n_env_block = counts / ITEMS_MAX % ITEMS_MAX;
+  for (size_t i = 0; i < call.n_argv; i++) argv[i] = bytes(in);
+  for (size_t i = 0; i < call.n_env_block; i++) env[i] = bytes(in);
+  call.argv = argv;
+  call.env_block = env;
+  call.invocation_key = (bytes_t){CMOX_INVOCATION_KEY_BYTES, key};
+  if (counts >= 0xc0) { /* what is rarely looked at */
+    call.cwd = bytes(in);
+    call.pid = (uint32_t)fuzz_number(in);
+    call.tty_mask = fuzz_u8(in);
+    call.invocation_key.len = fuzz_u8(in) % (sizeof key + 1);
+  }
+  put_call(in, talk, "cmdmox.v1.ShimService/Invoke", &call.base, out);
+}
+
+void talk_stdin(fuzz_in_t *in, talk_out_t *out) {
+  Cmdmox__V1__StreamData data = CMDMOX__V1__STREAM_DATA__INIT;
+  Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
+  const uint8_t how = fuzz_u8(in);
+  data.stream = how & 1 ? (Cmdmox__V1__Stream)(how >> 4) : CMDMOX__V1__STREAM__STREAM_STDIN;
+  data.eof = (how & 2) != 0;
+  data.data = bytes(in);
+  frame.id = how & 4 ? (uint32_t)fuzz_number(in) : 1;
+  frame.body_case = CMDMOX__V1__FRAME__BODY_STREAM_DATA;
+  frame.stream_data = &data;
+  put_frame(&frame, out);
+}
+
+void talk_continue(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__ContinueInvokeRequest request = CMDMOX__V1__CONTINUE_INVOKE_REQUEST__INIT;
+  request.call_id = fuzz_number(in);
+  request.stdin_bytes = fuzz_number(in);
+  request.stdin_end = (Cmdmox__V1__StdinEnd)(fuzz_u8(in) % 7);
+  put_call(in, talk, "cmdmox.v1.ShimService/ContinueInvoke", &request.base, out);
+}
+
+void talk_notify(fuzz_in_t *in, talk_out_t *out) {
+  Cmdmox__V1__Completed completed = CMDMOX__V1__COMPLETED__INIT;
+  Cmdmox__V1__Notify notify = CMDMOX__V1__NOTIFY__INIT;
+  Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
+  const uint8_t how = fuzz_u8(in);
+  completed.call_id = fuzz_number(in);
+  completed.stdout_written = fuzz_number(in);
+  completed.stderr_written = fuzz_number(in);
+  completed.broken_pipe = (how & 1) != 0;
+  if (how & 2) completed.failure = fuzz_text(in);
+  notify.topic = (char *)(uintptr_t)(how & 4 ? "cmdmox.v1.Progress" : "cmdmox.v1.Completed");
+  notify.payload = how & 8 ? bytes(in) : packed(&completed.base);
+  frame.body_case = CMDMOX__V1__FRAME__BODY_NOTIFY;
+  frame.notify = &notify;
+  put_frame(&frame, out);
+}
+
+/* ---- A client ---- */
+
+static bytes_t session(fuzz_in_t *in, const talk_t *talk) {
+  const uint8_t byte = fuzz_u8(in);
+  if (byte == 0xff) return bytes(in);
+  if (talk->session_count == 0) return (bytes_t){0};
+  const uint8_t *id = talk->sessions[byte % talk->session_count];
+  return (bytes_t){TALK_SESSION_BYTES, (uint8_t *)(uintptr_t)id};
+}
+
+void talk_create_session(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  static const char *const dialects[] = {"", "c", "python", "shell", "klingon"};
+  Cmdmox__V1__CreateSessionRequest request = CMDMOX__V1__CREATE_SESSION_REQUEST__INIT;
+  const uint8_t how = fuzz_u8(in);
+  request.dialect = (char *)(uintptr_t)dialects[how % 5];
+  if (how & 0x20) {
+    request.path_presence_case = CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
+    request.path = bytes(in);
+  }
+  if (how & 0x40) request.temporary_directory = bytes(in);
+  if (how & 0x80) request.idle_timeout_ms = fuzz_u8(in);
+  put_call(in, talk, "cmdmox.v1.ControlService/CreateSession", &request.base, out);
+}
+
+enum { NODES_MAX = 6, ARGS_MAX = 6 };
+
+/* A Double with all that it points to. */
+typedef struct double_parts {
+  Cmdmox__V1__Double message;
+  Cmdmox__V1__Location location;
+  Cmdmox__V1__MatcherNode nodes[NODES_MAX], *node_list[NODES_MAX];
+  Cmdmox__V1__ArgvMatcher argv;
+  Cmdmox__V1__ArgvItem items[ARGS_MAX], *item_list[ARGS_MAX];
+  Cmdmox__V1__StdinMatcher stdin_match;
+  Cmdmox__V1__Count count;
+  Cmdmox__V1__ActionList actions;
+  Cmdmox__V1__DoubleAction action, *action_list[2];
+  Cmdmox__V1__Reply reply;
+  Cmdmox__V1__StdinPolicy stdin_policy;
+  Cmdmox__V1__EnvMatcher env_match;
+} double_parts_t;
+
+static void fill_nodes(fuzz_in_t *in, double_parts_t *parts) {
+  static const Cmdmox__V1__MatcherNode__TestCase kinds[] = {
+      CMDMOX__V1__MATCHER_NODE__TEST_EQUALS,      CMDMOX__V1__MATCHER_NODE__TEST_ANY,
+      CMDMOX__V1__MATCHER_NODE__TEST_STARTS_WITH, CMDMOX__V1__MATCHER_NODE__TEST_CONTAINS,
+      CMDMOX__V1__MATCHER_NODE__TEST_REGEX,       CMDMOX__V1__MATCHER_NODE__TEST_GLOB,
+      CMDMOX__V1__MATCHER_NODE__TEST__NOT_SET};
+  parts->message.n_matchers = fuzz_u8(in) % (NODES_MAX + 1);
+  parts->message.matchers = parts->node_list;
+  for (size_t i = 0; i < parts->message.n_matchers; i++) {
+    Cmdmox__V1__MatcherNode *node = parts->node_list[i] = &parts->nodes[i];
+    cmdmox__v1__matcher_node__init(node);
+    const uint8_t kind = fuzz_u8(in);
+    node->test_case = kinds[kind >= 0xf8 ? kind % 7 : kind % 5];
+    if (node->test_case == CMDMOX__V1__MATCHER_NODE__TEST_ANY)
+      node->any = 1;
+    else if (node->test_case)
+      node->equals = bytes(in); /* a member of the union for all others */
+  }
+}
+
+static void fill_argv(fuzz_in_t *in, double_parts_t *parts) {
+  cmdmox__v1__argv_matcher__init(&parts->argv);
+  parts->message.argv = &parts->argv;
+  parts->argv.items = parts->item_list;
+  parts->argv.n_items = fuzz_u8(in) % (ARGS_MAX + 1);
+  for (size_t i = 0; i < parts->argv.n_items; i++) {
+    Cmdmox__V1__ArgvItem *item = parts->item_list[i] = &parts->items[i];
+    const uint8_t node = fuzz_u8(in);
+    cmdmox__v1__argv_item__init(item);
+    item->kind_case =
+        node == 0xff ? CMDMOX__V1__ARGV_ITEM__KIND_REST : CMDMOX__V1__ARGV_ITEM__KIND_ONE;
+    item->one = node >= 0xf0 || !parts->message.n_matchers
+                    ? node
+                    : node % (uint32_t)parts->message.n_matchers;
+  }
+}
+
+static void fill_reply(fuzz_in_t *in, double_parts_t *parts) {
+  cmdmox__v1__action_list__init(&parts->actions);
+  cmdmox__v1__double_action__init(&parts->action);
+  cmdmox__v1__reply__init(&parts->reply);
+  parts->message.actions = &parts->actions;
+  parts->action_list[0] = parts->action_list[1] = &parts->action;
+  parts->actions.items = parts->action_list;
+  const uint8_t how = fuzz_u8(in);
+  parts->actions.n_items = how == 0xff ? 2 : how == 0xfe ? 0 : 1;
+  parts->action.kind_case =
+      how == 0xfd ? CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER : CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
+  if (how != 0xfd) parts->action.reply = &parts->reply;
+  if (how & 1) parts->reply.stdout_data = bytes(in);
+  if (how & 2) parts->reply.stderr_data = bytes(in);
+  if (how & 4) parts->action.gate = fuzz_text(in);
+  if (how & 8) parts->reply.delay_ms = (uint32_t)fuzz_number(in);
+  switch (how >> 4 & 3) {
+    case 1:
+      parts->reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
+      parts->reply.exit_code = (uint32_t)fuzz_number(in);
+      break;
+    case 2:
+      parts->reply.end_case = CMDMOX__V1__REPLY__END_SIGNAL;
+      parts->reply.signal = fuzz_signal(in);
+      break;
+    case 3:
+      parts->reply.end_case = CMDMOX__V1__REPLY__END_HANG;
+      parts->reply.hang = fuzz_u8(in) & 1;
+      break;
+    default:
+      break;
+  }
+}
+
+static void fill_count(fuzz_in_t *in, double_parts_t *parts) {
+  cmdmox__v1__count__init(&parts->count);
+  parts->message.count = &parts->count;
+  parts->count.minimum = fuzz_number(in);
+  const uint64_t maximum = fuzz_number(in);
+  if (maximum == 31) return;
+  parts->count.upper_case = CMDMOX__V1__COUNT__UPPER_MAXIMUM;
+  parts->count.maximum = maximum;
+}
+
+static void fill_stdin(fuzz_in_t *in, double_parts_t *parts, uint8_t facets) {
+  if (facets & 2) {
+    cmdmox__v1__stdin_matcher__init(&parts->stdin_match);
+    parts->message.stdin_match = &parts->stdin_match;
+    parts->stdin_match.node = fuzz_u8(in) & 7;
+  }
+  if (facets & 4) {
+    cmdmox__v1__stdin_policy__init(&parts->stdin_policy);
+    parts->message.stdin_policy = &parts->stdin_policy;
+    parts->stdin_policy.mode = (Cmdmox__V1__StdinMode)(fuzz_u8(in) % 5);
+    parts->stdin_policy.max_bytes = fuzz_number(in);
+    parts->stdin_policy.deadline_ms = (uint32_t)fuzz_number(in);
+  }
+}
+
+static Cmdmox__V1__Double *fill_double(fuzz_in_t *in, double_parts_t *parts) {
+  cmdmox__v1__double__init(&parts->message);
+  const uint8_t head = fuzz_u8(in), facets = fuzz_u8(in);
+  parts->message.kind =
+      head >= 0xf0 ? (Cmdmox__V1__DoubleKind)(head & 0xf) : (Cmdmox__V1__DoubleKind)(1 + head % 3);
+  parts->message.command = bytes(in);
+  fill_nodes(in, parts);
+  if (facets & 1) fill_argv(in, parts);
+  fill_stdin(in, parts, facets);
+  if (facets & 8) fill_count(in, parts);
+  if (facets & 16) fill_reply(in, parts);
+  if (facets & 32) {
+    cmdmox__v1__location__init(&parts->location);
+    parts->message.location = &parts->location;
+    parts->location.file = fuzz_text(in);
+    parts->location.line = fuzz_u8(in);
+  }
+  if (facets == 0xff) {
+    cmdmox__v1__env_matcher__init(&parts->env_match);
+    parts->message.env_match = &parts->env_match;
+  }
+  return &parts->message;
+}
+
+void talk_create_doubles(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  enum { DOUBLES_MAX = 3 };
+  double_parts_t parts[DOUBLES_MAX];
+  Cmdmox__V1__Double *doubles[DOUBLES_MAX];
+  Cmdmox__V1__CreateDoublesRequest request = CMDMOX__V1__CREATE_DOUBLES_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  const uint8_t count = fuzz_u8(in);
+  request.n_doubles = count >= 0xf0 ? count & 3 : 1;
+  request.doubles = doubles;
+  for (size_t i = 0; i < request.n_doubles; i++) doubles[i] = fill_double(in, &parts[i]);
+  put_call(in, talk, "cmdmox.v1.ControlService/CreateDoubles", &request.base, out);
+}
+
+static void update_double(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  double_parts_t parts;
+  Cmdmox__V1__UpdateDoubleRequest request = CMDMOX__V1__UPDATE_DOUBLE_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  request.double_id = fuzz_number(in);
+  if (request.double_id != 31) request.patch = fill_double(in, &parts);
+  put_call(in, talk, "cmdmox.v1.ControlService/UpdateDouble", &request.base, out);
+}
+
+static void register_commands(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  bytes_t commands[3];
+  Cmdmox__V1__RegisterCommandsRequest request = CMDMOX__V1__REGISTER_COMMANDS_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  request.commands = commands;
+  request.n_commands = fuzz_u8(in) % 4;
+  for (size_t i = 0; i < request.n_commands; i++) commands[i] = bytes(in);
+  put_call(in, talk, "cmdmox.v1.ControlService/RegisterCommands", &request.base, out);
+}
+
+static void list_invocations(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__ListInvocationsRequest request = CMDMOX__V1__LIST_INVOCATIONS_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  const uint8_t how = fuzz_u8(in);
+  if (how & 1) request.double_id = fuzz_number(in);
+  if (how & 2) request.page_size = (uint32_t)fuzz_number(in);
+  if (how & 4) request.page_token = bytes(in);
+  if (how & 8) request.command = bytes(in);
+  put_call(in, talk, "cmdmox.v1.ControlService/ListInvocations", &request.base, out);
+}
+
+static void get_call_count(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__GetCallCountRequest request = CMDMOX__V1__GET_CALL_COUNT_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  request.double_id = fuzz_number(in);
+  request.command = bytes(in);
+  put_call(in, talk, "cmdmox.v1.ControlService/GetCallCount", &request.base, out);
+}
+
+static void release_calls(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__ReleaseCallsRequest request = CMDMOX__V1__RELEASE_CALLS_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  request.gate = fuzz_text(in);
+  put_call(in, talk, "cmdmox.v1.ControlService/ReleaseCalls", &request.base, out);
+}
+
+static void verify(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__VerifyRequest request = CMDMOX__V1__VERIFY_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  put_call(in, talk, "cmdmox.v1.ControlService/Verify", &request.base, out);
+}
+
+static void replay(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__ReplayRequest request = CMDMOX__V1__REPLAY_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  put_call(in, talk, "cmdmox.v1.ControlService/Replay", &request.base, out);
+}
+
+static void delete_session(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__DeleteSessionRequest request = CMDMOX__V1__DELETE_SESSION_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  put_call(in, talk, "cmdmox.v1.ControlService/DeleteSession", &request.base, out);
+}
+
+void talk_control(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  static void (*const methods[])(fuzz_in_t *, talk_t *, talk_out_t *) = {replay,
+                                                                         verify,
+                                                                         list_invocations,
+                                                                         get_call_count,
+                                                                         update_double,
+                                                                         release_calls,
+                                                                         register_commands,
+                                                                         delete_session,
+                                                                         talk_create_session};
+  methods[fuzz_u8(in) % (sizeof methods / sizeof *methods)](in, talk, out);
+}

@@ -1,0 +1,92 @@
+"""The scenarios of the system-call sweep: what the server says, what the launcher is given, how it ends unharmed.
+
+Each is deterministic, so that the k-th call of a name is the same one in every run: what the server says comes
+in one piece, stdin is a file, and so are stdout and stderr.
+"""
+
+import signal
+
+from scripted import STDERR, STDOUT, WELCOME, Link, action, piece, refusal
+
+OUT, ERR = bytes(range(256)) * 400, b"\xfe\x00\n" * 9000
+STDIN = b"line\n" * 20_000  # two pieces, as large as WELCOME allows, which fit the buffer of a socket together
+
+
+def say(*frames):
+    """All of it at once, when the launcher has stated its call."""
+    def conversation(_, link):
+        with Link(link) as peer:
+            peer.greeted()
+            peer.send(*frames)
+            peer.drain()
+    return conversation
+
+
+def answer(*frames):
+    return say(WELCOME, *frames)
+
+
+def after_one_that_closes(*frames):
+    def conversation(server, link):
+        if server.connections > 1:
+            answer(*frames)(server, link)
+        else:
+            with Link(link) as peer:
+                peer.greeted()
+    return conversation
+
+
+def ask_for_stdin(max_bytes, **fields):
+    def conversation(_, link):
+        with Link(link) as peer:
+            peer.greeted()
+            peer.send(WELCOME, action(read_stdin={"max_bytes": max_bytes, **fields}))
+            while (request := peer.read()).WhichOneof("body") != "request":
+                pass
+            peer.send(action(request.id, reply={"stdout_data": b"read\n", "exit_code": 0}))
+            peer.drain()
+    return conversation
+
+
+class Scenario:
+    """`end` is the status as Popen gives it. `line`: instead of err, one line of ours that holds this."""
+
+    def __init__(self, conversation, end=0, out=b"", err=b"", line=None, **options):
+        self.conversation, self.end, self.out, self.err, self.line = conversation, end, out, err, line
+        self.stdin = options.pop("stdin", None)
+        self.streams = options.pop("streams", {})  # descriptor: "closed" or "broken"
+        self.arguments = options.pop("arguments", [])
+        self.program = options.pop("program", "bin/git")
+        self.endpoint = options.pop("endpoint", True)
+        self.full = options.pop("full", False)  # no place in the queue when the launcher comes
+        self.quick = options.pop("quick", True)
+        assert not options
+
+
+SCENARIOS = {
+    "plain": Scenario(answer(action(reply={"stdout_data": b"out\n", "stderr_data": b"err\n", "exit_code": 3})),
+                      end=3, out=b"out\n", err=b"err\n"),
+    "large": Scenario(answer(action(reply={"stdout_data": OUT, "stderr_data": ERR, "exit_code": 0})),
+                      out=OUT, err=ERR),
+    "streamed": Scenario(answer(piece(STDOUT, b"one", 5), piece(STDERR, b"two", 5), piece(STDOUT, b"three", 5),
+                                action(reply={"stdout_data": b"four", "exit_code": 1, "delay_ms": 5})),
+                         end=1, out=b"onethreefour", err=b"two"),
+    "stdin": Scenario(ask_for_stdin(1 << 20, deadline_ms=60_000), stdin=STDIN, out=b"read\n"),
+    "stdin_up_to_a_limit": Scenario(ask_for_stdin(10), stdin=STDIN, out=b"read\n"),
+    "stdin_drained": Scenario(ask_for_stdin(10, drain=True), stdin=b"short", out=b"read\n", quick=False),
+    "refused": Scenario(say(refusal("no such session")), end=125, line=b"no such session"),
+    "retried": Scenario(after_one_that_closes(action(reply={"stdout_data": b"ok", "exit_code": 0})), out=b"ok"),
+    "queue_full": Scenario(answer(action(reply={"stdout_data": b"ok", "exit_code": 0})), out=b"ok", full=True),
+    "signal": Scenario(answer(action(reply={"stdout_data": b"last", "signal": "SIGTERM"})),
+                       end=-signal.SIGTERM, out=b"last"),
+    "stdout_broken": Scenario(answer(action(reply={"stdout_data": b"lost", "exit_code": 0})),
+                              end=-signal.SIGPIPE, streams={1: "broken"}),
+    "stdout_closed": Scenario(answer(action(reply={"stdout_data": b"lost", "exit_code": 0})), end=125,
+                              line=b"cannot write to stdout", streams={1: "closed"}),
+    "stdin_closed": Scenario(answer(action(reply={"stdout_data": b"ok", "exit_code": 0})), out=b"ok",
+                             streams={0: "closed"}, quick=False),
+    "endpoint_from_environment": Scenario(answer(action(reply={"stdout_data": b"ok", "exit_code": 0})), out=b"ok",
+                                          endpoint=False),
+    "probe": Scenario(answer(), arguments=["--probe"], program="cmdmox-shim", line=None, out=None),
+}
+
