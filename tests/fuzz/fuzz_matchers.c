@@ -16,9 +16,9 @@ typedef struct choice {
 } choice_t;
 
 static const choice_t choices[] = {
-    {0, CMOX_TEST_EQUALS},      {1, CMOX_TEST_ANY},         {2, CMOX_TEST_STARTS_WITH},
-    {3, CMOX_TEST_CONTAINS},    {4, CMOX_TEST_REGEX},       {128, CMOX_TEST_ENDS_WITH},
-    {129, CMOX_TEST_GLOB},      {130, CMOX_TEST_JSON_EQUALS}, {131, CMOX_TEST_IS_A},
+    {0, CMOX_TEST_EQUALS},   {1, CMOX_TEST_ANY},           {2, CMOX_TEST_STARTS_WITH},
+    {3, CMOX_TEST_CONTAINS}, {4, CMOX_TEST_REGEX},         {128, CMOX_TEST_ENDS_WITH},
+    {129, CMOX_TEST_GLOB},   {130, CMOX_TEST_JSON_EQUALS}, {131, CMOX_TEST_IS_A},
 };
 
 static bool has_model(cmox_test_kind_t kind) {
