@@ -195,8 +195,8 @@ static void end(cmox_t *mox) {
   if (mox->declared && !mox->replay_called && mox->problems.count == 0) {
     name_t name = name_of(mox);
     (void)fprintf(stderr,
-                  "cmdmox: %s was never replayed: cmox_replay() was not called, so the real "
-                  "commands ran\n",
+                  "cmdmox: %s was never replayed: cmox_replay() was not called, so calls "
+                  "would have met the real commands\n",
                   name.text);
   }
   if (mox->id_len) delete_session(mox);

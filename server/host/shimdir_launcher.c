@@ -47,7 +47,7 @@ static bool try_beside(cmox_launcher_t *launcher, const char *file, cmox_buf_t *
                        (int)(end - file), file, ways[i]);
     if (len < 0 || (size_t)len >= sizeof launcher->buffer) continue;
     if (try_open(launcher, launcher->buffer)) return true;
-    cmox_buf_printf(tried, " %s", launcher->buffer);
+    cmox_buf_printf(tried, "\n  %s", launcher->buffer);
   }
   return false;
 }
@@ -74,16 +74,22 @@ static bool try_installed(cmox_launcher_t *launcher, cmox_buf_t *tried) {
     return true;
   for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
     if (try_open(launcher, fixed[i])) return true;
-    cmox_buf_printf(tried, " %s", fixed[i]);
+    cmox_buf_printf(tried, "\n  %s", fixed[i]);
   }
   return false;
 }
 
-static cmox_code_t missing(const char *tried, cmox_error_t *error) {
-  return cmox_fail(
-      error, CMOX_E_SHIM_MISSING,
-      "no shim installed: install cmdmox, or set CMOX_SHIM to the path of cmdmox-shim; tried%s",
-      tried);
+static cmox_code_t missing(const cmox_shimdir_settings_t *settings, const char *tried,
+                           cmox_error_t *error) {
+  if (settings->shim)
+    return cmox_fail(error, CMOX_E_SHIM_MISSING,
+                     "CMOX_SHIM (or the engine's option) says %s, and there is no such file: give "
+                     "the absolute path of cmdmox-shim, or leave it out",
+                     settings->shim);
+  return cmox_fail(error, CMOX_E_SHIM_MISSING,
+                   "no shim installed: install cmdmox, or set CMOX_SHIM to the path of "
+                   "cmdmox-shim; tried:%s",
+                   tried);
 }
 
 cmox_code_t cmox_launcher_find(const cmox_shimdir_settings_t *settings, cmox_launcher_t *launcher,
@@ -94,10 +100,9 @@ cmox_code_t cmox_launcher_find(const cmox_shimdir_settings_t *settings, cmox_lau
   bool found =
       settings->shim ? try_open(launcher, settings->shim) : try_installed(launcher, &tried);
   int failure = errno;
-  if (!found && settings->shim) cmox_buf_printf(&tried, " %s", settings->shim);
   cmox_buf_append(&tried, "", 1);
   bool failed = tried.failed;
-  if (!found && !failed) (void)missing((const char *)tried.data, error);
+  if (!found && !failed) (void)missing(settings, (const char *)tried.data, error);
   cmox_buf_clear(&tried);
   if (failed) {
     if (launcher->fd >= 0) (void)close(launcher->fd);

@@ -2,9 +2,12 @@
 
 #include <strings.h>
 
-static const char *const secret_words[] = {
-    "password", "passwd", "passphrase",  "secret",      "token",      "api-key",
-    "api_key",  "apikey", "private-key", "private_key", "credential", "authorization"};
+static const char *const secret_words[] =
+    {
+        "password",   "passwd",        "passphrase", "secret",      "token",
+        "api-key",    "api_key",       "apikey",     "private-key", "private_key",
+        "credential", "authorization", "_pwd"}; /* MYSQL_PWD; PWD itself is the working directory */
+static const char first_letters[] = "pPsStTaAcC_";
 
 enum { PARTS_MAX = 16 };
 
@@ -13,10 +16,14 @@ static const cmox_span_t mask = {(const uint8_t *)"***", 3};
 static bool is_masked(cmox_span_t value) { return cmox_span_equal(value, mask); }
 
 bool cmox_secret_name(cmox_span_t name) {
-  for (size_t w = 0; w < sizeof secret_words / sizeof *secret_words; w++) {
-    size_t len = strlen(secret_words[w]);
-    for (size_t i = 0; i + len <= name.len; i++)
-      if (strncasecmp((const char *)name.data + i, secret_words[w], len) == 0) return true;
+  for (size_t i = 0; i < name.len; i++) {
+    if (!memchr(first_letters, name.data[i], sizeof first_letters - 1)) continue;
+    for (size_t w = 0; w < sizeof secret_words / sizeof *secret_words; w++) {
+      size_t len = strlen(secret_words[w]);
+      if (len <= name.len - i &&
+          strncasecmp((const char *)name.data + i, secret_words[w], len) == 0)
+        return true;
+    }
   }
   return false;
 }
@@ -74,9 +81,16 @@ static cmox_span_t header_value(cmox_span_t arg) {
   for (size_t h = 0; h < sizeof headers / sizeof *headers; h++) {
     size_t len = strlen(headers[h]);
     for (size_t i = 0; i + len < arg.len; i++)
-      if (strncasecmp((const char *)arg.data + i, headers[h], len) == 0) return from(arg, i + len);
+      if ((arg.data[i] | 0x20) == headers[h][0] &&
+          strncasecmp((const char *)arg.data + i, headers[h], len) == 0)
+        return from(arg, i + len);
   }
   return cmox_span(NULL, 0);
+}
+
+/* What stands behind an option and is another one, not its value: "--all", "-a". */
+static bool is_option(cmox_span_t arg) {
+  return arg.len >= 2 && arg.data[0] == '-' && (arg.data[1] == '-' || arg.len == 2);
 }
 
 cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index) {
@@ -89,7 +103,7 @@ cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index) {
     cmox_span_t value = from(arg, name + 1);
     return is_masked(value) ? cmox_span(NULL, 0) : value;
   }
-  if (index > 0 && arg.data[0] != '-') {
+  if (index > 0 && !is_option(arg)) {
     cmox_span_t before = args.items[index - 1];
     if (before.len > 2 && before.data[0] == '-' && keyed_name(before) == 0 &&
         cmox_secret_name(before))

@@ -234,7 +234,7 @@ class Serves(unittest.TestCase):
         own = shutil.copy(static, os.path.join(place.name, "own", "bin"))
         if not any(os.path.exists(os.path.join(top, "libexec/cmdmox/cmdmox-shim")) for top in ("/usr", CONFIGURED)):
             text = run(own, ok=False)
-            self.assertIn("no shim installed: install cmdmox, or set CMOX_SHIM to the path of cmdmox-shim; tried", text)
+            self.assertIn("no shim installed: install cmdmox, or set CMOX_SHIM to the path of cmdmox-shim; tried:", text)
             self.assertIn(os.path.join(CONFIGURED, "libexec/cmdmox/cmdmox-shim"), text)
         shutil.copytree(os.path.join(MOVED, "libexec"), os.path.join(place.name, "own", "libexec"))
         run(own)

@@ -76,7 +76,8 @@ static int mistaken_and_never_replayed(void) {
 START_TEST(a_session_freed_without_replay_says_that_the_real_commands_ran) {
   SCOPED_RUN run = run_child(never_replayed);
   expect_start(run.err, line_of("never_replayed", "\"git\""),
-               "was never replayed: cmox_replay() was not called, so the real commands ran\n");
+               "was never replayed: cmox_replay() was not called, so calls would have met the real "
+               "commands\n");
   ck_assert_ptr_eq(strchr(run.err, '\n'), run.err + run.err_len - 1);
   SCOPED_RUN labelled = run_child(register_only);
   ck_assert_ptr_eq(strstr(labelled.err, "cmdmox: the session \"by label\" was never replayed: "),

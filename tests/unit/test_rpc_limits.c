@@ -450,6 +450,45 @@ START_TEST(around_each_bound) {
 }
 END_TEST
 
+/* ---- A report that no frame could take ---- */
+
+static void call_with_long_arguments(uint32_t number) {
+  static char text[4000];
+  memset(text, 'x', sizeof text);
+  const ProtobufCBinaryData long_one = {sizeof text, (uint8_t *)text};
+  raw_link_t link;
+  ck_assert(bare_shim(&bare, 0, &link));
+  raw_greet(&link, CMDMOX__V1__ROLE__ROLE_SHIM);
+  char key[17];
+  (void)snprintf(key, sizeof key, "%016u", number);
+  raw_frame_free(raw_ask(&link, 1, SHIM "Invoke",
+                         PAYLOAD(InvokeRequest, invoke_request, .command = B("git"),
+                                 BYTES(argv, B("git"), long_one, long_one), .cwd = B("/"),
+                                 .invocation_key = {16, (uint8_t *)key})));
+  raw_close(&link);
+}
+
+START_TEST(a_report_beyond_a_frame_is_cut) {
+  enum { CALLS = 1500 };
+  for (uint32_t i = 0; i < CALLS; i++) call_with_long_arguments(i);
+  Cmdmox__V1__Frame *frame =
+      ask(CONTROL "Verify", PAYLOAD(VerifyRequest, verify_request, .session_id = session));
+  Cmdmox__V1__VerifyResponse *response =
+      (Cmdmox__V1__VerifyResponse *)raw_answer(frame, &cmdmox__v1__verify_response__descriptor);
+  ck_assert(!response->passed);
+  ck_assert_uint_lt(cmdmox__v1__verify_response__get_packed_size(response),
+                    CMOX_FRAME_MAX_DEFAULT / 2 + 1);
+  ck_assert_uint_gt(response->n_findings, 100);
+  ck_assert_uint_lt(response->n_findings, CALLS);
+  ck_assert_ptr_nonnull(strstr(response->text, "verification failed: 1500 problems"));
+  ck_assert_ptr_nonnull(strstr(response->text, "more, which this report leaves out"));
+  ck_assert_ptr_nonnull(strstr(response->text, "xxx... (80"));
+  cmdmox__v1__verify_response__free_unpacked(response, NULL);
+  raw_frame_free(frame);
+  assert_alive();
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("rpc_limits");
   TCase *cases = tcase_create("all");
@@ -464,6 +503,7 @@ int main(void) {
   tcase_add_test(cases, too_many_elements_of_any_field);
   tcase_add_test(cases, a_nesting_bomb_fails_its_request_only);
   tcase_add_test(cases, amplification_stops_at_the_bound_of_memory);
+  tcase_add_test(cases, a_report_beyond_a_frame_is_cut);
   tcase_add_loop_test(cases, around_each_bound, 0, (int)(sizeof bounds / sizeof *bounds));
   suite_add_tcase(suite, cases);
   return run_suite(suite);

@@ -114,7 +114,34 @@ START_TEST(says_once_what_cannot_be_opened) {
   assert_complaint(trace_path, "it is a symbolic link");
   (void)unlink(trace_path);
   ck_assert_int_eq(mkfifo(trace_path, 0600), 0);
-  assert_complaint(trace_path, "No such device or address"); /* nobody reads: it must not hang */
+  assert_complaint(trace_path, "nobody reads this pipe"); /* and nothing hangs */
+}
+END_TEST
+
+static int write_to_nobody(void) {
+  int reader = open(wanted, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  cmox_trace_hold(wanted);
+  one_line();
+  (void)close(reader);
+  one_line();
+  cmox_trace_release();
+  return 7;
+}
+
+START_TEST(a_reader_that_leaves_does_not_end_the_process) {
+  ck_assert_int_eq(mkfifo(trace_path, 0600), 0);
+  wanted = trace_path;
+  SCOPED_RUN run = run_child(write_to_nobody);
+  ck_assert_int_eq(run.exit_code, 7);
+  ck_assert_str_eq(run.err, "");
+}
+END_TEST
+
+START_TEST(a_full_disk_is_said_once) {
+  wanted = "/dev/full";
+  SCOPED_RUN run = run_child(hold_twice);
+  ck_assert_str_eq(run.err,
+                   "cmdmox: CMOX_TRACE: No space left on device; lines are missing in the trace\n");
 }
 END_TEST
 
@@ -291,6 +318,8 @@ int main(void) {
   tcase_add_test(all, the_last_holder_closes_it);
   tcase_add_test(all, never_takes_the_place_of_a_standard_stream);
   tcase_add_test(all, says_once_what_cannot_be_opened);
+  tcase_add_test(all, a_reader_that_leaves_does_not_end_the_process);
+  tcase_add_test(all, a_full_disk_is_said_once);
   tcase_add_test(all, goes_to_stderr);
   tcase_add_test(all, lines_of_threads_and_processes_stay_whole);
   tcase_add_loop_test(all, values_are_quoted_where_they_must_be, 0,

@@ -302,7 +302,8 @@ CMOX_API cmox_double_t *cmox_with_args_at(cmox_double_t *dbl, cmox_location_t wh
 CMOX_API cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_location_t where,
                                                    size_t count, const cmox_matcher_t *matchers);
 
-/* Accepts calls whose whole stdin is this. Reads the caller's stdin. */
+/* Accepts calls whose whole stdin is this. Reads the caller's stdin, to its end; a call whose stdin
+ * has no end within 5 s is unexpected. */
 #define cmox_with_stdin(dbl, text) cmox_with_matching_stdin_at((dbl), CMOX_HERE, CMOX_EQ(text))
 #define cmox_with_stdin_bytes(dbl, data, len) \
   cmox_with_matching_stdin_at((dbl), CMOX_HERE, CMOX_EQ_BYTES((data), (len)))
