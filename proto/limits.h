@@ -37,7 +37,7 @@
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)
 
-/* Of a large reply so much is queued for a shim that does not read yet; the rest waits unsent. */
+/* Of a large reply no further piece is queued for a shim that has so much to read yet. */
 #define CMOX_REPLY_WINDOW (256u << 10)
 
 #define CMOX_LINK_QUEUE_MAX (64u << 20) /* per link: a peer that does not read is dropped */

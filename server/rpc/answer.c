@@ -2,7 +2,7 @@
  *
  * A small reply leaves in its response. Of a large one the streams go ahead as StreamData, no more
  * of them than the link has room for: the rest stays in the reply, which all calls share, until the
- * link has drained. So a shim that does not read costs one window, whatever its reply is.
+ * link has drained. So a shim that does not read costs a window and a piece, whatever its reply is.
  *
  * The end of the session does not cut off a reply that is on its way; the end of the link does. */
 #include "server/rpc/internal.h"
@@ -22,13 +22,19 @@ void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action) {
   }
 }
 
-static bool is_inline(const cmox_reply_data_t *content) {
-  return content->out.len + content->err.len <= CMOX_REPLY_INLINE_MAX;
+/* No more than `most`, and than its peer takes in one frame beside what every response has. */
+static size_t fitting(const cmox_peer_t *peer, size_t most) {
+  const size_t room = peer->max_frame - 2 * CMOX_ENVELOPE_MAX;
+  return most < room ? most : room;
+}
+
+static bool is_inline(const cmox_peer_t *peer, const cmox_reply_data_t *content) {
+  return content->out.len + content->err.len <= fitting(peer, CMOX_REPLY_INLINE_MAX);
 }
 
 static void respond(cmox_peer_t *peer, const cmox_reply_data_t *content) {
   Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
-  if (is_inline(content)) {
+  if (is_inline(peer, content)) {
     reply.stdout_data = cmox_to_bytes(content->out);
     reply.stderr_data = cmox_to_bytes(content->err);
     reply.delay_ms = content->delay_ms;
@@ -56,7 +62,8 @@ static void send_piece(cmox_peer_t *peer, const cmox_reply_data_t *content) {
   const cmox_span_t *stream = out ? &content->out : &content->err;
   const size_t at = out ? peer->streamed : peer->streamed - content->out.len;
   const size_t left = stream->len - at;
-  const size_t len = left < CMOX_STREAM_CHUNK_MAX ? left : CMOX_STREAM_CHUNK_MAX;
+  const size_t most = fitting(peer, CMOX_STREAM_CHUNK_MAX);
+  const size_t len = left < most ? left : most;
   Cmdmox__V1__StreamData data = CMDMOX__V1__STREAM_DATA__INIT;
   data.stream = out ? CMDMOX__V1__STREAM__STREAM_STDOUT : CMDMOX__V1__STREAM__STREAM_STDERR;
   data.data = cmox_to_bytes(cmox_span(stream->data + at, len));
@@ -82,11 +89,10 @@ void cmox_answer_more(cmox_peer_t *peer) {
 }
 
 void cmox_answer_reply(cmox_peer_t *peer, cmox_reply_data_t *content) {
-  if (is_inline(content)) {
+  if (is_inline(peer, content)) {
     respond(peer, content);
     return;
   }
-  cmox_answer_drop(peer);
   peer->streaming = cmox_reply_ref(content);
   peer->streamed = 0;
   cmox_answer_more(peer);

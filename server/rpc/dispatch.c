@@ -75,10 +75,9 @@ void cmox_rpc_fail(cmox_rpc_call_t *call) {
 
 void cmox_rpc_answer(const ProtobufCMessage *message, void *data) {
   cmox_rpc_call_t *call = data;
-  enum { ENVELOPE = 64 }; /* frame and response around the payload, bytes */
   cmox_buf_t payload = CMOX_BUF_EMPTY;
   cmox_wire_pack(message, &payload);
-  if (payload.failed || payload.len > call->peer->max_frame - ENVELOPE) {
+  if (payload.failed || payload.len > call->peer->max_frame - CMOX_ENVELOPE_MAX) {
     (void)cmox_fail(&call->error, payload.failed ? CMOX_E_NO_MEMORY : CMOX_E_FRAME_TOO_LARGE,
                     payload.failed ? "out of memory" : "the answer is larger than a frame");
     cmox_buf_clear(&payload);

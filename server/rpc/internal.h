@@ -33,7 +33,7 @@ typedef struct cmox_peer {
   void *gone_user;
   uint64_t number;    /* from 1 */
   bool greeted;       /* Hello was accepted */
-  uint32_t max_frame; /* what it accepts, bytes */
+  uint32_t max_frame; /* what it accepts, bytes; never below CMOX_FRAME_MAX_LEAST */
   uint32_t silence_ms;
   /* Shims: one call per link. */
   uint64_t call_id;              /* 0: none yet */
@@ -80,6 +80,9 @@ struct cmox_rpc {
   void (*closed)(void *user);
   void *closed_user;
 };
+
+/* What stands around the data of a frame takes no more than this, bytes. */
+#define CMOX_ENVELOPE_MAX 128u
 
 /* ---- peer.c ---- */
 void cmox_peer_send(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame);

@@ -160,6 +160,14 @@ class Replies(Case):
         self.assertEqual(self.run_in(session, ["cmd"])[1], b"late")
         self.assertGreaterEqual(time.monotonic() - begin, 0.15)
 
+    def test_a_delay_of_a_large_answer_is_before_its_first_byte(self):
+        session = self.session(stub(b"cmd", None, returns(b"late" * 100_000, delay_ms=150)))
+        begin = time.monotonic()
+        child = self.start_in(session, ["cmd"], bufsize=0)
+        self.assertEqual(child.stdout.read(4), b"late")
+        self.assertGreaterEqual(time.monotonic() - begin, 0.15)
+        self.assertEqual(len(self.finish(child)[1]), 400_000 - 4)
+
     def test_a_hanging_command_stays_until_it_is_killed(self):
         session = self.session(mock(b"cmd", None, returns(b"ready\n", hang=True)))
         child = self.start_in(session, ["cmd"])

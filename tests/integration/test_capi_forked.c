@@ -2,6 +2,7 @@
  * owner is killed, launchers notice it although the child has inherited all that was open. */
 #include <cmdmox/cmdmox.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,12 +132,50 @@ START_TEST(the_parents_calls_go_on_after_fork) {
 }
 END_TEST
 
+static size_t descriptors(void) {
+  size_t count = 0;
+  for (int fd = 0; fd < 1024; fd++) count += fcntl(fd, F_GETFD) >= 0;
+  return count;
+}
+
+/* Descriptors of links and listeners that have ended may mean something else by the time of the
+ * fork, and the child keeps that. */
+START_TEST(a_forked_child_keeps_what_took_the_place_of_ended_links) {
+  enum { FILES = 64, GUARD_MS = 60000 };
+  CMOX_SCOPED cmox_t *keeper = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
+  ck_assert_int_eq(cmox_replay(keeper), CMOX_OK); /* the engine stays */
+  const size_t before = descriptors();
+  cmox_t *mox = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
+  cmox_stub(mox, "git");
+  ck_assert_int_eq(cmox_replay(mox), CMOX_OK);
+  char command[300];
+  (void)snprintf(command, sizeof command, "%s/git", cmox_shim_directory(mox));
+  for (int i = 0; i < 3; i++) ck_assert_int_eq(system(command), 0);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_OK);
+  cmox_free(mox);
+  for (int ms = 0; descriptors() > before && ms < GUARD_MS; ms++) (void)poll(NULL, 0, 1);
+  int files[FILES];
+  for (int i = 0; i < FILES; i++) files[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const pid_t child = fork();
+  if (child == 0) {
+    for (int i = 0; i < FILES; i++)
+      if (fcntl(files[i], F_GETFD) < 0) _exit(1);
+    _exit(0);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_msg(status == 0, "the child has lost a file of its parent");
+  for (int i = 0; i < FILES; i++) close(files[i]);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("capi_forked");
   TCase *tests = tcase_create("all");
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, a_child_of_fork_does_not_hide_the_death_of_its_parent);
   tcase_add_test(tests, the_parents_calls_go_on_after_fork);
+  tcase_add_test(tests, a_forked_child_keeps_what_took_the_place_of_ended_links);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

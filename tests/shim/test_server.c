@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/limits.h"
 #include "tests/lib/peer.h"
 #include "tests/lib/valgrind.h"
 
@@ -385,20 +386,21 @@ START_TEST(a_version_outside_our_range_is_refused) {
 END_TEST
 
 /* A call whose frame does not fit the socket's buffer by far. */
-static void start_large(const cmox_stage_t *stage, cmox_run_t *run) {
+static void start_large(const cmox_stage_t *stage, const char *const *environment,
+                        cmox_run_t *run) {
   static char text[131000];
   static const char *argv[14];
   memset(text, 'l', sizeof text - 1);
   argv[0] = "git";
   for (size_t i = 1; i < 13; i++) argv[i] = text;
-  cmox_run_start(stage, CMOX_START(.argv = argv), run);
+  cmox_run_start(stage, CMOX_START(.argv = argv, .environment = environment), run);
 }
 
 START_TEST(a_server_that_refuses_before_it_has_read_all_is_heard) {
   cmox_stage_t stage;
   cmox_run_t run;
   cmox_stage_open(&stage);
-  start_large(&stage, &run);
+  start_large(&stage, NULL, &run);
   const int peer = cmox_peer_accept(&stage);
   cmox_peer_refuse(peer, "NO_MEMORY", "out of memory");
   close(peer);
@@ -413,7 +415,7 @@ START_TEST(a_server_that_talks_before_it_listens_is_taken_in) {
   cmox_run_t run;
   uint8_t *piece = calloc(1, PIECE);
   cmox_stage_open(&stage);
-  start_large(&stage, &run);
+  start_large(&stage, NULL, &run);
   const int peer = cmox_peer_accept(&stage);
   cmox_peer_welcome(peer);
   for (int i = 0; i < 8; i++) cmox_peer_stream(peer, 1, piece, PIECE, 0);
@@ -424,6 +426,50 @@ START_TEST(a_server_that_talks_before_it_listens_is_taken_in) {
   close(peer);
   free(piece);
   cmox_run_free(&run);
+  cmox_stage_close(&stage);
+}
+END_TEST
+
+/* What it says is kept for after the launcher's own words, but no more than a frame. */
+START_TEST(a_server_that_only_talks_is_not_taken_in_for_ever) {
+  enum { PIECE = 256 << 10, MOST = 40 << 20, BETWEEN = 4 << 20 };
+  cmox_stage_t stage;
+  cmox_run_t run;
+  uint8_t *piece = calloc(1, PIECE);
+  cmox_stage_open(&stage);
+  start_large(&stage, impatient, &run);
+  const int peer = cmox_peer_accept(&stage);
+  size_t sent = 0;
+  for (ssize_t put = 1; put > 0 && sent<MOST; sent += put> 0 ? (size_t)put : 0)
+    put = send(peer, piece, PIECE, MSG_NOSIGNAL);
+  ck_assert_msg(sent < CMOX_FRAME_MAX_DEFAULT + BETWEEN, "it took %zu bytes", sent);
+  cmox_run_failed(&run, "no word from the server for 300 ms");
+  close(peer);
+  free(piece);
+  cmox_stage_close(&stage);
+}
+END_TEST
+
+START_TEST(a_server_that_reads_slowly_is_waited_for) {
+  enum { PIECE = 64 << 10 };
+  cmox_stage_t stage;
+  cmox_run_t run;
+  uint8_t *piece = malloc(PIECE);
+  size_t got = 0;
+  cmox_stage_open(&stage);
+  start_large(&stage, impatient, &run);
+  const int peer = cmox_peer_accept(&stage);
+  /* 16 times 50 ms are more than twice the launcher's patience: the delay is what this is about. */
+  for (int i = 0; i < 16; i++) {
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    const ssize_t put = recv(peer, piece, PIECE, MSG_WAITALL);
+    ck_assert_int_gt(put, 0);
+    got += (size_t)put;
+  }
+  ck_assert_uint_eq(got, (size_t)16 * PIECE);
+  close(peer);
+  cmox_run_failed(&run, "the server closes every connection before it answers");
+  free(piece);
   cmox_stage_close(&stage);
 }
 END_TEST
@@ -446,6 +492,8 @@ int main(void) {
                                 a_version_outside_our_range_is_refused,
                                 a_server_that_refuses_before_it_has_read_all_is_heard,
                                 a_server_that_talks_before_it_listens_is_taken_in,
+                                a_server_that_only_talks_is_not_taken_in_for_ever,
+                                a_server_that_reads_slowly_is_waited_for,
                                 NULL};
   return cmox_check_main("server", tests);
 }

@@ -23,7 +23,7 @@
 enum {
   GUARD_S = 60,       /* for one story */
   PATIENCE_MS = 5000, /* for the server to see that links have closed */
-  GROWTH_MIB = 8
+  GROWTH_MIB = 4
 };
 
 typedef struct options {
