@@ -42,6 +42,41 @@ static cmox_code_t how_it_ends(const cmox_reply_t *wanted, Cmdmox__V1__Reply *re
   return reply->signal ? CMOX_OK : cmox_out_of_memory(error);
 }
 
+/* A reply as a message, with what that points to. */
+typedef struct action {
+  Cmdmox__V1__DoubleAction message;
+  Cmdmox__V1__Reply reply;
+} action_t;
+
+static void action_clear(action_t *action) {
+  cmox_free_block(action->message.gate);
+  if (action->reply.end_case == CMDMOX__V1__REPLY__END_SIGNAL)
+    cmox_free_block(action->reply.signal);
+}
+
+/* Borrows the bytes of *said. To be cleared also on failure. */
+static cmox_code_t action_make(action_t *action, const cmox_reply_t *said, cmox_error_t *error) {
+  cmdmox__v1__double_action__init(&action->message);
+  cmdmox__v1__reply__init(&action->reply);
+  action->message.gate = NULL;
+  cmox_reply_t wanted;
+  if (!said || !cmox_copy_sized(&wanted, sizeof wanted, REPLY_LEAST, said))
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "the reply is NULL, or its .size is not sizeof(cmox_reply_t)");
+  action->message.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
+  action->message.reply = &action->reply;
+  action->reply.delay_ms = wanted.delay_ms;
+  cmox_code_t code = stream("out", wanted.out, wanted.out_len, &action->reply.stdout_data, error);
+  if (code == CMOX_OK)
+    code = stream("err", wanted.err, wanted.err_len, &action->reply.stderr_data, error);
+  if (code == CMOX_OK) code = how_it_ends(&wanted, &action->reply, error);
+  if (code != CMOX_OK) return code;
+  action->message.gate = cmox_utf8_copy(wanted.gate);
+  return action->message.gate ? CMOX_OK : cmox_out_of_memory(error);
+}
+
+/* ---- Of a double ----------------------------------------------------------- */
+
 typedef struct turn {
   uint64_t times; /* 0: for ever */
   const cmox_reply_t *reply;
@@ -49,31 +84,20 @@ typedef struct turn {
 
 static cmox_code_t answer(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
   const turn_t *turn = arguments;
-  cmox_reply_t wanted;
-  if (!turn->reply || !cmox_copy_sized(&wanted, sizeof wanted, REPLY_LEAST, turn->reply))
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "the reply is NULL, or its .size is not sizeof(cmox_reply_t)");
-  Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
-  reply.delay_ms = wanted.delay_ms;
-  cmox_code_t code = stream("out", wanted.out, wanted.out_len, &reply.stdout_data, error);
-  if (code == CMOX_OK) code = stream("err", wanted.err, wanted.err_len, &reply.stderr_data, error);
-  if (code == CMOX_OK) code = how_it_ends(&wanted, &reply, error);
-  if (code != CMOX_OK) return code;
-  Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;
-  action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
-  action.reply = &reply;
-  action.repeat = turn->times;
-  action.gate = cmox_utf8_copy(wanted.gate);
-  Cmdmox__V1__DoubleAction *actions[] = {&action};
-  Cmdmox__V1__ActionList facet = CMDMOX__V1__ACTION_LIST__INIT;
-  facet.append = 1;
-  facet.n_items = 1;
-  facet.items = actions;
-  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
-  patch.actions = &facet;
-  code = action.gate ? cmox_update(dbl, &patch, error) : cmox_out_of_memory(error);
-  cmox_free_block(action.gate);
-  if (reply.end_case == CMDMOX__V1__REPLY__END_SIGNAL) cmox_free_block(reply.signal);
+  action_t action;
+  cmox_code_t code = action_make(&action, turn->reply, error);
+  if (code == CMOX_OK) {
+    action.message.repeat = turn->times;
+    Cmdmox__V1__DoubleAction *actions[] = {&action.message};
+    Cmdmox__V1__ActionList facet = CMDMOX__V1__ACTION_LIST__INIT;
+    facet.append = 1;
+    facet.n_items = 1;
+    facet.items = actions;
+    Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
+    patch.actions = &facet;
+    code = cmox_update(dbl, &patch, error);
+  }
+  action_clear(&action);
   return code;
 }
 
@@ -92,4 +116,37 @@ cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where, 
                                      const cmox_reply_t *reply) {
   const turn_t turn = {times, reply};
   return cmox_refine(dbl, where, "cmox_returns_times", answer_times, &turn);
+}
+
+/* ---- Of the session ---------------------------------------------------------- */
+
+static cmox_code_t ask_default(cmox_t *mox, Cmdmox__V1__DoubleAction *action, cmox_error_t *error) {
+  Cmdmox__V1__SetDefaultActionRequest request = CMDMOX__V1__SET_DEFAULT_ACTION_REQUEST__INIT;
+  request.session_id = cmox_session_id(mox);
+  request.action = action;
+  ProtobufCMessage *response;
+  cmox_code_t code = cmox_call(mox, "SetDefaultAction", &request.base, &response, error);
+  cmox_wire_free(response);
+  return code;
+}
+
+void cmox_default_returns_at(cmox_t *mox, cmox_location_t where, const cmox_reply_t *reply) {
+  if (cmox_enter(mox) != CMOX_OK) return;
+  cmox_note_declared(mox, where);
+  cmox_error_t error;
+  action_t action;
+  cmox_code_t code = action_make(&action, reply, &error);
+  if (code == CMOX_OK) code = ask_default(mox, &action.message, &error);
+  if (code != CMOX_OK) cmox_keep_problem(mox, where, "cmox_default_returns", &error);
+  action_clear(&action);
+  cmox_leave(mox);
+}
+
+void cmox_default_fails_at(cmox_t *mox, cmox_location_t where) {
+  if (cmox_enter(mox) != CMOX_OK) return;
+  cmox_note_declared(mox, where);
+  cmox_error_t error;
+  if (ask_default(mox, NULL, &error) != CMOX_OK)
+    cmox_keep_problem(mox, where, "cmox_default_fails", &error);
+  cmox_leave(mox);
 }

@@ -73,6 +73,8 @@ typedef struct cmox_answer {
   uint64_t repeat; /* calls; 0: for ever */
 } cmox_answer_t;
 
+void cmox_answer_clear(cmox_answer_t *answer); /* frees what it holds */
+
 typedef struct cmox_answers_facet {
   bool present;
   bool append; /* those with a repeat before the one that goes on for ever, which a new one replaces

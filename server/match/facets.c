@@ -35,11 +35,13 @@ static bool copy_change(void *to, const void *from) {
   return copy->name && (copy->value || !change->value);
 }
 
-static void clear_answer(void *item) {
-  cmox_answer_t *answer = item;
+void cmox_answer_clear(cmox_answer_t *answer) {
   cmox_reply_unref(answer->reply);
   cmox_free_block(answer->gate);
+  *answer = (cmox_answer_t){0};
 }
+
+static void clear_answer(void *item) { cmox_answer_clear(item); }
 
 static bool copy_answer(void *to, const void *from) {
   const cmox_answer_t *answer = from;
@@ -111,7 +113,7 @@ static void settle_answers(cmox_answers_facet_t *facet, size_t old) {
   if (facet->items[facet->count - 2].repeat) {
     facet->items[facet->count - 1] = last;
   } else {
-    clear_answer(&last);
+    cmox_answer_clear(&last);
     facet->count--;
   }
 }

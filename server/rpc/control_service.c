@@ -261,6 +261,25 @@ HANDLER(update_double, UpdateDouble) {
   cmox_rpc_answer(&response.base, call);
 }
 
+HANDLER(set_default_action, SetDefaultAction) {
+  UNUSED_SERVICE;
+  cmox_rpc_call_t *call = data;
+  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  if (!hosted) return;
+  cmox_answer_t answer = {0};
+  cmox_event_t event = {.kind = CMOX_EVENT_DEFAULT, .answer = input->action ? &answer : NULL};
+  cmox_code_t code = CMOX_OK;
+  if (input->action) code = cmox_convert_default(input->action, &answer, &call->error);
+  if (code == CMOX_OK) code = cmox_hosted_step(hosted, &event, &call->error);
+  cmox_answer_clear(&answer);
+  if (code != CMOX_OK) {
+    cmox_rpc_fail(call);
+    return;
+  }
+  Cmdmox__V1__SetDefaultActionResponse response = CMDMOX__V1__SET_DEFAULT_ACTION_RESPONSE__INIT;
+  cmox_rpc_answer(&response.base, call);
+}
+
 HANDLER(release_calls, ReleaseCalls) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
@@ -442,7 +461,6 @@ HANDLER(assert_calls, AssertCalls) {
     cmox_rpc_fail(call);                                                 \
   }
 
-UNIMPLEMENTED(set_default_action, SetDefaultAction)
 UNIMPLEMENTED(read_call_stdin, ReadCallStdin)
 UNIMPLEMENTED(load_fixture, LoadFixture)
 UNIMPLEMENTED(save_fixture, SaveFixture)

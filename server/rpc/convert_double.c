@@ -50,6 +50,15 @@ static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_ans
   return convert_reply(from->reply, &out->reply, error);
 }
 
+cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
+                                 cmox_error_t *error) {
+  if (from->repeat)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "the default action answers all calls that no double accepts: give it no "
+                     "repeat");
+  return convert_action(from, out, error);
+}
+
 static cmox_code_t convert_actions(const Cmdmox__V1__ActionList *from, cmox_answers_facet_t *out,
                                    cmox_error_t *error) {
   out->present = true;

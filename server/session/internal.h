@@ -14,6 +14,7 @@ struct cmox_session {
   cmox_journal_t *journal;
   cmox_findings_t findings;
   cmox_reply_data_t *empty_reply;
+  cmox_answer_t default_answer; /* to calls that no double accepts; reply NULL: they are refused */
   char *dialect;
   char *label;
   cmox_call_t **held; /* calls at a gate */
@@ -23,5 +24,14 @@ struct cmox_session {
   char *refused;         /* why the first refused request was; NULL: none */
   uint64_t refused_count;
 };
+
+/* ---- declare.c: events of the test ---- */
+cmox_code_t cmox_session_check_open(const cmox_session_t *session, cmox_error_t *error);
+cmox_code_t cmox_session_declare(cmox_session_t *session, const cmox_event_t *event,
+                                 cmox_actions_t *actions, cmox_error_t *error);
+cmox_code_t cmox_session_refine(cmox_session_t *session, const cmox_event_t *event,
+                                cmox_error_t *error);
+cmox_code_t cmox_session_default(cmox_session_t *session, const cmox_event_t *event,
+                                 cmox_error_t *error);
 
 #endif

@@ -38,6 +38,7 @@ void cmox_session_free(cmox_session_t *session) {
   cmox_doubles_free(session->doubles);
   cmox_journal_free(session->journal);
   cmox_reply_unref(session->empty_reply);
+  cmox_answer_clear(&session->default_answer);
   cmox_free_block(session->dialect);
   cmox_free_block(session->label);
   cmox_free_block(session->refused);
@@ -172,16 +173,31 @@ static cmox_code_t refuse(cmox_session_t *session, cmox_call_t *call, cmox_verdi
   return CMOX_OK;
 }
 
+/* said: NULL is the empty reply. */
+static cmox_code_t accept_with(cmox_session_t *session, const cmox_answer_t *said,
+                               cmox_call_t *call, cmox_actions_t *actions, cmox_error_t *error) {
+  call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
+  call->verdict = CMOX_VERDICT_ACCEPTED;
+  bool done = said && said->gate ? hold(session, call, said->gate) : answer(actions, call);
+  return done ? CMOX_OK : no_memory(error);
+}
+
 static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
                         cmox_actions_t *actions, cmox_error_t *error) {
   const cmox_answer_t *said = cmox_expect_answer(expect);
-  call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
   call->double_id = expect->id;
-  call->verdict = CMOX_VERDICT_ACCEPTED;
   cmox_doubles_take(session->doubles, expect);
   cmox_tell_match(call, expect);
-  bool done = said && said->gate ? hold(session, call, said->gate) : answer(actions, call);
-  return done ? CMOX_OK : no_memory(error);
+  return accept_with(session, said, call, actions, error);
+}
+
+/* No double accepts it. */
+static cmox_code_t otherwise(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
+                             cmox_error_t *error) {
+  if (!session->default_answer.reply)
+    return refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  cmox_tell_default(call);
+  return accept_with(session, &session->default_answer, call, actions, error);
 }
 
 static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
@@ -201,11 +217,11 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
       return refuse(session, call, CMOX_VERDICT_OUT_OF_ORDER, actions, error);
     case CMOX_LOOKUP_GAVE_UP:
       call->unexpected_why = "a regular expression needs too much work to be matched with it";
-      break;
+      return refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
     case CMOX_LOOKUP_UNEXPECTED:
       break;
   }
-  return refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  return otherwise(session, call, actions, error);
 }
 
 static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox_actions_t *actions,
@@ -340,59 +356,6 @@ static cmox_code_t on_release(cmox_session_t *session, const cmox_event_t *event
 
 /* ---- The test ---------------------------------------------------------- */
 
-static cmox_code_t check_open(const cmox_session_t *session, cmox_error_t *error) {
-  if (session->phase != CMOX_PHASE_VERIFIED) return CMOX_OK;
-  return cmox_fail(error, CMOX_E_BAD_STATE,
-                   "the session has been verified: declare doubles before verify");
-}
-
-static cmox_code_t check_facets(cmox_double_kind_t kind, const cmox_facets_t *facets,
-                                cmox_error_t *error) {
-  bool mock = kind == CMOX_KIND_MOCK;
-  if (facets->has_count && !mock)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "a count belongs to a mock: stubs and spies take any number of calls");
-  if (facets->has_count && facets->count.minimum > facets->count.maximum)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "the least number of calls is above the greatest");
-  if ((facets->order.count || facets->after.count) && !mock)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "an order belongs to mocks: stubs and spies may be called at any time");
-  return CMOX_OK;
-}
-
-cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t kind,
-                               const cmox_facets_t *facets, cmox_error_t *error) {
-  cmox_code_t code = check_open(session, error);
-  return code == CMOX_OK ? check_facets(kind, facets, error) : code;
-}
-
-static cmox_code_t on_declare(cmox_session_t *session, const cmox_event_t *event,
-                              cmox_actions_t *actions, cmox_error_t *error) {
-  cmox_code_t code = cmox_session_check(session, event->declared.kind, event->facets, error);
-  if (code != CMOX_OK) return code;
-  cmox_expect_t *expect = cmox_doubles_add(session->doubles, event->command, event->declared.kind,
-                                           event->declared.source);
-  if (!expect) return no_memory(error);
-  code = cmox_doubles_refine(session->doubles, expect, event->facets, error);
-  if (code == CMOX_OK)
-    actions->double_id = expect->id;
-  else
-    cmox_doubles_drop_last(session->doubles);
-  return code;
-}
-
-static cmox_code_t on_refine(cmox_session_t *session, const cmox_event_t *event,
-                             cmox_error_t *error) {
-  cmox_code_t code = check_open(session, error);
-  if (code != CMOX_OK) return code;
-  cmox_expect_t *expect = cmox_doubles_find(session->doubles, event->double_id);
-  if (!expect) return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
-  code = check_facets(expect->kind, event->facets, error);
-  if (code != CMOX_OK) return code;
-  return cmox_doubles_refine(session->doubles, expect, event->facets, error);
-}
-
 static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
   if (session->phase == CMOX_PHASE_VERIFIED)
     return cmox_fail(error, CMOX_E_BAD_STATE,
@@ -459,16 +422,19 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
       code = on_tick(session, event, actions, error);
       break;
     case CMOX_EVENT_DECLARE:
-      code = on_declare(session, event, actions, error);
+      code = cmox_session_declare(session, event, actions, error);
       break;
     case CMOX_EVENT_REFINE:
-      code = on_refine(session, event, error);
+      code = cmox_session_refine(session, event, error);
+      break;
+    case CMOX_EVENT_DEFAULT:
+      code = cmox_session_default(session, event, error);
       break;
     case CMOX_EVENT_RELEASE:
       code = on_release(session, event, actions, error);
       break;
     case CMOX_EVENT_REGISTER:
-      code = check_open(session, error);
+      code = cmox_session_check_open(session, error);
       break;
     case CMOX_EVENT_REFUSED:
       code = on_refused(session, event);

@@ -28,6 +28,7 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_REGISTER, /* command */
   CMOX_EVENT_DECLARE,  /* declared */
   CMOX_EVENT_REFINE,   /* double_id, facets (moved out of on success) */
+  CMOX_EVENT_DEFAULT,  /* answer (moved out of on success); NULL: none any more */
   CMOX_EVENT_RELEASE,  /* gate */
   CMOX_EVENT_REFUSED,  /* note: a call that was refused before it could become an INVOKE */
   CMOX_EVENT_REPLAY,
@@ -61,6 +62,7 @@ typedef struct cmox_event {
     cmox_source_t source; /* borrowed */
   } declared;
   cmox_facets_t *facets;
+  cmox_answer_t *answer;
 } cmox_event_t;
 
 typedef enum cmox_action_kind {

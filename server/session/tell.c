@@ -23,6 +23,10 @@ void cmox_tell_match(const cmox_call_t *call, const cmox_expect_t *expect) {
              cmox_trace_number(expect->taken));
 }
 
+void cmox_tell_default(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_DEFAULT, cmox_trace_number(call->id));
+}
+
 /* Of a difference only where it is: the values may be stdin. */
 static const char *first_difference(const cmox_finding_t *finding) {
   for (size_t i = 0; finding && i < finding->difference_count; i++)

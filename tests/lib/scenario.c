@@ -109,6 +109,16 @@ cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const 
   return s->code = CMOX_E_NO_MEMORY;
 }
 
+cmox_code_t scenario_default(scenario_t *s, const char *out) {
+  cmox_answer_t answer = {0};
+  cmox_event_t event = {.kind = CMOX_EVENT_DEFAULT, .answer = out ? &answer : NULL};
+  if (out && !(answer.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)})))
+    return s->code = CMOX_E_NO_MEMORY;
+  cmox_code_t code = step(s, &event);
+  cmox_answer_clear(&answer);
+  return code;
+}
+
 cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args) {
   cmox_facets_t facets = {0};
   s->code = args_facet(args, &facets, &s->error);

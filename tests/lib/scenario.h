@@ -25,6 +25,9 @@ cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text);
 cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mode);
 cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate);
 
+/* What answers when no double does; NULL: nothing any more. */
+cmox_code_t scenario_default(scenario_t *s, const char *out);
+
 /* New arguments for a double, as in scenario_double(). */
 cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args);
 /* One place in one sequence; NULL: none any more. */

@@ -378,6 +378,23 @@ CMOX_API cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t wher
 CMOX_API cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
                                               uint64_t times, const cmox_reply_t *reply);
 
+/* What answers the calls that no double accepts, in place of 125 and a finding: of commands that
+ * have doubles, and of registered ones. They count as accepted, by no double. A call that is one
+ * too many, or out of order, is refused all the same. May be said until cmox_verify(); the last
+ * word counts. cmox_default_fails() takes it back. */
+#ifdef __cplusplus
+#define cmox_default_returns(mox, ...) \
+  cmox_default_returns_at((mox), CMOX_HERE, cmox_reply_t{.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#else
+#define cmox_default_returns(mox, ...)      \
+  cmox_default_returns_at((mox), CMOX_HERE, \
+                          &(const cmox_reply_t){.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#endif
+#define cmox_default_fails(mox) cmox_default_fails_at((mox), CMOX_HERE)
+CMOX_API void cmox_default_returns_at(cmox_t *mox, cmox_location_t where,
+                                      const cmox_reply_t *reply);
+CMOX_API void cmox_default_fails_at(cmox_t *mox, cmox_location_t where);
+
 /* Answers all calls that wait at this gate. Returns how many; 0 when the session failed. */
 CMOX_API uint64_t cmox_release(cmox_t *mox, const char *gate);
 
@@ -431,7 +448,8 @@ typedef enum cmox_verdict {
   CMOX_VERDICT_NONE = 0, /* not decided yet */
   CMOX_VERDICT_ACCEPTED = 1,
   CMOX_VERDICT_UNEXPECTED = 2,
-  CMOX_VERDICT_EXCESS = 3
+  CMOX_VERDICT_EXCESS = 3,
+  CMOX_VERDICT_OUT_OF_ORDER = 4
 } cmox_verdict_t;
 
 typedef struct cmox_invocation {
@@ -594,6 +612,9 @@ inline cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t wher
 inline cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
                                             uint64_t times, const cmox_reply_t &reply) {
   return cmox_returns_times_at(dbl, where, times, &reply);
+}
+inline void cmox_default_returns_at(cmox_t *mox, cmox_location_t where, const cmox_reply_t &reply) {
+  cmox_default_returns_at(mox, where, &reply);
 }
 inline cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
                                       const cmox_reply_t &reply) {
