@@ -7,10 +7,11 @@
 /* What a caller of the first release knows. */
 #define REPLY_LEAST (offsetof(cmox_reply_t, delay_ms) + sizeof(((cmox_reply_t *)NULL)->delay_ms))
 
-static cmox_code_t stream(const char *name, const char *data, size_t len, ProtobufCBinaryData *out,
-                          cmox_error_t *error) {
+/* Both names are those of the caller's fields. */
+static cmox_code_t bytes(const char *name, const char *data, const char *len_name, size_t len,
+                         ProtobufCBinaryData *out, cmox_error_t *error) {
   if (!data && len)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, ".%s is NULL and .%s_len is %zu", name, name,
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, ".%s is NULL and .%s is %zu", name, len_name,
                      len);
   *out = (ProtobufCBinaryData){.len = data && !len ? strlen(data) : len, .data = (uint8_t *)data};
   return CMOX_OK;
@@ -46,18 +47,71 @@ static cmox_code_t how_it_ends(const cmox_reply_t *wanted, Cmdmox__V1__Reply *re
 typedef struct action {
   Cmdmox__V1__DoubleAction message;
   Cmdmox__V1__Reply reply;
+  Cmdmox__V1__TimedChunk *chunks; /* these two: and a list of pointers to them, in one block */
+  Cmdmox__V1__FileEffect *files;
 } action_t;
 
 static void action_clear(action_t *action) {
   cmox_free_block(action->message.gate);
+  cmox_free_block(action->chunks);
+  cmox_free_block(action->files);
   if (action->reply.end_case == CMDMOX__V1__REPLY__END_SIGNAL)
     cmox_free_block(action->reply.signal);
 }
 
+static cmox_code_t put_chunks(action_t *action, const cmox_chunks_t *said, cmox_error_t *error) {
+  if (said->count && !said->items)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, ".chunks.items is NULL");
+  action->chunks = cmox_calloc(said->count, sizeof *action->chunks + sizeof(void *));
+  if (!action->chunks) return cmox_out_of_memory(error);
+  action->message.chunks = (Cmdmox__V1__TimedChunk **)(void *)(action->chunks + said->count);
+  action->message.n_chunks = said->count;
+  for (size_t i = 0; i < said->count; i++) {
+    const cmox_chunk_t *from = &said->items[i];
+    Cmdmox__V1__TimedChunk *to = action->message.chunks[i] = &action->chunks[i];
+    cmdmox__v1__timed_chunk__init(to);
+    to->delay_ms = from->delay_ms;
+    to->to_stderr = from->to_stderr;
+    cmox_code_t code = bytes("chunks.items[].data", from->data, "len", from->len, &to->data, error);
+    if (code != CMOX_OK) return code;
+  }
+  return CMOX_OK;
+}
+
+static cmox_code_t put_files(action_t *action, const cmox_files_t *said, cmox_error_t *error) {
+  if (said->count && !said->items)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, ".files.items is NULL");
+  action->files = cmox_calloc(said->count, sizeof *action->files + sizeof(void *));
+  if (!action->files) return cmox_out_of_memory(error);
+  action->message.files = (Cmdmox__V1__FileEffect **)(void *)(action->files + said->count);
+  action->message.n_files = said->count;
+  for (size_t i = 0; i < said->count; i++) {
+    const cmox_file_t *from = &said->items[i];
+    Cmdmox__V1__FileEffect *to = action->message.files[i] = &action->files[i];
+    cmdmox__v1__file_effect__init(to);
+    to->mode = from->mode;
+    cmox_code_t code = bytes("files.items[].path", from->path, "", 0, &to->path, error);
+    if (code == CMOX_OK)
+      code = bytes("files.items[].content", from->content, "content_len", from->content_len,
+                   &to->content, error);
+    if (code != CMOX_OK) return code;
+  }
+  return CMOX_OK;
+}
+
+static cmox_code_t put_reply(action_t *action, const cmox_reply_t *said, cmox_error_t *error) {
+  Cmdmox__V1__Reply *reply = &action->reply;
+  reply->delay_ms = said->delay_ms;
+  cmox_code_t code = bytes("out", said->out, "out_len", said->out_len, &reply->stdout_data, error);
+  if (code == CMOX_OK)
+    code = bytes("err", said->err, "err_len", said->err_len, &reply->stderr_data, error);
+  return code == CMOX_OK ? how_it_ends(said, reply, error) : code;
+}
+
 /* Borrows the bytes of *said. To be cleared also on failure. */
 static cmox_code_t action_make(action_t *action, const cmox_reply_t *said, cmox_error_t *error) {
-  cmdmox__v1__double_action__init(&action->message);
-  cmdmox__v1__reply__init(&action->reply);
+  *action =
+      (action_t){.message = CMDMOX__V1__DOUBLE_ACTION__INIT, .reply = CMDMOX__V1__REPLY__INIT};
   action->message.gate = NULL;
   cmox_reply_t wanted;
   if (!said || !cmox_copy_sized(&wanted, sizeof wanted, REPLY_LEAST, said))
@@ -65,11 +119,9 @@ static cmox_code_t action_make(action_t *action, const cmox_reply_t *said, cmox_
                      "the reply is NULL, or its .size is not sizeof(cmox_reply_t)");
   action->message.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
   action->message.reply = &action->reply;
-  action->reply.delay_ms = wanted.delay_ms;
-  cmox_code_t code = stream("out", wanted.out, wanted.out_len, &action->reply.stdout_data, error);
-  if (code == CMOX_OK)
-    code = stream("err", wanted.err, wanted.err_len, &action->reply.stderr_data, error);
-  if (code == CMOX_OK) code = how_it_ends(&wanted, &action->reply, error);
+  cmox_code_t code = put_reply(action, &wanted, error);
+  if (code == CMOX_OK) code = put_chunks(action, &wanted.chunks, error);
+  if (code == CMOX_OK) code = put_files(action, &wanted.files, error);
   if (code != CMOX_OK) return code;
   action->message.gate = cmox_utf8_copy(wanted.gate);
   return action->message.gate ? CMOX_OK : cmox_out_of_memory(error);

@@ -8,46 +8,13 @@ static cmox_code_t no_memory(cmox_error_t *error) {
 
 /* ---- Actions --------------------------------------------------------------- */
 
-static cmox_code_t convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_t **out,
-                                 cmox_error_t *error) {
-  cmox_reply_data_t content = {.out = cmox_from_bytes(from->stdout_data),
-                               .err = cmox_from_bytes(from->stderr_data),
-                               .delay_ms = from->delay_ms};
-  switch (from->end_case) {
-    case CMDMOX__V1__REPLY__END_SIGNAL:
-      if (!cmox_signal_name_ok(cmox_span_str(from->signal)))
-        return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                         "\"%.40s\" is not the name of a signal; write it like SIGTERM",
-                         from->signal);
-      content.signal = from->signal;
-      break;
-    case CMDMOX__V1__REPLY__END_HANG:
-      content.hang = from->hang;
-      break;
-    case CMDMOX__V1__REPLY__END_EXIT_CODE:
-      if (from->exit_code > 255)
-        return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "exit code %u is not within 0 to 255",
-                         from->exit_code);
-      content.exit_code = from->exit_code;
-      break;
-    default: /* none: exit code 0 */
-      if (!cmox_newer_kind(&from->base)) break;
-      return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know end %u of a reply",
-                       cmox_newer_kind(&from->base));
-  }
-  *out = cmox_reply_new(&content);
-  return *out ? CMOX_OK : cmox_fail(error, CMOX_E_NO_MEMORY, "reply: out of memory");
-}
-
 static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
                                   cmox_error_t *error) {
-  if (from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY || from->n_chunks || from->n_files ||
-      from->record)
-    return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
-                     "this server knows only plain replies as actions yet");
+  if (from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY || from->record)
+    return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server knows only replies as actions yet");
   out->repeat = from->repeat;
   if (from->gate[0] && !(out->gate = cmox_strdup(from->gate))) return no_memory(error);
-  return convert_reply(from->reply, &out->reply, error);
+  return cmox_convert_reply(from, &out->reply, error);
 }
 
 cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,

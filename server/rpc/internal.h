@@ -17,6 +17,15 @@
 #define uthash_nonfatal_oom(element) ((element)->oom = true)
 #include <uthash.h>
 
+/* A place in a reply that goes down in pieces. Its parts are the chunks, the files, what is left of
+ * stdout, what is left of stderr. */
+typedef struct cmox_cursor {
+  size_t part;
+  size_t offset;   /* in the part */
+  size_t out, err; /* bytes of stdout and stderr that the chunks before it hold */
+  bool delayed;    /* the delay of the reply is behind it */
+} cmox_cursor_t;
+
 /* One link and what was said on it. Lives until the link has closed and no
  * call waits for an answer. */
 typedef struct cmox_peer {
@@ -40,7 +49,7 @@ typedef struct cmox_peer {
   uint32_t invoke_id;            /* request id of Invoke; StreamData carries it */
   struct cmox_rpc_call *waiting; /* the request that the next action answers */
   cmox_reply_data_t *streaming;  /* a reference: the reply that is on its way; or NULL */
-  size_t streamed;               /* bytes of its stdout and then its stderr that were sent */
+  cmox_cursor_t sent;            /* how much of it */
 } cmox_peer_t;
 
 /* One request until it is answered. */
@@ -144,6 +153,9 @@ cmox_code_t cmox_convert_matching(const Cmdmox__V1__Double *from, cmox_facets_t 
 cmox_code_t cmox_convert_env_name(ProtobufCBinaryData name, char **out, cmox_error_t *error);
 cmox_code_t cmox_convert_facets(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                 cmox_error_t *error);
+/* The reply of the action with its chunks and files; a reference is the caller's. */
+cmox_code_t cmox_convert_reply(const Cmdmox__V1__DoubleAction *from, cmox_reply_data_t **out,
+                               cmox_error_t *error);
 /* The answer is the caller's to clear, also on failure. */
 cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
                                  cmox_error_t *error);

@@ -317,6 +317,16 @@ static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *even
   return decide(session, call, actions, error);
 }
 
+/* NULL: none, or no memory for it. */
+static char *failure_of(const cmox_event_t *event) {
+  const char *failure = event->completed.failure;
+  if (!failure || !*failure) return NULL;
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_buf_append_span(&text, event->completed.failed_path);
+  cmox_buf_printf(&text, "%s%s", text.len ? ": " : "", failure);
+  return cmox_buf_take_text(&text);
+}
+
 static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *event) {
   cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
   if (!call || call->link != event->link || call->state != CMOX_CALL_ANSWERED) return CMOX_OK;
@@ -325,8 +335,7 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   call->stdout_written = event->completed.stdout_written;
   call->stderr_written = event->completed.stderr_written;
   call->broken_pipe = event->completed.broken_pipe;
-  const char *failure = event->completed.failure;
-  if (failure && *failure && !call->failure) call->failure = cmox_strdup(failure);
+  if (!call->failure) call->failure = failure_of(event);
   cmox_tell_completed(call);
   return CMOX_OK;
 }

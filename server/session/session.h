@@ -55,7 +55,8 @@ typedef struct cmox_event {
     uint64_t stdout_written;
     uint64_t stderr_written;
     bool broken_pipe;
-    const char *failure; /* "": none */
+    const char *failure;     /* "": none */
+    cmox_span_t failed_path; /* the file that it speaks of; empty: none */
   } completed;
   struct {
     cmox_double_kind_t kind;

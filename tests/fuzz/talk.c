@@ -202,6 +202,7 @@ void talk_notify(fuzz_in_t *in, talk_out_t *out) {
   completed.stderr_written = fuzz_number(in);
   completed.broken_pipe = (how & 1) != 0;
   if (how & 2) completed.failure = fuzz_text(in);
+  if (how & 16) completed.failed_path = bytes(in);
   notify.topic = (char *)(uintptr_t)(how & 4 ? "cmdmox.v1.Progress" : "cmdmox.v1.Completed");
   notify.payload = how & 8 ? bytes(in) : packed(&completed.base);
   frame.body_case = CMDMOX__V1__FRAME__BODY_NOTIFY;

@@ -26,12 +26,14 @@ int main() {
   cmox_returns_at(clone, CMOX_HERE, &reply);
   cmox_double_t *tag = cmox_mock(mox, "git");
   cmox_with_args(tag, "describe", "--tags");
-  cmox_returns(tag, .out = "v1\n");
+  cmox_returns(tag, .out = "v1\n", .chunks = CMOX_CHUNKS(CMOX_OUT_AFTER(0, "so:\n"), CMOX_ERR_AFTER(1, "")),
+               .files = CMOX_FILES(CMOX_FILE("/dev/null", "x"), CMOX_FILE_MODE("/dev/null", "x", 0)));
   cmox_with_no_args(cmox_times(cmox_mock(mox, "ssh"), 0));
   cmox_capture_stdin(cmox_stub(mox, "scp"));
   cmox_register_command(mox, "rsync");
+  cmox_default_returns(mox, .out = "default\n");
   bool good = cmox_replay(mox) == CMOX_OK &&
-              read_all("git clone https://x y; git describe --tags") == "cloned\nv1\n" &&
+              read_all("git clone https://x y; git describe --tags; rsync") == "cloned\nso:\nv1\ndefault\n" &&
               cmox_verify(mox) == CMOX_OK && cmox_call_count(tag) == 1;
   if (!good) std::fprintf(stderr, "%s\n", cmox_message(mox));
   return good ? EXIT_SUCCESS : EXIT_FAILURE;

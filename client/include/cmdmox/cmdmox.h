@@ -337,7 +337,58 @@ CMOX_API cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t whe
 #define cmox_capture_stdin(dbl) cmox_capture_stdin_at((dbl), CMOX_HERE)
 CMOX_API cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where);
 
-/* What the command answers. Set size to sizeof(cmox_reply_t); the macro does. */
+/* A piece of output that is written on its own, so many ms after the one before it. */
+typedef struct cmox_chunk {
+  uint32_t delay_ms;
+  const char *data; /* NULL: a pause */
+  size_t len;       /* bytes; 0: up to the NUL */
+  bool to_stderr;
+} cmox_chunk_t;
+
+typedef struct cmox_chunks {
+  size_t count;
+  const cmox_chunk_t *items;
+} cmox_chunks_t;
+
+/* A file that the call makes, or that gets this content when it is there. Directories are not
+ * made. */
+typedef struct cmox_file {
+  const char *path;    /* from the working directory of the call */
+  const char *content; /* NULL: none */
+  size_t content_len;  /* bytes; 0: up to the NUL */
+  unsigned mode;       /* permission bits, at most 0777; 0: 0666 less the umask of the call */
+} cmox_file_t;
+
+typedef struct cmox_files {
+  size_t count;
+  const cmox_file_t *items;
+} cmox_files_t;
+
+/* .chunks = CMOX_CHUNKS(CMOX_OUT_AFTER(0, "10 %\n"), CMOX_ERR_AFTER(50, "slow\n")),
+ * .files = CMOX_FILES(CMOX_FILE("app.tar", "..."), CMOX_FILE_MODE("run", "#!/bin/sh\n", 0755))
+ * They live as long as the block around them (in C++: as the expression). */
+#ifdef __cplusplus
+#define CMOX_OUT_AFTER(delay_ms, text) (cmox_chunk_t{(delay_ms), (text), 0, false})
+#define CMOX_ERR_AFTER(delay_ms, text) (cmox_chunk_t{(delay_ms), (text), 0, true})
+#define CMOX_CHUNKS(...) cmox_chunks_of_({__VA_ARGS__})
+#define CMOX_FILE_MODE(path, content, mode) (cmox_file_t{(path), (content), 0, (mode)})
+#define CMOX_FILES(...) cmox_files_of_({__VA_ARGS__})
+#else
+#define CMOX_OUT_AFTER(delay_ms, text) ((cmox_chunk_t){(delay_ms), (text), 0, false})
+#define CMOX_ERR_AFTER(delay_ms, text) ((cmox_chunk_t){(delay_ms), (text), 0, true})
+#define CMOX_CHUNKS(...)                                                               \
+  ((cmox_chunks_t){sizeof((const cmox_chunk_t[]){__VA_ARGS__}) / sizeof(cmox_chunk_t), \
+                   (const cmox_chunk_t[]){__VA_ARGS__}})
+#define CMOX_FILE_MODE(path, content, mode) ((cmox_file_t){(path), (content), 0, (mode)})
+#define CMOX_FILES(...)                                                             \
+  ((cmox_files_t){sizeof((const cmox_file_t[]){__VA_ARGS__}) / sizeof(cmox_file_t), \
+                  (const cmox_file_t[]){__VA_ARGS__}})
+#endif
+#define CMOX_FILE(path, content) CMOX_FILE_MODE(path, content, 0)
+
+/* What the command answers: first the chunks, then, after delay_ms, the files, out and err. A file
+ * that cannot be made ends the call with status 125 and fails the test. Set size to
+ * sizeof(cmox_reply_t); the macro does. */
 typedef struct cmox_reply {
   size_t size;
   const char *out;    /* written to stdout */
@@ -346,9 +397,11 @@ typedef struct cmox_reply {
   size_t err_len;     /* bytes; 0: up to the NUL */
   int exit_code;      /* 0..255 */
   const char *signal; /* "SIGTERM": die by this signal instead of exiting */
-  uint32_t delay_ms;  /* before anything is written */
+  uint32_t delay_ms;  /* before the files, out and err */
   bool hang;          /* write, then stay until killed */
   const char *gate;   /* answer only when cmox_release() names this gate; NULL: at once */
+  cmox_chunks_t chunks;
+  cmox_files_t files;
 } cmox_reply_t;
 
 /* cmox_returns(git, .out = "v1.4.0\n", .exit_code = 0); */
@@ -612,6 +665,12 @@ inline cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t wher
 inline cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
                                             uint64_t times, const cmox_reply_t &reply) {
   return cmox_returns_times_at(dbl, where, times, &reply);
+}
+inline cmox_chunks_t cmox_chunks_of_(std::initializer_list<cmox_chunk_t> chunks) {
+  return cmox_chunks_t{chunks.size(), chunks.begin()};
+}
+inline cmox_files_t cmox_files_of_(std::initializer_list<cmox_file_t> files) {
+  return cmox_files_t{files.size(), files.begin()};
 }
 inline void cmox_default_returns_at(cmox_t *mox, cmox_location_t where, const cmox_reply_t &reply) {
   cmox_default_returns_at(mox, where, &reply);
