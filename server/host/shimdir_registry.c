@@ -71,7 +71,7 @@ static bool is_owner(void) { return owner == getpid() && owner_generation == gen
 
 /* After every atexit handler: those may still run commands.
  * What a process that outlives us still has on its PATH stays, and a later sweep takes it. */
-__attribute__((destructor(101))) static void remove_all(void) {
+__attribute__((destructor(102))) static void remove_all(void) {
   static cmox_litter_t litter[CMOX_SHIMDIRS_MAX];
   hold(); /* an engine's thread may still be making one */
   const size_t mine = is_owner() ? used : 0;

@@ -87,9 +87,10 @@ typedef struct cmox_options {
 CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
 
 /* Ends the session, restores the environment and frees everything it owns;
- * NULL is fine. A session that was replayed and not verified is verified now, and what
- * is wrong is written to stderr; so it is when the process exits before cmox_free(). One that
- * declares something and was never replayed is told of, too. Shims that late children call answer
+ * NULL is fine. A session that was replayed and not verified is verified now, what is wrong is
+ * written to stderr, and it counts as a failure even if nothing is: the test fails where
+ * <cmdmox/check.h> sees it, else the process ends with status 1. So it is when the process exits
+ * before cmox_free(). One that declares something and was never replayed is told of, too. Shims that late children call answer
  * 125 until the process ends. In a child of fork() it frees the child's copy; the parent's session
  * lives on. */
 CMOX_API void cmox_free(cmox_t *mox);
@@ -550,7 +551,12 @@ CMOX_API cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t wh
 CMOX_API const char *cmox_version(void);
 
 /* For <cmdmox/check.h>. */
+#define CMOX_CHECK_TEXT_MAX_ 3800 /* Check refuses messages above 4096 bytes altogether */
 CMOX_API void cmox_check_teardown_(void);
+/* Whether a session of this process was left unverified; its place ("file:line", or "") and what
+ * there is to say of it, each of which may be NULL. The process ends with status 1 unless somebody
+ * asks. */
+CMOX_API bool cmox_check_forgotten_(char place[256], char text[CMOX_CHECK_TEXT_MAX_]);
 CMOX_API cmox_t *cmox_session_of_(cmox_double_t *dbl);
 
 #ifdef __cplusplus
