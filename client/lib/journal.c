@@ -149,6 +149,7 @@ static cmox_invocations_t *snapshot(const pages_t *pages, cmox_code_t code) {
                    .filling = true};
   put_pages(&arena, pages);
   *all = (cmox_invocations_t){.code = code, .count = size.call_count, .items = calls};
+  if (pages->count) all->dropped = pages->items[0]->dropped;
   return all;
 }
 

@@ -60,7 +60,8 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
                         cmox_error_t *error) {
   cmox_rpc_t *rpc = hosted->rpc;
   cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL,
-                                    .label = request->label};
+                                    .label = request->label,
+                                    .max_journal_entries = request->max_journal_entries};
   hosted->session = cmox_session_new(&options);
   if (!hosted->session || open_timer(hosted) != CMOX_OK)
     return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");

@@ -21,7 +21,7 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   if (!session) return NULL;
   const char *dialect = options && options->dialect ? options->dialect : "c";
   session->doubles = cmox_doubles_new();
-  session->journal = cmox_journal_new();
+  session->journal = cmox_journal_new(options ? options->max_journal_entries : 0);
   session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
   session->dialect = cmox_strdup(dialect);
   session->label = cmox_strdup(options && options->label ? options->label : "");
@@ -63,12 +63,7 @@ uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_
     const cmox_expect_t *expect = cmox_doubles_find(session->doubles, double_id);
     return expect ? expect->taken : 0;
   }
-  size_t all = cmox_journal_count(session->journal);
-  if (command.len == 0) return all;
-  uint64_t count = 0;
-  for (size_t i = 0; i < all; i++)
-    count += cmox_span_equal(cmox_journal_at(session->journal, i)->data.command, command);
-  return count;
+  return cmox_journal_total(session->journal, command);
 }
 
 void cmox_actions_clear(cmox_actions_t *actions) {
@@ -312,6 +307,7 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   const char *failure = event->completed.failure;
   if (failure && *failure && !call->failure) call->failure = cmox_strdup(failure);
   cmox_tell_completed(call);
+  cmox_journal_settle(session->journal, call);
   return CMOX_OK;
 }
 
@@ -398,7 +394,7 @@ static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
     return cmox_fail(error, CMOX_E_BAD_STATE,
                      "replay: the session has been verified; start a new one");
   session->phase = CMOX_PHASE_REPLAY;
-  cmox_tell_replay(cmox_journal_count(session->journal));
+  cmox_tell_replay(cmox_journal_total(session->journal, CMOX_ANY_COMMAND));
   return CMOX_OK;
 }
 
@@ -422,7 +418,7 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
       cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;
   session->phase = CMOX_PHASE_VERIFIED;
-  cmox_tell_verify(cmox_journal_count(session->journal), &session->findings);
+  cmox_tell_verify(cmox_journal_total(session->journal, CMOX_ANY_COMMAND), &session->findings);
   for (size_t i = 0; i < session->findings.count; i++) {
     cmox_finding_t *finding = &session->findings.items[i];
     bool unexpected =

@@ -128,6 +128,39 @@ START_TEST(many_calls_with_many_arguments_come_in_smaller_pages) {
 }
 END_TEST
 
+START_TEST(a_bounded_journal_keeps_the_last_calls_and_forgets_no_failure) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.max_journal_entries = 3));
+  cmox_double_t *git = cmox_spy(mox, "git");
+  cmox_with_matching_args(git, CMOX_IS_A(CMOX_INT));
+  cmox_double_t *ssh = cmox_spy(mox, "ssh");
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN_SHELL("git push; for i in $(seq 100); do git $i; done; ssh a; ssh b");
+  ck_assert_int_eq(run.exit_code, 0);
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *all = cmox_journal(mox);
+  ck_assert_uint_eq(all->count, 3);
+  ck_assert_uint_eq(all->dropped, 100);
+  ck_assert_uint_eq(all->items[0].id, 101);
+  expect_text(all->items[0].argv[1], "100");
+  expect_text(all->items[2].argv[1], "b");
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *gits = cmox_invocations(git);
+  ck_assert_uint_eq(gits->count, 1);
+  ck_assert_uint_eq(gits->dropped, 99);
+  ck_assert_uint_eq(cmox_call_count(git), 100);
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *sshs = cmox_invocations(ssh);
+  ck_assert_uint_eq(sshs->count, 2);
+  ck_assert_uint_eq(sshs->dropped, 0);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_VERIFICATION_FAILED);
+  ck_assert_ptr_nonnull(strstr(cmox_message(mox), "unexpected call: git push"));
+}
+END_TEST
+
+START_TEST(a_journal_of_less_than_nothing_is_refused) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.max_journal_entries = -1));
+  ck_assert_int_eq(cmox_code(mox), CMOX_E_INVALID_ARGUMENT);
+  ck_assert_ptr_nonnull(strstr(cmox_message(mox), ".max_journal_entries is -1: "));
+}
+END_TEST
+
 START_TEST(a_snapshot_outlives_its_session) {
   cmox_t *mox = cmox_new(NULL);
   cmox_stub(mox, "git");
@@ -151,6 +184,8 @@ int main(void) {
   tcase_add_test(cases, two_mebibytes_of_arguments_are_kept);
   tcase_add_test(cases, the_journal_has_every_call_in_order_and_each_double_its_own);
   tcase_add_test(cases, many_calls_with_many_arguments_come_in_smaller_pages);
+  tcase_add_test(cases, a_bounded_journal_keeps_the_last_calls_and_forgets_no_failure);
+  tcase_add_test(cases, a_journal_of_less_than_nothing_is_refused);
   tcase_add_test(cases, a_snapshot_outlives_its_session);
   suite_add_tcase(suite, cases);
   return run_suite(suite);

@@ -71,6 +71,10 @@ typedef struct cmox_options {
   /* For people: the test's name. */
   const char *label;
   cmox_environment_t environment;
+  /* How many calls the journal keeps, those that started last; 0: all of them, below 0 is refused.
+   * cmox_verify() and cmox_call_count() say the same with any bound; cmox_journal() and the
+   * assertions about arguments see the calls that are kept. */
+  int64_t max_journal_entries;
 } cmox_options_t;
 
 /* cmox_new(CMOX_OPTIONS(.label = "clones")) */
@@ -90,9 +94,9 @@ CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
  * NULL is fine. A session that was replayed and not verified is verified now, what is wrong is
  * written to stderr, and it counts as a failure even if nothing is: the test fails where
  * <cmdmox/check.h> sees it, else the process ends with status 1. So it is when the process exits
- * before cmox_free(). One that declares something and was never replayed is told of, too. Shims that late children call answer
- * 125 until the process ends. In a child of fork() it frees the child's copy; the parent's session
- * lives on. */
+ * before cmox_free(). One that declares something and was never replayed is told of, too. Shims
+ * that late children call answer 125 until the process ends. In a child of fork() it frees the
+ * child's copy; the parent's session lives on. */
 CMOX_API void cmox_free(cmox_t *mox);
 
 /* Frees the session at the end of the scope: CMOX_SCOPED cmox_t *mox = cmox_new(NULL); */
@@ -464,6 +468,7 @@ typedef struct cmox_invocations {
   cmox_code_t code; /* CMOX_OK, or why the list is empty */
   size_t count;
   const cmox_invocation_t *items;
+  uint64_t dropped; /* calls before them that max_journal_entries did not keep */
 } cmox_invocations_t;
 
 /* The calls that this double took, in order of start. Never NULL; free with
