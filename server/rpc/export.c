@@ -52,11 +52,32 @@ static void fill_stdin(const cmox_call_t *call, call_view_t *view, size_t *room)
   view->message.stdin_capture = stream;
 }
 
+/* Behind the byte strings of the view. */
+static void fill_injected(const cmox_call_t *call, call_view_t *view, size_t bytes) {
+  size_t count = call->injected_count;
+  Cmdmox__V1__EnvChange **list = (Cmdmox__V1__EnvChange **)(void *)(view->bytes + bytes);
+  Cmdmox__V1__EnvChange *changes = (Cmdmox__V1__EnvChange *)(void *)(list + count);
+  for (size_t i = 0; i < count; i++) {
+    const cmox_env_change_t *from = &call->injected[i];
+    cmdmox__v1__env_change__init(&changes[i]);
+    changes[i].name = cmox_to_bytes(cmox_span_str(from->name));
+    if (from->value) {
+      changes[i].change_case = CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
+      changes[i].value = cmox_to_bytes(cmox_span(from->value, from->value_len));
+    }
+    list[i] = &changes[i];
+  }
+  view->message.injected = list;
+  view->message.n_injected = count;
+}
+
 cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
                               cmox_error_t *error) {
   const cmox_invocation_data_t *data = &call->data;
   size_t bytes = data->argv.count + data->env.count;
-  call_view_t *view = cmox_calloc(1, sizeof *view + bytes * sizeof(ProtobufCBinaryData));
+  size_t changes =
+      call->injected_count * (sizeof(Cmdmox__V1__EnvChange) + sizeof(Cmdmox__V1__EnvChange *));
+  call_view_t *view = cmox_calloc(1, sizeof *view + bytes * sizeof(ProtobufCBinaryData) + changes);
   if (!view) return cmox_fail(error, CMOX_E_NO_MEMORY, "journal: out of memory");
   Cmdmox__V1__Invocation *to = &view->message;
   cmdmox__v1__invocation__init(to);
@@ -69,6 +90,7 @@ cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **
   to->env_block = view->bytes + data->argv.count;
   to->n_env_block = data->env.count;
   fill_list(data->env, to->env_block);
+  fill_injected(call, view, bytes);
   to->cwd = cmox_to_bytes(data->cwd);
   to->pid = data->pid;
   to->ppid = data->ppid;

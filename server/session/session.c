@@ -169,6 +169,8 @@ static cmox_code_t refuse(cmox_session_t *session, cmox_call_t *call, cmox_verdi
 
 static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
                         cmox_actions_t *actions, cmox_error_t *error) {
+  const cmox_injection_facet_t *injection = &expect->facets.injection;
+  if (!cmox_call_inject(call, injection->items, injection->count)) return no_memory(error);
   const cmox_answer_t *said = cmox_expect_answer(expect);
   call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
   call->double_id = expect->id;

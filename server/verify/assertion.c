@@ -17,8 +17,9 @@ const cmox_call_t **cmox_calls_of(const cmox_journal_t *journal, uint64_t double
 }
 
 static bool accepts(const cmox_expect_t *pattern, const cmox_call_t *call) {
-  return cmox_expect_accepts_invocation(pattern, &call->data) == CMOX_ACCEPTS &&
-         cmox_expect_accepts_stdin(pattern, call) == CMOX_ACCEPTS;
+  cmox_call_t seen = cmox_call_as_seen(call);
+  return cmox_expect_accepts_invocation(pattern, &seen.data) == CMOX_ACCEPTS &&
+         cmox_expect_accepts_stdin(pattern, &seen) == CMOX_ACCEPTS;
 }
 
 /* The call that comes nearest to what the pattern wants; SIZE_MAX: there is none. */
@@ -26,7 +27,8 @@ static size_t nearest(const cmox_expect_t *pattern, const cmox_call_t **calls, s
   size_t found = SIZE_MAX;
   size_t least = SIZE_MAX;
   for (size_t i = 0; i < count; i++) {
-    size_t distance = cmox_distance(pattern, calls[i]);
+    cmox_call_t seen = cmox_call_as_seen(calls[i]);
+    size_t distance = cmox_distance(pattern, &seen);
     if (distance >= least) continue;
     least = distance;
     found = i;

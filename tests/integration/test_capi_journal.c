@@ -128,6 +128,46 @@ START_TEST(many_calls_with_many_arguments_come_in_smaller_pages) {
 }
 END_TEST
 
+static const char *as_handled(const cmox_invocation_t *call, const char *name) {
+  const char *value = cmox_invocation_env(call, name);
+  return value ? value : "(not set)";
+}
+
+START_TEST(injected_variables_stand_beside_those_of_the_caller) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_double_t *git = cmox_with_env(cmox_mock(mox, "git"), "CI_NEW", "1");
+  cmox_with_env(git, "CI_SAME", "same");
+  cmox_with_env(git, "CI_GONE", NULL);
+  cmox_with_env(git, "CI_EMPTY", "");
+  ck_cmox_replay(mox);
+  SCOPED_RUN other = RUN_SHELL("CI_SAME=other git");
+  ck_assert_int_eq(other.exit_code, 125);
+  SCOPED_RUN run = RUN_SHELL("CI_SAME=same CI_GONE=x CI_OWN=own git");
+  ck_assert_int_eq(run.exit_code, 0);
+  cmox_with_env(git, "CI_NEW", "2"); /* no word about calls that were */
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *calls = cmox_invocations(git);
+  ck_assert_uint_eq(calls->count, 1);
+  const cmox_invocation_t *call = &calls->items[0];
+  ck_assert_uint_eq(call->injected_count, 4);
+  expect_text(call->injected[0].name, "CI_NEW");
+  expect_text(call->injected[0].value, "1");
+  ck_assert(call->injected[2].removed && !call->injected[3].removed);
+  ck_assert_str_eq(as_handled(call, "CI_NEW"), "1");
+  ck_assert_str_eq(as_handled(call, "CI_SAME"), "same");
+  ck_assert_str_eq(as_handled(call, "CI_GONE"), "(not set)");
+  ck_assert_str_eq(as_handled(call, "CI_EMPTY"), "");
+  ck_assert_str_eq(as_handled(call, "CI_OWN"), "own");
+  ck_assert_str_eq(as_handled(call, "CI_"), "(not set)");
+  bool seen = false;
+  for (size_t i = 0; i < call->env_count; i++) {
+    ck_assert_ptr_null(strstr(call->env[i].data, "CI_NEW="));
+    seen |= strcmp(call->env[i].data, "CI_GONE=x") == 0;
+  }
+  ck_assert(seen);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_VERIFICATION_FAILED);
+}
+END_TEST
+
 START_TEST(a_bounded_journal_keeps_the_last_calls_and_forgets_no_failure) {
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.max_journal_entries = 3));
   cmox_double_t *git = cmox_spy(mox, "git");
@@ -184,6 +224,7 @@ int main(void) {
   tcase_add_test(cases, two_mebibytes_of_arguments_are_kept);
   tcase_add_test(cases, the_journal_has_every_call_in_order_and_each_double_its_own);
   tcase_add_test(cases, many_calls_with_many_arguments_come_in_smaller_pages);
+  tcase_add_test(cases, injected_variables_stand_beside_those_of_the_caller);
   tcase_add_test(cases, a_bounded_journal_keeps_the_last_calls_and_forgets_no_failure);
   tcase_add_test(cases, a_journal_of_less_than_nothing_is_refused);
   tcase_add_test(cases, a_snapshot_outlives_its_session);

@@ -166,6 +166,50 @@ START_TEST(assertions_know_of_calls_that_are_gone) {
 }
 END_TEST
 
+/* ---- Injected variables -------------------------------------------------------- */
+
+static void expect_env(cmox_span_list_t env, const char *expected) {
+  char text[256] = "";
+  for (size_t i = 0; i < env.count; i++)
+    (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s%.*s", i ? " " : "",
+                   (int)env.items[i].len, (const char *)env.items[i].data);
+  ck_assert_str_eq(text, expected);
+}
+
+START_TEST(injection_changes_what_is_seen_and_not_what_was) {
+  static const struct {
+    const char *changes[3][2]; /* name, value or NULL */
+    const char *seen;
+  } table[] = {
+      {{{"NEW", "1"}}, "A=1 odd B=2 A=3 NEW=1"},
+      {{{"A", NULL}}, "odd B=2"},
+      {{{"A", "1"}}, "A=1 odd B=2 A=3"},
+      {{{"N", "1"}, {"N", "2"}}, "A=1 odd B=2 A=3 N=2"},
+      {{{"N", "1"}, {"N", NULL}}, "A=1 odd B=2 A=3"},
+      {{{"B", NULL}, {"B", ""}}, "A=1 odd A=3 B="},
+      {{{"od", NULL}, {"odd", NULL}, {"AA", "x=y"}}, "A=1 odd B=2 A=3 AA=x=y"},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    cmox_journal_t *journal = cmox_journal_new(0);
+    cmox_span_t env[] = {cmox_span_str("A=1"), cmox_span_str("odd"), cmox_span_str("B=2"),
+                         cmox_span_str("A=3")};
+    cmox_invocation_data_t data = {.command = cmox_span_str("git"), .env = {env, 4}};
+    cmox_call_t *call = cmox_journal_add(journal, &data, 1);
+    cmox_env_change_t changes[3];
+    size_t count = 0;
+    for (; count < 3 && table[i].changes[count][0]; count++) {
+      const char *value = table[i].changes[count][1];
+      changes[count] = (cmox_env_change_t){(char *)(uintptr_t)table[i].changes[count][0],
+                                           (char *)(uintptr_t)value, value ? strlen(value) : 0};
+    }
+    ck_assert(cmox_call_inject(call, changes, count));
+    expect_env(cmox_call_env(call), table[i].seen);
+    expect_env(call->data.env, "A=1 odd B=2 A=3");
+    cmox_journal_free(journal);
+  }
+}
+END_TEST
+
 /* ---- Memory ------------------------------------------------------------------ */
 
 static void add_with_environment(cmox_journal_t *journal, unsigned number) {
@@ -230,6 +274,7 @@ int main(void) {
   TCase *cases = tcase_create("journal");
   tcase_add_test(cases, a_bound_changes_nothing_that_is_reported);
   tcase_add_test(cases, assertions_know_of_calls_that_are_gone);
+  tcase_add_test(cases, injection_changes_what_is_seen_and_not_what_was);
   tcase_add_test(cases, calls_that_are_let_go_take_their_environment_along);
   tcase_add_test(cases, any_failed_allocation_is_survived);
   suite_add_tcase(suite, cases);

@@ -436,8 +436,16 @@ typedef enum cmox_verdict {
   CMOX_VERDICT_NONE = 0, /* not decided yet */
   CMOX_VERDICT_ACCEPTED = 1,
   CMOX_VERDICT_UNEXPECTED = 2,
-  CMOX_VERDICT_EXCESS = 3
+  CMOX_VERDICT_EXCESS = 3,
+  CMOX_VERDICT_OUT_OF_ORDER = 4
 } cmox_verdict_t;
+
+/* A variable of cmox_with_env(). */
+typedef struct cmox_injected {
+  cmox_bytes_t name;
+  cmox_bytes_t value;
+  bool removed; /* value is empty then */
+} cmox_injected_t;
 
 typedef struct cmox_invocation {
   uint64_t id; /* from 1, in the order of start */
@@ -461,7 +469,16 @@ typedef struct cmox_invocation {
   uint64_t end_ns;    /* 0: not ended */
   cmox_call_state_t state;
   cmox_verdict_t verdict;
+  size_t injected_count; /* what cmox_with_env() changes in env */
+  const cmox_injected_t *injected;
+  uint64_t stdout_written; /* bytes, as the shim counted them */
+  uint64_t stderr_written;
+  bool broken_pipe; /* the reader of stdout or stderr was gone */
 } cmox_invocation_t;
+
+/* The value that a variable has for what handles the call: that of env, with what cmox_with_env()
+ * changes. NULL: not set. Owned by the snapshot. */
+CMOX_API const char *cmox_invocation_env(const cmox_invocation_t *call, const char *name);
 
 /* A snapshot; owned by the caller. */
 typedef struct cmox_invocations {
