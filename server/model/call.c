@@ -109,7 +109,7 @@ void cmox_call_free(cmox_call_t *call) {
   if (!call) return;
   cmox_free_block(call->injected);
   cmox_reply_unref(call->reply);
-  cmox_buf_clear(&call->stdin_data);
+  cmox_stream_clear(&call->stdin_stream);
   cmox_free_block(call->gate);
   cmox_free_block(call->failure);
   cmox_free_block(call);

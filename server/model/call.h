@@ -9,6 +9,7 @@
 #include "server/base/buf.h"
 #include "server/base/span.h"
 #include "server/model/reply.h"
+#include "server/model/stream.h"
 
 typedef enum cmox_call_state {
   CMOX_CALL_PENDING = 1, /* waits for stdin or at a gate */
@@ -82,8 +83,7 @@ typedef struct cmox_call {
   size_t injected_count;
   cmox_span_list_t changed_env; /* points into that block and at data.env */
 
-  cmox_buf_t stdin_data;
-  uint64_t stdin_length; /* bytes read; more than stdin_data holds when drained */
+  cmox_stream_t stdin_stream; /* when drained: its length only */
   cmox_stdin_end_t stdin_end;
 
   uint64_t stdout_written; /* from Completed */

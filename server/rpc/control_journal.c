@@ -50,7 +50,7 @@ static size_t fill_page(const cmox_journal_t *journal, size_t index, size_t page
     if (cmox_convert_call(entry, &view, &call->error) != CMOX_OK) return SIZE_MAX;
     bytes += cmdmox__v1__invocation__get_packed_size(view);
     if (response->n_invocations && bytes > PAGE_BYTES_MAX) {
-      cmox_free_block(view);
+      cmox_convert_call_clear(view);
       break;
     }
     response->invocations[response->n_invocations++] = view;
@@ -84,5 +84,5 @@ void cmox_list_now(cmox_rpc_call_t *call) {
     cmox_rpc_fail(call);
   else
     cmox_rpc_answer(&response.base, call);
-  for (size_t i = 0; i < response.n_invocations; i++) cmox_free_block(shown[i]);
+  for (size_t i = 0; i < response.n_invocations; i++) cmox_convert_call_clear(shown[i]);
 }

@@ -149,6 +149,7 @@ cmox_code_t cmox_convert_facets(const Cmdmox__V1__Double *from, cmox_facets_t *o
 /* Message views of the engine's objects; borrowed from them, freed by the _clear. */
 cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
                               cmox_error_t *error);
+void cmox_convert_call_clear(Cmdmox__V1__Invocation *message);
 cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__VerifyResponse *out,
                                   cmox_error_t *error);
 void cmox_convert_findings_clear(Cmdmox__V1__VerifyResponse *response);

@@ -25,6 +25,7 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
   session->dialect = cmox_strdup(dialect);
   session->label = cmox_strdup(options && options->label ? options->label : "");
+  session->spill = options ? options->spill : NULL;
   if (session->doubles && session->journal && session->empty_reply && session->dialect &&
       session->label)
     return session;
@@ -213,8 +214,7 @@ static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox
   cmox_tell_stdin(call, policy);
   call->asked = policy;
   call->stdin_end = CMOX_STDIN_NOT_READ;
-  call->stdin_length = 0;
-  cmox_buf_clear(&call->stdin_data);
+  cmox_stream_clear(&call->stdin_stream);
   return CMOX_OK;
 }
 
@@ -248,6 +248,7 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
   call = cmox_journal_add(session->journal, event->invocation, event->now_ns);
   if (!call) return no_memory(error);
   actions->call_id = call->id;
+  call->stdin_stream.spill = session->spill;
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
@@ -280,19 +281,16 @@ static cmox_code_t on_stdin(cmox_session_t *session, const cmox_event_t *event,
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
   if (call->asked.mode == CMOX_STDIN_DRAIN ||
-      event->bytes.len > call->asked.max_bytes - call->stdin_length)
+      event->bytes.len > call->asked.max_bytes - call->stdin_stream.length)
     return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "stdin: more bytes than were asked for");
-  cmox_buf_append_span(&call->stdin_data, event->bytes);
-  if (call->stdin_data.failed) return no_memory(error);
-  call->stdin_length += event->bytes.len;
-  return CMOX_OK;
+  return cmox_stream_append(&call->stdin_stream, event->bytes) ? CMOX_OK : no_memory(error);
 }
 
 static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *event,
                                cmox_actions_t *actions, cmox_error_t *error) {
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
-  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_length = event->continued.bytes;
+  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_stream.length = event->continued.bytes;
   call->stdin_end = event->continued.end;
   call->told_ns = event->now_ns;
   return decide(session, call, actions, error);

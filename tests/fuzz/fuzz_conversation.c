@@ -340,7 +340,7 @@ static void check_journal(const cmox_session_t *session) {
     FUZZ_NEED(total != all || call->id == i + 1, "call %zu has the id %u", i, (unsigned)call->id);
     FUZZ_NEED(cmox_journal_find(journal, call->id) == call, "call %zu is not found", i);
     FUZZ_NEED(cmox_journal_find_key(journal, call->data.key) == call, "two calls with a key");
-    FUZZ_NEED(call->stdin_data.len <= call->stdin_length, "more stdin than there was");
+    FUZZ_NEED(call->stdin_stream.kept <= call->stdin_stream.length, "more stdin than there was");
     if (call->verdict != CMOX_VERDICT_ACCEPTED) continue;
     uint64_t taken = 0;
     for (size_t j = 0; j < all; j++) {
