@@ -112,6 +112,14 @@ static cmox_bytes_t put_stream(arena_t *arena, const Cmdmox__V1__CapturedStream 
   return put_bytes(arena, stream ? stream->data : (ProtobufCBinaryData){0});
 }
 
+static cmox_bytes_t put_digest(arena_t *arena, const Cmdmox__V1__CapturedStream *stream) {
+  return put_bytes(arena, stream ? stream->digest : (ProtobufCBinaryData){0});
+}
+
+static uint64_t length_of(const Cmdmox__V1__CapturedStream *stream) {
+  return stream ? stream->length : 0;
+}
+
 static void put_call(arena_t *arena, const Cmdmox__V1__Invocation *call) {
   cmox_invocation_t copy = {
       .id = call->invocation_id,
@@ -136,6 +144,12 @@ static void put_call(arena_t *arena, const Cmdmox__V1__Invocation *call) {
       .verdict = (cmox_verdict_t)call->verdict,
       .injected_count = call->n_injected,
       .injected = put_injected(arena, call),
+      .stdin_length = length_of(call->stdin_capture),
+      .stdout_length = length_of(call->stdout_capture),
+      .stderr_length = length_of(call->stderr_capture),
+      .stdin_digest = put_digest(arena, call->stdin_capture),
+      .stdout_digest = put_digest(arena, call->stdout_capture),
+      .stderr_digest = put_digest(arena, call->stderr_capture),
       .stdout_written = call->stdout_written,
       .stderr_written = call->stderr_written,
       .broken_pipe = call->broken_pipe,

@@ -168,6 +168,32 @@ START_TEST(injected_variables_stand_beside_those_of_the_caller) {
 }
 END_TEST
 
+START_TEST(a_long_stdin_has_its_length_and_its_digest) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_double_t *tool = cmox_capture_stdin_up_to(cmox_spy(mox, "tool"), 1u << 30, 60000);
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN_SHELL("head -c 20971520 /dev/zero | tool; echo short | tool");
+  ck_assert_int_eq(run.exit_code, 0);
+  ck_cmox_verify(mox);
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *calls = cmox_invocations(tool);
+  ck_assert_uint_eq(calls->count, 2);
+  const cmox_invocation_t *call = &calls->items[0];
+  ck_assert_uint_eq(call->stdin_length, 20u << 20);
+  ck_assert(call->stdin_truncated);
+  ck_assert_uint_lt(call->stdin_data.len, call->stdin_length);
+  SCOPED_RUN expected = RUN_SHELL("head -c 20971520 /dev/zero | sha256sum");
+  ck_assert_uint_eq(call->stdin_digest.len, 32);
+  for (size_t i = 0; i < 32; i++) {
+    char hex[3];
+    (void)snprintf(hex, sizeof hex, "%02x", (unsigned char)call->stdin_digest.data[i]);
+    ck_assert_mem_eq(hex, expected.out + 2 * i, 2);
+  }
+  expect_text(calls->items[1].stdin_data, "short\n");
+  ck_assert_uint_eq(calls->items[1].stdin_length, 6);
+  ck_assert_uint_eq(calls->items[1].stdin_digest.len, 0);
+}
+END_TEST
+
 START_TEST(a_bounded_journal_keeps_the_last_calls_and_forgets_no_failure) {
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.max_journal_entries = 3));
   cmox_double_t *git = cmox_spy(mox, "git");
@@ -224,6 +250,7 @@ int main(void) {
   tcase_add_test(cases, two_mebibytes_of_arguments_are_kept);
   tcase_add_test(cases, the_journal_has_every_call_in_order_and_each_double_its_own);
   tcase_add_test(cases, many_calls_with_many_arguments_come_in_smaller_pages);
+  tcase_add_test(cases, a_long_stdin_has_its_length_and_its_digest);
   tcase_add_test(cases, injected_variables_stand_beside_those_of_the_caller);
   tcase_add_test(cases, a_bounded_journal_keeps_the_last_calls_and_forgets_no_failure);
   tcase_add_test(cases, a_journal_of_less_than_nothing_is_refused);

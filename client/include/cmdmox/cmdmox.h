@@ -342,6 +342,14 @@ CMOX_API cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t whe
 #define cmox_capture_stdin(dbl) cmox_capture_stdin_at((dbl), CMOX_HERE)
 CMOX_API cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where);
 
+/* The same with limits of your own: bytes (0: 16 MiB) and ms for all of it (0: 5000). Above 1 MiB
+ * a stream is on disk, up to 64 MiB of each and 1 GiB of a session; of one that is longer still
+ * the journal has the beginning, the length and the digest. */
+#define cmox_capture_stdin_up_to(dbl, max_bytes, deadline_ms) \
+  cmox_capture_stdin_up_to_at((dbl), CMOX_HERE, (max_bytes), (deadline_ms))
+CMOX_API cmox_double_t *cmox_capture_stdin_up_to_at(cmox_double_t *dbl, cmox_location_t where,
+                                                    uint64_t max_bytes, uint32_t deadline_ms);
+
 /* What the command answers. Set size to sizeof(cmox_reply_t); the macro does. */
 typedef struct cmox_reply {
   size_t size;
@@ -471,6 +479,13 @@ typedef struct cmox_invocation {
   cmox_verdict_t verdict;
   size_t injected_count; /* what cmox_with_env() changes in env */
   const cmox_injected_t *injected;
+  uint64_t stdin_length; /* bytes read; more than stdin_data.len when that is the beginning only */
+  uint64_t stdout_length;
+  uint64_t stderr_length;
+  cmox_bytes_t stdin_digest; /* SHA-256, 32 bytes, of all that was read; where stdin_data is the
+                                beginning only, else empty. So the others. */
+  cmox_bytes_t stdout_digest;
+  cmox_bytes_t stderr_digest;
   uint64_t stdout_written; /* bytes, as the shim counted them */
   uint64_t stderr_written;
   bool broken_pipe; /* the reader of stdout or stderr was gone */
