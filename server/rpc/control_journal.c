@@ -1,7 +1,7 @@
-/* ControlService/ListInvocations: the journal, page by page. */
+/* ControlService/ListInvocations, the journal page by page, and ReadCallStdin. */
 #include "server/rpc/internal.h"
 
-enum { PAGE_SIZE_DEFAULT = 256, PAGE_BYTES_MAX = 4u << 20 };
+enum { PAGE_SIZE_DEFAULT = 256, PAGE_BYTES_MAX = 4u << 20, PIECE_BYTES_MAX = 8u << 20 };
 
 typedef Cmdmox__V1__ListInvocationsRequest request_t;
 typedef Cmdmox__V1__ListInvocationsResponse response_t;
@@ -85,4 +85,51 @@ void cmox_list_now(cmox_rpc_call_t *call) {
   else
     cmox_rpc_answer(&response.base, call);
   for (size_t i = 0; i < response.n_invocations; i++) cmox_convert_call_clear(shown[i]);
+}
+
+/* ---- stdin of one call -------------------------------------------------------- */
+
+static const cmox_call_t *find_read_call(cmox_rpc_call_t *call) {
+  const Cmdmox__V1__ReadCallStdinRequest *input =
+      (const Cmdmox__V1__ReadCallStdinRequest *)call->input;
+  cmox_hosted_t *hosted = cmox_hosted_find(call->peer, input->session_id, &call->error);
+  if (!hosted) return NULL;
+  const cmox_call_t *found =
+      cmox_journal_find(cmox_session_journal(hosted->session), input->call_id);
+  if (!found) {
+    (void)cmox_fail(&call->error, CMOX_E_NOT_FOUND,
+                    "the journal has no call %llu: it never was, or max_journal_entries did not "
+                    "keep it",
+                    (unsigned long long)input->call_id);
+  } else if (found->stdin_end == CMOX_STDIN_NOT_READ || found->asked.mode != CMOX_STDIN_CAPTURE) {
+    (void)cmox_fail(&call->error, CMOX_E_BAD_STATE,
+                    "stdin of call %llu was not read to its end: it belongs to the caller, unless "
+                    "the double captures or matches it",
+                    (unsigned long long)input->call_id);
+    return NULL;
+  }
+  return found;
+}
+
+void cmox_read_stdin_now(cmox_rpc_call_t *call) {
+  const Cmdmox__V1__ReadCallStdinRequest *input =
+      (const Cmdmox__V1__ReadCallStdinRequest *)call->input;
+  const cmox_call_t *found = find_read_call(call);
+  if (!found) {
+    cmox_rpc_fail(call);
+    return;
+  }
+  const cmox_stream_t *stream = &found->stdin_stream;
+  Cmdmox__V1__ReadCallStdinResponse response = CMDMOX__V1__READ_CALL_STDIN_RESPONSE__INIT;
+  response.stdin_end = (Cmdmox__V1__StdinEnd)found->stdin_end;
+  response.length = stream->length;
+  cmox_span_t bytes = cmox_stream_bytes(stream);
+  if (input->offset < bytes.len) {
+    size_t len = bytes.len - (size_t)input->offset;
+    if (len > PIECE_BYTES_MAX) len = PIECE_BYTES_MAX;
+    if (input->max_bytes && len > input->max_bytes) len = (size_t)input->max_bytes;
+    response.data = cmox_to_bytes(cmox_span(bytes.data + input->offset, len));
+  }
+  cmox_rpc_answer(&response.base, call);
+  cmox_stream_done(stream, bytes);
 }

@@ -117,6 +117,8 @@ void cmox_hosted_act(cmox_hosted_t *hosted);
 void cmox_assert_now(cmox_rpc_call_t *call);
 /* ... and ListInvocations. */
 void cmox_list_now(cmox_rpc_call_t *call);
+/* ReadCallStdin. */
+void cmox_read_stdin_now(cmox_rpc_call_t *call);
 
 /* ---- answer.c ---- */
 void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action);

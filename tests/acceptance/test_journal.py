@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import subprocess
 import unittest
 
-from support import DEADLINE, Case  # before the messages: it finds them
+from support import DEADLINE, Case, until  # before the messages: it finds them
 
 from cmdmox.v1 import control_pb2, shim_pb2
-from cmdmox_doubles import Matcher, capture_stdin, mock, spy
+from cmdmox_doubles import Matcher, capture_stdin, mock, returns, spy
 
 MIB = 1 << 20
 MEMORY_MAX, DISK_MAX = MIB, 64 * MIB  # of one stream: CMOX_STREAM_MEMORY_MAX, CMOX_SPILL_STREAM_MAX
@@ -44,7 +45,7 @@ class Streams(Case):
         """The journal's word on a stdin of so many blocks, and their digest."""
         session = self.session(spy(b"tool", None, capture_stdin(max_bytes=1 << 40, deadline_ms=10 * 60_000, **policy)))
         digest = hashlib.sha256()
-        child = self.start_in(session, ["tool"], stdin=-1)
+        child = self.start_in(session, ["tool"], stdin=subprocess.PIPE)
         for number in range(blocks):
             child.stdin.write(block(number))
             digest.update(block(number))
@@ -100,6 +101,44 @@ class Streams(Case):
         status, _, err = self.run_in(session, ["tool"], input=bytes(DISK_MAX + 1))
         self.assertEqual(status, 125)
         self.assertIn(b"too long to be kept and compared", err)
+
+
+class ReadStdin(Case):
+    def read(self, session, call_id, **fields):
+        return self.client.ReadCallStdin(session_id=session.id, call_id=call_id, **fields)
+
+    def test_a_long_one_comes_in_pieces(self):
+        session = self.session(spy(b"tool", None, capture_stdin(max_bytes=1 << 40)))
+        whole = b"".join(block(number) for number in range(20))
+        self.run_in(session, ["tool"], input=whole)
+        read = b""
+        while piece := self.read(session, 1, offset=len(read)).data:
+            read += piece
+        self.assertEqual(read, whole)
+        answer = self.read(session, 1, offset=5 * MIB - 1, max_bytes=2)
+        self.assertEqual((answer.data, answer.length), (block(4)[:1] + block(5)[:1], 20 * MIB))
+        self.assertEqual(answer.stdin_end, shim_pb2.STDIN_END_EOF)
+        self.assertEqual(self.read(session, 1, offset=1 << 63).data, b"")
+
+    def test_a_held_call_can_be_read(self):
+        session = self.session(spy(b"tool", None, capture_stdin(), returns(gate="later")))
+        child = self.start_in(session, ["tool"], stdin=subprocess.PIPE)
+        child.stdin.write(b"hello")
+        child.stdin.close()
+        child.stdin = None
+        until(lambda: session.count() and session.invocations()[0].stdin_capture.stdin_end)
+        self.assertEqual(self.read(session, 1).data, b"hello")
+        session.release("later")
+        self.assertEqual(child.wait(DEADLINE), 0)
+
+    def test_what_was_not_read_is_told(self):
+        session = self.session(spy(b"tool"), spy(b"dropped", None, {"stdin_policy": {"mode": "STDIN_MODE_DRAIN"}}))
+        self.run_in(session, ["tool"], input=b"x")
+        self.run_in(session, ["dropped"], input=b"x")
+        for call_id in 1, 2:
+            error = self.assert_reason("BAD_STATE", self.read, session, call_id)
+            self.assertIn("unless the double captures or matches it", error.message)
+        self.assert_reason("NOT_FOUND", self.read, session, 3)
 
 
 class Injected(Case):
