@@ -102,7 +102,8 @@ static const cmox_injected_t *put_injected(arena_t *arena, const Cmdmox__V1__Inv
     const Cmdmox__V1__EnvChange *from = call->injected[i];
     bool removed = from->change_case != CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
     cmox_bytes_t name = put_bytes(arena, from->name);
-    cmox_bytes_t value = put_bytes(arena, removed ? (ProtobufCBinaryData){0} : from->value);
+    const ProtobufCBinaryData none = {0};
+    cmox_bytes_t value = put_bytes(arena, removed ? none : from->value);
     if (list) list[i] = (cmox_injected_t){name, value, removed};
   }
   return list;

@@ -214,7 +214,8 @@ static entry_t *entry_new(cmox_journal_t *journal, const cmox_invocation_data_t 
   if (entry->call) entry->env = intern_env(journal, data->env);
   if (entry->env) {
     entry->env->calls++;
-    HASH_ADD_KEYPTR(hh, journal->keys, entry->call->data.key, CMOX_INVOCATION_KEY_BYTES, entry);
+    const uint8_t *key = entry->call->data.key;
+    HASH_ADD_KEYPTR(hh, journal->keys, key, CMOX_INVOCATION_KEY_BYTES, entry);
     if (!entry->oom) return entry;
     release_env(journal, entry->env);
   }

@@ -1,7 +1,7 @@
 /* ControlService/ListInvocations, the journal page by page, and ReadCallStdin. */
 #include "server/rpc/internal.h"
 
-enum { PAGE_SIZE_DEFAULT = 256, PAGE_BYTES_MAX = 4u << 20, PIECE_BYTES_MAX = 8u << 20 };
+enum { PAGE_SIZE_DEFAULT = 256, PAGE_BYTES_MAX = 4u << 20 };
 
 typedef Cmdmox__V1__ListInvocationsRequest request_t;
 typedef Cmdmox__V1__ListInvocationsResponse response_t;
@@ -126,7 +126,8 @@ void cmox_read_stdin_now(cmox_rpc_call_t *call) {
   cmox_span_t bytes = cmox_stream_bytes(stream);
   if (input->offset < bytes.len) {
     size_t len = bytes.len - (size_t)input->offset;
-    if (len > PIECE_BYTES_MAX) len = PIECE_BYTES_MAX;
+    size_t most = call->peer->max_frame / 2; /* of a frame that the peer takes */
+    if (len > most) len = most;
     if (input->max_bytes && len > input->max_bytes) len = (size_t)input->max_bytes;
     response.data = cmox_to_bytes(cmox_span(bytes.data + input->offset, len));
   }
