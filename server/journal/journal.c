@@ -145,6 +145,12 @@ static void release_env(cmox_journal_t *journal, env_entry_t *env) {
   cmox_free_block(env);
 }
 
+static void entry_free(cmox_journal_t *journal, entry_t *entry) {
+  release_env(journal, entry->env);
+  cmox_call_free(entry->call);
+  cmox_free_block(entry);
+}
+
 /* ---- Letting go --------------------------------------------------------------- */
 
 /* Nothing can happen to it any more, and verification has nothing to say of it. */
@@ -184,9 +190,7 @@ static void let_go(cmox_journal_t *journal, size_t index) {
   journal->first++;
   journal->count--;
   HASH_DEL(journal->keys, entry);
-  release_env(journal, entry->env);
-  cmox_call_free(entry->call);
-  cmox_free_block(entry);
+  entry_free(journal, entry);
 }
 
 void cmox_journal_settle(cmox_journal_t *journal, cmox_call_t *call) {
@@ -208,19 +212,21 @@ static bool make_room(cmox_journal_t *journal) {
 }
 
 static entry_t *entry_new(cmox_journal_t *journal, const cmox_invocation_data_t *data) {
+  env_entry_t *env = intern_env(journal, data->env);
+  if (!env) return NULL;
+  env->calls++;
   entry_t *entry = cmox_calloc(1, sizeof *entry);
-  if (!entry) return NULL;
-  entry->call = cmox_call_new(data);
-  if (entry->call) entry->env = intern_env(journal, data->env);
-  if (entry->env) {
-    entry->env->calls++;
-    const uint8_t *key = entry->call->data.key;
-    HASH_ADD_KEYPTR(hh, journal->keys, key, CMOX_INVOCATION_KEY_BYTES, entry);
-    if (!entry->oom) return entry;
-    release_env(journal, entry->env);
+  cmox_call_t *call = entry ? cmox_call_new(data) : NULL;
+  if (!call) {
+    cmox_free_block(entry);
+    release_env(journal, env);
+    return NULL;
   }
-  cmox_call_free(entry->call);
-  cmox_free_block(entry);
+  entry->call = call;
+  entry->env = env;
+  HASH_ADD_KEYPTR(hh, journal->keys, call->data.key, CMOX_INVOCATION_KEY_BYTES, entry);
+  if (!entry->oom) return entry;
+  entry_free(journal, entry);
   return NULL;
 }
 
