@@ -34,6 +34,11 @@ static cmox_code_t read_settings(const cmox_options_t *given, settings_t *settin
       options->environment != CMOX_ENVIRONMENT_NONE)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "options: .environment is %d",
                      (int)options->environment);
+  if (options->max_journal_entries < 0)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "options: .max_journal_entries is %lld: a journal keeps at least 1 call, or, "
+                     "with 0, all of them",
+                     (long long)options->max_journal_entries);
   if (options->address && options->shim)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      "options: .shim goes with an engine of this process; the server at .address "
@@ -86,6 +91,11 @@ static cmox_code_t create_session(cmox_t *mox, const settings_t *settings, cmox_
   if (settings->path) {
     request.path_presence_case = CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
     request.path = borrow(settings->path);
+  }
+  if (settings->options.max_journal_entries > 0) {
+    request.journal_bound_case =
+        CMDMOX__V1__CREATE_SESSION_REQUEST__JOURNAL_BOUND_MAX_JOURNAL_ENTRIES;
+    request.max_journal_entries = (uint64_t)settings->options.max_journal_entries;
   }
   if (!mox->engine) request.temporary_directory = borrow(settings->options.temporary_directory);
   ProtobufCMessage *response;

@@ -70,9 +70,13 @@ ProtobufCBinaryData cmox_session_id(cmox_t *mox);
 /* Notes that the test declares something, and where it does that first. */
 void cmox_note_declared(cmox_t *mox, cmox_location_t where);
 
+/* Whether a session that would have passed is told of too. */
+typedef enum cmox_silence { CMOX_TELL_FAILURES, CMOX_TELL_ALL } cmox_silence_t;
+
 /* For a session that is entered: what was left undone. Restores the environment; when it was
- * replayed and not verified, verifies it, and writes to stderr what is wrong. */
-void cmox_settle(cmox_t *mox);
+ * replayed and not verified, verifies it, writes to stderr what is wrong, and keeps it as
+ * forgotten. */
+void cmox_settle(cmox_t *mox, cmox_silence_t silence);
 
 /* Keeps a mistake. What a broken link does to later calls is kept once. */
 void cmox_keep_problem(cmox_t *mox, cmox_location_t where, const char *function,

@@ -52,12 +52,6 @@ typedef struct cmox_env_facet {
 
 /* Variables that the call is to have: one with another value is a mismatch, a missing one is set.
  * What is to be removed is removed whatever its value. */
-typedef struct cmox_env_change {
-  char *name;
-  char *value; /* value_len bytes; NULL: removed */
-  size_t value_len;
-} cmox_env_change_t;
-
 typedef struct cmox_injection_facet {
   bool present;
   bool append;

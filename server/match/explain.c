@@ -204,6 +204,8 @@ static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
       cmox_buf_puts(out, "(closed or unreadable)");
       return;
     case CMOX_STDIN_EOF:
+      if (!cmox_stream_whole(&call->stdin_stream))
+        cmox_buf_puts(out, "(too long to be kept and compared) ");
       break;
     case CMOX_STDIN_LIMIT:
       cmox_buf_puts(out, "(more than could be read) ");
@@ -212,7 +214,9 @@ static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
       cmox_buf_puts(out, "(no end within its deadline) ");
       break;
   }
-  quote_masked(out, cmox_buf_span(&call->stdin_data));
+  cmox_span_t bytes = cmox_stream_bytes(&call->stdin_stream);
+  quote_masked(out, bytes);
+  cmox_stream_done(&call->stdin_stream, bytes);
 }
 
 /* A stdin that failed an exact comparison, with what looks secret masked on both sides. */
@@ -246,11 +250,15 @@ static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
   row->subject = cmox_strdup("stdin");
   row->equal = cmox_expect_accepts_stdin(expect, call) == CMOX_ACCEPTS;
   if (!row->subject) return false;
-  cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
-  if (call->stdin_end == CMOX_STDIN_EOF && !row->equal && test.kind == CMOX_TEST_EQUALS)
-    return add_whole_stdin(row, test.value, cmox_buf_span(&call->stdin_data));
-  if (call->stdin_end == CMOX_STDIN_EOF)
-    return add_tested(row, facet->matchers, facet->node, cmox_buf_span(&call->stdin_data));
+  if (call->stdin_end == CMOX_STDIN_EOF && cmox_stream_whole(&call->stdin_stream)) {
+    cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
+    cmox_span_t bytes = cmox_stream_bytes(&call->stdin_stream);
+    bool added = !row->equal && test.kind == CMOX_TEST_EQUALS
+                     ? add_whole_stdin(row, test.value, bytes)
+                     : add_tested(row, facet->matchers, facet->node, bytes);
+    cmox_stream_done(&call->stdin_stream, bytes);
+    return added;
+  }
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_matchers_describe(facet->matchers, facet->node, cmox_span(NULL, 0), &text);
   row->expected = cmox_buf_take_text(&text);

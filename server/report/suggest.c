@@ -95,18 +95,18 @@ static bool looks_secret(cmox_span_t text) {
 
 static bool shown_stdin(const dialect_t *dialect, const cmox_finding_t *finding) {
   const cmox_call_t *call = finding->call;
+  cmox_span_t stdin_text = cmox_buf_span(&call->stdin_stream.memory); /* not too long, so there */
   return dialect->stdin_args && finding->expect && finding->expect->facets.stdin_match.present &&
          call->stdin_end == CMOX_STDIN_EOF &&
-         !memchr(call->stdin_data.data ? call->stdin_data.data : (const uint8_t *)"x", 0,
-                 call->stdin_data.len) &&
-         !looks_secret(cmox_buf_span(&call->stdin_data));
+         (stdin_text.len == 0 || !memchr(stdin_text.data, 0, stdin_text.len)) &&
+         !looks_secret(stdin_text);
 }
 
 /* Nobody pastes more than this. */
 enum { SUGGESTION_MAX = 8192 };
 
 static bool too_long(const cmox_call_t *call) {
-  size_t bytes = call->stdin_data.len;
+  uint64_t bytes = call->stdin_stream.length;
   for (size_t i = 0; i < call->data.argv.count; i++) bytes += call->data.argv.items[i].len + 4;
   return bytes > SUGGESTION_MAX;
 }
@@ -126,7 +126,7 @@ char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
   if (with_stdin) {
     if (!out.failed && out.len && out.data[out.len - 1] == ';') out.len--;
     cmox_buf_puts(&out, dialect->stdin_args);
-    value(&out, dialect, cmox_buf_span(&finding->call->stdin_data));
+    value(&out, dialect, cmox_buf_span(&finding->call->stdin_stream.memory));
     cmox_buf_puts(&out, dialect->close);
   }
   return cmox_buf_take_text(&out);

@@ -64,9 +64,6 @@ static cmox_code_t convert_stdin_policy(const Cmdmox__V1__StdinPolicy *from,
       return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know stdin mode %d",
                        (int)from->mode);
   }
-  if (out->mode == CMOX_STDIN_CAPTURE && from->max_bytes > CMOX_STDIN_MAX_DEFAULT)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "stdin: at most %u bytes can be captured",
-                     CMOX_STDIN_MAX_DEFAULT);
   out->max_bytes = from->max_bytes;
   out->deadline_ms = from->deadline_ms;
   return CMOX_OK;

@@ -124,6 +124,10 @@ void cmox_hosted_act(cmox_hosted_t *hosted);
 
 /* What AssertCalls does once the shims have been heard. */
 void cmox_assert_now(cmox_rpc_call_t *call);
+/* ... and ListInvocations. */
+void cmox_list_now(cmox_rpc_call_t *call);
+/* ReadCallStdin. */
+void cmox_read_stdin_now(cmox_rpc_call_t *call);
 
 /* ---- answer.c ---- */
 void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action);
@@ -162,6 +166,7 @@ cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answ
 /* Message views of the engine's objects; borrowed from them, freed by the _clear. */
 cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
                               cmox_error_t *error);
+void cmox_convert_call_clear(Cmdmox__V1__Invocation *message);
 cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__VerifyResponse *out,
                                   cmox_error_t *error);
 void cmox_convert_findings_clear(Cmdmox__V1__VerifyResponse *response);

@@ -20,6 +20,7 @@ struct cmox_session {
   cmox_call_t **held; /* calls at a gate */
   size_t held_count;
   size_t held_capacity;
+  cmox_spill_t *spill;   /* borrowed; NULL: none */
   uint64_t next_tick_ns; /* 0: none */
   char *refused;         /* why the first refused request was; NULL: none */
   uint64_t refused_count;

@@ -21,10 +21,11 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   if (!session) return NULL;
   const char *dialect = options && options->dialect ? options->dialect : "c";
   session->doubles = cmox_doubles_new();
-  session->journal = cmox_journal_new();
+  session->journal = cmox_journal_new(options ? options->max_journal_entries : 0);
   session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
   session->dialect = cmox_strdup(dialect);
   session->label = cmox_strdup(options && options->label ? options->label : "");
+  session->spill = options ? options->spill : NULL;
   if (session->doubles && session->journal && session->empty_reply && session->dialect &&
       session->label)
     return session;
@@ -64,12 +65,7 @@ uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_
     const cmox_expect_t *expect = cmox_doubles_find(session->doubles, double_id);
     return expect ? expect->taken : 0;
   }
-  size_t all = cmox_journal_count(session->journal);
-  if (command.len == 0) return all;
-  uint64_t count = 0;
-  for (size_t i = 0; i < all; i++)
-    count += cmox_span_equal(cmox_journal_at(session->journal, i)->data.command, command);
-  return count;
+  return cmox_journal_total(session->journal, command);
 }
 
 void cmox_actions_clear(cmox_actions_t *actions) {
@@ -184,6 +180,8 @@ static cmox_code_t accept_with(cmox_session_t *session, const cmox_answer_t *sai
 
 static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
                         cmox_actions_t *actions, cmox_error_t *error) {
+  const cmox_injection_facet_t *injection = &expect->facets.injection;
+  if (!cmox_call_inject(call, injection->items, injection->count)) return no_memory(error);
   const cmox_answer_t *said = cmox_expect_answer(expect);
   call->double_id = expect->id;
   cmox_doubles_take(session->doubles, expect);
@@ -232,8 +230,7 @@ static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox
   cmox_tell_stdin(call, policy);
   call->asked = policy;
   call->stdin_end = CMOX_STDIN_NOT_READ;
-  call->stdin_length = 0;
-  cmox_buf_clear(&call->stdin_data);
+  cmox_stream_clear(&call->stdin_stream);
   return CMOX_OK;
 }
 
@@ -267,6 +264,7 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
   call = cmox_journal_add(session->journal, event->invocation, event->now_ns);
   if (!call) return no_memory(error);
   actions->call_id = call->id;
+  call->stdin_stream.spill = session->spill;
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
@@ -299,19 +297,16 @@ static cmox_code_t on_stdin(cmox_session_t *session, const cmox_event_t *event,
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
   if (call->asked.mode == CMOX_STDIN_DRAIN ||
-      event->bytes.len > call->asked.max_bytes - call->stdin_length)
+      event->bytes.len > call->asked.max_bytes - call->stdin_stream.length)
     return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "stdin: more bytes than were asked for");
-  cmox_buf_append_span(&call->stdin_data, event->bytes);
-  if (call->stdin_data.failed) return no_memory(error);
-  call->stdin_length += event->bytes.len;
-  return CMOX_OK;
+  return cmox_stream_append(&call->stdin_stream, event->bytes) ? CMOX_OK : no_memory(error);
 }
 
 static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *event,
                                cmox_actions_t *actions, cmox_error_t *error) {
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
-  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_length = event->continued.bytes;
+  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_stream.length = event->continued.bytes;
   call->stdin_end = event->continued.end;
   call->told_ns = event->now_ns;
   return decide(session, call, actions, error);
@@ -337,6 +332,7 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   call->broken_pipe = event->completed.broken_pipe;
   if (!call->failure) call->failure = failure_of(event);
   cmox_tell_completed(call);
+  cmox_journal_settle(session->journal, call);
   return CMOX_OK;
 }
 
@@ -370,7 +366,7 @@ static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
     return cmox_fail(error, CMOX_E_BAD_STATE,
                      "replay: the session has been verified; start a new one");
   session->phase = CMOX_PHASE_REPLAY;
-  cmox_tell_replay(cmox_journal_count(session->journal));
+  cmox_tell_replay(cmox_journal_total(session->journal, CMOX_ANY_COMMAND));
   return CMOX_OK;
 }
 
@@ -394,7 +390,7 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
       cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;
   session->phase = CMOX_PHASE_VERIFIED;
-  cmox_tell_verify(cmox_journal_count(session->journal), &session->findings);
+  cmox_tell_verify(cmox_journal_total(session->journal, CMOX_ANY_COMMAND), &session->findings);
   for (size_t i = 0; i < session->findings.count; i++) {
     cmox_finding_t *finding = &session->findings.items[i];
     bool unexpected =

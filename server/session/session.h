@@ -93,8 +93,11 @@ typedef struct cmox_actions {
 void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
 
 typedef struct cmox_session_options {
-  const char *dialect; /* language of the lines to paste: "c", "python", "shell" */
-  const char *label;   /* the test's name; NULL: not known */
+  const char *dialect;          /* language of the lines to paste: "c", "python", "shell" */
+  const char *label;            /* the test's name; NULL: not known */
+  uint64_t max_journal_entries; /* 0: no bound */
+  cmox_spill_t *spill; /* for long streams; borrowed for the session's life. NULL: of those only the
+                          beginning is kept */
 } cmox_session_options_t;
 
 cmox_session_t *cmox_session_new(const cmox_session_options_t *options); /* NULL: out of memory */

@@ -72,9 +72,9 @@ void cmox_tell_lost(const cmox_call_t *call) {
   CMOX_TRACE(SESSION_LOST, cmox_trace_number(call->id));
 }
 
-void cmox_tell_replay(size_t calls) { CMOX_TRACE(SESSION_REPLAY, cmox_trace_number(calls)); }
+void cmox_tell_replay(uint64_t calls) { CMOX_TRACE(SESSION_REPLAY, cmox_trace_number(calls)); }
 
-void cmox_tell_verify(size_t calls, const cmox_findings_t *findings) {
+void cmox_tell_verify(uint64_t calls, const cmox_findings_t *findings) {
   CMOX_TRACE(SESSION_VERIFY, cmox_trace_number(calls), cmox_trace_number(findings->count),
              cmox_trace_number(cmox_findings_passed(findings)));
 }

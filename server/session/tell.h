@@ -20,7 +20,7 @@ void cmox_tell_release(const char *gate, size_t calls);
 void cmox_tell_reply(const cmox_call_t *call);
 void cmox_tell_completed(const cmox_call_t *call);
 void cmox_tell_lost(const cmox_call_t *call);
-void cmox_tell_replay(size_t calls);
-void cmox_tell_verify(size_t calls, const cmox_findings_t *findings);
+void cmox_tell_replay(uint64_t calls);
+void cmox_tell_verify(uint64_t calls, const cmox_findings_t *findings);
 
 #endif

@@ -7,9 +7,11 @@
 
 enum { WORDS_MAX = 16 };
 
-void scenario_open(scenario_t *s) {
+void scenario_open(scenario_t *s) { scenario_open_with(s, NULL); }
+
+void scenario_open_with(scenario_t *s, const cmox_session_options_t *options) {
   *s = (scenario_t){.now_ns = 1000};
-  s->session = cmox_session_new(NULL);
+  s->session = cmox_session_new(options);
 }
 
 void scenario_close(scenario_t *s) {

@@ -14,6 +14,7 @@ typedef struct scenario {
 } scenario_t;
 
 void scenario_open(scenario_t *s); /* s->session is NULL when memory is out */
+void scenario_open_with(scenario_t *s, const cmox_session_options_t *options);
 void scenario_close(scenario_t *s);
 
 /* Arguments are one text, split at spaces; NULL: any. Returns the double's id, 0 on failure. */

@@ -71,6 +71,10 @@ typedef struct cmox_options {
   /* For people: the test's name. */
   const char *label;
   cmox_environment_t environment;
+  /* How many calls the journal keeps, those that started last; 0: all of them, below 0 is refused.
+   * cmox_verify() and cmox_call_count() say the same with any bound; cmox_journal() and the
+   * assertions about arguments see the calls that are kept. */
+  int64_t max_journal_entries;
 } cmox_options_t;
 
 /* cmox_new(CMOX_OPTIONS(.label = "clones")) */
@@ -87,11 +91,12 @@ typedef struct cmox_options {
 CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
 
 /* Ends the session, restores the environment and frees everything it owns;
- * NULL is fine. A session that was replayed and not verified is verified now, and what
- * is wrong is written to stderr; so it is when the process exits before cmox_free(). One that
- * declares something and was never replayed is told of, too. Shims that late children call answer
- * 125 until the process ends. In a child of fork() it frees the child's copy; the parent's session
- * lives on. */
+ * NULL is fine. A session that was replayed and not verified is verified now, what is wrong is
+ * written to stderr, and it counts as a failure even if nothing is: the test fails where
+ * <cmdmox/check.h> sees it, else the process ends with status 1. So it is when the process exits
+ * before cmox_free(). One that declares something and was never replayed is told of, too. Shims
+ * that late children call answer 125 until the process ends. In a child of fork() it frees the
+ * child's copy; the parent's session lives on. */
 CMOX_API void cmox_free(cmox_t *mox);
 
 /* Frees the session at the end of the scope: CMOX_SCOPED cmox_t *mox = cmox_new(NULL); */
@@ -337,6 +342,14 @@ CMOX_API cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t whe
 #define cmox_capture_stdin(dbl) cmox_capture_stdin_at((dbl), CMOX_HERE)
 CMOX_API cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where);
 
+/* The same with limits of your own: bytes (0: 16 MiB) and ms for all of it (0: 5000). Above 1 MiB
+ * a stream is on disk, up to 64 MiB of each and 1 GiB of a session; of one that is longer still
+ * the journal has the beginning, the length and the digest. */
+#define cmox_capture_stdin_up_to(dbl, max_bytes, deadline_ms) \
+  cmox_capture_stdin_up_to_at((dbl), CMOX_HERE, (max_bytes), (deadline_ms))
+CMOX_API cmox_double_t *cmox_capture_stdin_up_to_at(cmox_double_t *dbl, cmox_location_t where,
+                                                    uint64_t max_bytes, uint32_t deadline_ms);
+
 /* A piece of output that is written on its own, so many ms after the one before it. */
 typedef struct cmox_chunk {
   uint32_t delay_ms;
@@ -505,6 +518,13 @@ typedef enum cmox_verdict {
   CMOX_VERDICT_OUT_OF_ORDER = 4
 } cmox_verdict_t;
 
+/* A variable of cmox_with_env(). */
+typedef struct cmox_injected {
+  cmox_bytes_t name;
+  cmox_bytes_t value;
+  bool removed; /* value is empty then */
+} cmox_injected_t;
+
 typedef struct cmox_invocation {
   uint64_t id; /* from 1, in the order of start */
   cmox_bytes_t command;
@@ -527,13 +547,30 @@ typedef struct cmox_invocation {
   uint64_t end_ns;    /* 0: not ended */
   cmox_call_state_t state;
   cmox_verdict_t verdict;
+  size_t injected_count; /* what cmox_with_env() changes in env */
+  const cmox_injected_t *injected;
+  uint64_t stdin_length; /* bytes read; more than stdin_data.len when that is the beginning only */
+  uint64_t stdout_length;
+  uint64_t stderr_length;
+  cmox_bytes_t stdin_digest; /* SHA-256, 32 bytes, of all that was read; where stdin_data is the
+                                beginning only, else empty. So the others. */
+  cmox_bytes_t stdout_digest;
+  cmox_bytes_t stderr_digest;
+  uint64_t stdout_written; /* bytes, as the shim counted them */
+  uint64_t stderr_written;
+  bool broken_pipe; /* the reader of stdout or stderr was gone */
 } cmox_invocation_t;
+
+/* The value that a variable has for what handles the call: that of env, with what cmox_with_env()
+ * changes. NULL: not set. Owned by the snapshot. */
+CMOX_API const char *cmox_invocation_env(const cmox_invocation_t *call, const char *name);
 
 /* A snapshot; owned by the caller. */
 typedef struct cmox_invocations {
   cmox_code_t code; /* CMOX_OK, or why the list is empty */
   size_t count;
   const cmox_invocation_t *items;
+  uint64_t dropped; /* calls before them that max_journal_entries did not keep */
 } cmox_invocations_t;
 
 /* The calls that this double took, in order of start. Never NULL; free with
@@ -621,7 +658,12 @@ CMOX_API cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t wh
 CMOX_API const char *cmox_version(void);
 
 /* For <cmdmox/check.h>. */
+#define CMOX_CHECK_TEXT_MAX_ 3800 /* Check refuses messages above 4096 bytes altogether */
 CMOX_API void cmox_check_teardown_(void);
+/* Whether a session of this process was left unverified; its place ("file:line", or "") and what
+ * there is to say of it, each of which may be NULL. The process ends with status 1 unless somebody
+ * asks. */
+CMOX_API bool cmox_check_forgotten_(char place[256], char text[CMOX_CHECK_TEXT_MAX_]);
 CMOX_API cmox_t *cmox_session_of_(cmox_double_t *dbl);
 
 #ifdef __cplusplus
