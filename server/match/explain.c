@@ -25,6 +25,7 @@ typedef struct row {
   size_t item;
   size_t at;
   size_t width;
+  size_t number; /* the place it is shown at, from 1; beyond the last argument too */
   bool equal;
 } row_t;
 
@@ -34,6 +35,7 @@ typedef struct walk {
   cmox_span_list_t args;
   size_t item;
   size_t at;
+  size_t missing; /* arguments that items before this one did not find */
 } walk_t;
 
 static walk_t walk_of(const cmox_expect_t *expect, const cmox_call_t *call) {
@@ -51,15 +53,17 @@ static bool next_row(walk_t *walk, row_t *row) {
       continue;
     }
     if (rest) width = 1; /* a row for each */
-    *row = (row_t){walk->item, walk->at, width, false};
+    *row = (row_t){walk->item, walk->at, width, walk->at + walk->missing + 1, false};
     row->equal =
         cmox_argv_item_accepts(argv, walk->item, walk->args, walk->at, width) == CMOX_ACCEPTS;
     walk->at += width;
+    walk->missing += width == 0;
     if (!rest) walk->item++;
     return true;
   }
   if (walk->at == walk->args.count) return false;
-  *row = (row_t){SIZE_MAX, walk->at++, 1, false};
+  *row = (row_t){SIZE_MAX, walk->at, 1, walk->at + 1, false};
+  walk->at++;
   return true;
 }
 
@@ -169,9 +173,9 @@ static bool add_argument_row(cmox_difference_t *to, const walk_t *walk, const ro
   cmox_buf_t text = CMOX_BUF_EMPTY;
   to->equal = row->equal;
   if (row->width > 1)
-    cmox_buf_printf(&text, "arguments %zu to %zu", row->at + 1, row->at + row->width);
+    cmox_buf_printf(&text, "arguments %zu to %zu", row->number, row->number + row->width - 1);
   else
-    cmox_buf_printf(&text, "argument %zu", row->at + 1);
+    cmox_buf_printf(&text, "argument %zu", row->number);
   to->subject = cmox_buf_take_text(&text);
   if (!to->subject) return false;
   bool beyond = row->item == SIZE_MAX;

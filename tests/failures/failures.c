@@ -32,8 +32,6 @@ static int run_one(const TTest *test) {
   return failed;
 }
 
-/* clang-format off: the tests are shown as they stand. */
-
 /* ## The arguments are not the expected ones
 
    The test says `upstream`, the script says `origin`. The report names the expectation that comes
@@ -217,8 +215,6 @@ START_TEST(no_verify) {
   run("git fetch --all");
 }
 END_TEST
-
-/* clang-format on */
 
 int main(int argc, char **argv) {
   const struct {
