@@ -44,6 +44,26 @@ Feature: What else a double may look at: stdin, variables, the working directory
     Then "ints" took 1 calls
     And "others" took 2 calls
 
+  Scenario: Only a whole stdin can be compared
+    Given a stub of "tee"
+    And its stdin starts with "some"
+    And it captures at most 4 bytes of stdin
+    When the test replays
+    And "tee" is called with the stdin "some text"
+    And "tee" is called with the stdin "some"
+    Then the calls exited with 125 0
+
+  Scenario: A call that still waits for its stdin has not reached its double
+    Given a stub of "tee"
+    And its stdin equals "x"
+    When the test replays
+    And "tee" is started with a stdin that does not end
+    Then verification fails with IN_FLIGHT
+    And the report says
+      """
+      still waiting: tee (reading its stdin, which has not ended)
+      """
+
   Scenario: What a spy captures is in the journal
     Given a spy of "tee"
     And it captures stdin

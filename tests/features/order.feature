@@ -177,6 +177,16 @@ Feature: In which order mocks must be called
     Then "free" took 1 calls
     And verification passes
 
+  Scenario: Too early for one mock and too many for another
+    Given a mock of "git push", called first
+    And a mock of "git commit"
+    And a mock of "git push", called second
+    And "second" must come after "git commit"
+    When the test replays
+    And "git push" is called 2 times
+    Then it was refused, since "out of order: git push: mock git commit (test:2) must be called first"
+    And verification fails with ORDER, UNFULFILLED, UNFULFILLED
+
   Scenario: A stub takes what comes too early for a mock
     Given a mock of "git commit"
     And a mock of "git push", called ordered

@@ -140,6 +140,12 @@ Feature: What a test asks afterwards
       | <equals "a">               |
     Then that is true
     When it is asserted of "git" that it was HAS_CALLS_IN_ANY_ORDER
+      | call         |
+      | <anything>   |
+      | <equals "c"> |
+      | <equals "a"> |
+    Then that is true
+    When it is asserted of "git" that it was HAS_CALLS_IN_ANY_ORDER
       | call |
       | a    |
       | a    |
@@ -154,6 +160,14 @@ Feature: What a test asks afterwards
     And "git push" is called 2 times
     Then "git push" took 1 calls
     And 2 calls of "git" were made
+    When it is asserted of "git push" that it was HAS_CALLS
+      | call |
+      | push |
+      | push |
+    Then that is false, and it says
+      """
+      1. git push
+      """
 
   Scenario: An assertion changes nothing
     Given a mock of "git push"

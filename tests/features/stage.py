@@ -82,8 +82,8 @@ class Stage(Case):
     def call(self, line, **options):
         self.calls.append(self.run_in(self.mox, shlex.split(line), **options))
 
-    def start(self, line):
-        self.running.setdefault(line, []).append(self.start_in(self.mox, shlex.split(line)))
+    def start(self, line, **options):
+        self.running.setdefault(line, []).append(self.start_in(self.mox, shlex.split(line), **options))
 
     def end(self, line):
         """Ends of the calls of this line that were started, in the order of their starts."""

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import subprocess
 
 from behave import step, then, when
 from phrases import Table, load, text
@@ -65,6 +64,16 @@ def _(context, line):
     before = stage.mox.count()
     stage.start(line)
     until(lambda: stage.mox.count() > before, line)
+
+
+@when("{line:Line} is started with a stdin that does not end")
+def _(context, line):
+    stage = context.stage
+    source, sink = os.pipe()
+    stage.addCleanup(os.close, sink)
+    stage.start(line, stdin=source)
+    os.close(source)
+    until(lambda: stage.mox.count() > 0, line)
 
 
 @when("{line:Line} is killed")
