@@ -102,7 +102,8 @@ Feature: Which arguments a double accepts
       | git commit --message 'feat: it' |
       | git commit --message            |
       | git commit -m 'fix: it'         |
-    Then the calls exited with 0 0 125 125 125
+      | git commit --message 'fix: a' b |
+    Then the calls exited with 0 0 125 125 125 125
 
   Scenario Outline: The cases of fixtures/arguments/<file>.json, by real calls
     When arguments are matched by each case of "arguments/<file>.json"

@@ -177,6 +177,17 @@ Feature: In which order mocks must be called
     Then "free" took 1 calls
     And verification passes
 
+  Scenario: A mock that has had its calls takes none for one that is blocked
+    Given a mock of "git commit"
+    And a mock of "git push", called ordered
+    And a mock of "git push", called free
+    And "ordered" must come after "git commit"
+    When the test replays
+    And "git push" is called 2 times
+    Then the calls exited with 0 125
+    And "free" took 1 calls
+    And verification fails with ORDER, UNFULFILLED, UNFULFILLED
+
   Scenario: Too early for one mock and too many for another
     Given a mock of "git push", called first
     And a mock of "git commit"
