@@ -106,8 +106,7 @@ static void quote_from(cmox_buf_t *out, cmox_span_t value, size_t start) {
   cmox_quote_c(out, value, CMOX_SHOWN_MAX);
 }
 
-/* Both sides of an exact comparison that failed. */
-static bool add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
+static bool show_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
   size_t start = window_start(expected, actual);
   cmox_buf_t text = CMOX_BUF_EMPTY;
   quote_from(&text, expected, start);
@@ -116,6 +115,33 @@ static bool add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t
   if (start) cmox_buf_printf(&text, " (from byte %zu on)", start);
   row->actual = cmox_buf_take_text(&text);
   return row->expected && row->actual;
+}
+
+/* Both sides of an exact comparison that failed, with what looks secret masked; as lines where
+ * there are several, if `lines`. */
+static bool add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual,
+                       bool lines) {
+  cmox_buf_t masked[2] = {CMOX_BUF_EMPTY, CMOX_BUF_EMPTY};
+  bool secret = cmox_mask_text(expected, &masked[0]);
+  secret = cmox_mask_text(actual, &masked[1]) || secret;
+  if (masked[0].data) expected = cmox_buf_span(&masked[0]);
+  if (masked[1].data) actual = cmox_buf_span(&masked[1]);
+  bool complete = show_values(row, expected, actual);
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  if (complete && secret && cmox_span_equal(expected, actual)) {
+    cmox_buf_puts(&text, row->actual);
+    cmox_buf_puts(&text, " (another one)");
+    cmox_free_block(row->actual);
+    row->actual = cmox_buf_take_text(&text);
+    complete = row->actual != NULL;
+  } else if (complete && lines && cmox_diff_is_text(expected) && cmox_diff_is_text(actual)) {
+    cmox_diff_lines(&text, expected, actual);
+    row->diff = cmox_buf_take_text(&text);
+    complete = row->diff != NULL;
+  }
+  cmox_buf_clear(&masked[0]);
+  cmox_buf_clear(&masked[1]);
+  return complete;
 }
 
 static void quote_masked(cmox_buf_t *out, cmox_span_t value) {
@@ -129,7 +155,8 @@ static void quote_masked(cmox_buf_t *out, cmox_span_t value) {
 static bool add_tested(cmox_difference_t *row, const cmox_matchers_t *matchers, uint32_t node,
                        cmox_span_t value) {
   cmox_test_t test = cmox_matchers_test(matchers, node);
-  if (!row->equal && test.kind == CMOX_TEST_EQUALS) return add_values(row, test.value, value);
+  if (!row->equal && test.kind == CMOX_TEST_EQUALS)
+    return add_values(row, test.value, value, false);
   cmox_span_t none = {NULL, 0};
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_matchers_describe(matchers, node, none, &text);
@@ -219,31 +246,6 @@ static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
   quote_masked(out, cmox_buf_span(&call->stdin_data));
 }
 
-/* A stdin that failed an exact comparison, with what looks secret masked on both sides. */
-static bool add_whole_stdin(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
-  cmox_buf_t masked[2] = {CMOX_BUF_EMPTY, CMOX_BUF_EMPTY};
-  bool secret = cmox_mask_text(expected, &masked[0]);
-  secret = cmox_mask_text(actual, &masked[1]) || secret;
-  if (masked[0].data) expected = cmox_buf_span(&masked[0]);
-  if (masked[1].data) actual = cmox_buf_span(&masked[1]);
-  bool complete = add_values(row, expected, actual);
-  cmox_buf_t text = CMOX_BUF_EMPTY;
-  if (complete && secret && cmox_span_equal(expected, actual)) {
-    cmox_buf_puts(&text, row->actual);
-    cmox_buf_puts(&text, " (another one)");
-    cmox_free_block(row->actual);
-    row->actual = cmox_buf_take_text(&text);
-    complete = row->actual != NULL;
-  } else if (complete && cmox_diff_is_text(expected) && cmox_diff_is_text(actual)) {
-    cmox_diff_lines(&text, expected, actual);
-    row->diff = cmox_buf_take_text(&text);
-    complete = row->diff != NULL;
-  }
-  cmox_buf_clear(&masked[0]);
-  cmox_buf_clear(&masked[1]);
-  return complete;
-}
-
 static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
                           const cmox_call_t *call) {
   const cmox_value_facet_t *facet = &expect->facets.stdin_match;
@@ -252,7 +254,7 @@ static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
   if (!row->subject) return false;
   cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
   if (call->stdin_end == CMOX_STDIN_EOF && !row->equal && test.kind == CMOX_TEST_EQUALS)
-    return add_whole_stdin(row, test.value, cmox_buf_span(&call->stdin_data));
+    return add_values(row, test.value, cmox_buf_span(&call->stdin_data), true);
   if (call->stdin_end == CMOX_STDIN_EOF)
     return add_tested(row, facet->matchers, facet->node, cmox_buf_span(&call->stdin_data));
   cmox_buf_t text = CMOX_BUF_EMPTY;
@@ -277,7 +279,7 @@ static void quote_variable(cmox_buf_t *out, const char *name, bool set, cmox_spa
   else if (cmox_secret_name(cmox_span_str(name)))
     cmox_buf_puts(out, "***");
   else
-    cmox_quote_c(out, value, CMOX_SHOWN_MAX);
+    quote_masked(out, value);
 }
 
 /* matchers NULL: `wanted` itself is expected. */

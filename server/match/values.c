@@ -104,8 +104,11 @@ cmox_code_t cmox_json_parse(cmox_span_t text, cmox_json_t **out, cmox_error_t *e
   *out = (cmox_json_t *)load(text, &why);
   if (*out) return CMOX_OK;
   if (no_memory(&why)) return cmox_fail(error, CMOX_E_NO_MEMORY, "JSON: out of memory");
-  return cmox_fail(error, CMOX_E_BAD_MATCHER, "invalid JSON at line %d, column %d: %s", why.line,
-                   why.column, why.text);
+  /* Without the piece of the document that Jansson quotes: it may be a secret. */
+  const char *quoted = strstr(why.text, " near ");
+  int len = quoted ? (int)(quoted - why.text) : (int)strlen(why.text);
+  return cmox_fail(error, CMOX_E_BAD_MATCHER, "invalid JSON at line %d, column %d: %.*s", why.line,
+                   why.column, len, why.text);
 }
 
 void cmox_json_free(cmox_json_t *json) { json_decref((json_t *)json); }
