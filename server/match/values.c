@@ -105,7 +105,7 @@ cmox_code_t cmox_json_parse(cmox_span_t text, cmox_json_t **out, cmox_error_t *e
   if (*out) return CMOX_OK;
   if (no_memory(&why)) return cmox_fail(error, CMOX_E_NO_MEMORY, "JSON: out of memory");
   /* Without the piece of the document that Jansson quotes: it may be a secret. */
-  const char *quoted = strstr(why.text, " near ");
+  const char *quoted = strstr(why.text, " near '");
   int len = quoted ? (int)(quoted - why.text) : (int)strlen(why.text);
   return cmox_fail(error, CMOX_E_BAD_MATCHER, "invalid JSON at line %d, column %d: %.*s", why.line,
                    why.column, len, why.text);
@@ -135,7 +135,7 @@ static void show(cmox_buf_t *out, const json_t *value, bool secret) {
   size_t len = json_dumpb(value, text, sizeof text, JSON_ENCODE_ANY | JSON_COMPACT);
   if (len == 0 || len > sizeof text)
     cmox_buf_puts(out, json_is_object(value) ? "{...}" : json_is_array(value) ? "[...]" : "...");
-  else
+  else if (!cmox_mask_text(cmox_span(text, len), out))
     cmox_buf_append(out, text, len);
 }
 

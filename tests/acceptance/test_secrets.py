@@ -32,6 +32,8 @@ CASES = {
                 stub(b"x", [f"https://example.com/?a=b&token={OTHER}".encode()])),
     "a JSON argument": ([f'{{"user": "me", "password": "{SECRET}"}}'], {},
                         stub(b"x", [Matcher(json_equals=f'{{"user": "me", "password": "{OTHER}"}}'.encode())])),
+    "JSON of another kind": ([f'{{"password": "{SECRET}"}}'], {}, stub(b"x", [Matcher(json_equals=b"1")])),
+    "expected JSON of another kind": (["1"], {}, stub(b"x", [Matcher(json_equals=f'{{"token": "{OTHER}"}}'.encode())])),
     "nested JSON": ([f'{{"a": [{{"token": {{"value": "{SECRET}"}}}}]}}'], {},
                     stub(b"x", [Matcher(json_equals=f'{{"a": [{{"token": {{"value": "{OTHER}"}}}}]}}'.encode())])),
     "a regular expression": (["--secret", SECRET], {}, stub(b"x", [b"--secret", Matcher(regex=f"^{OTHER}$".encode())])),
