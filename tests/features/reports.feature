@@ -60,6 +60,28 @@ Feature: What a failing test reads
       | python  | mox.mock("git").with_args("add", "a file")                |
       | shell   | cmdmox mock git -- add 'a file'                           |
 
+  Scenario Outline: A line to paste for other variables and another directory, in <dialect>
+    Given the session has the dialect "<dialect>"
+    And a stub of "make all"
+    And its variable LEVEL equals "3"
+    And its variable CERTAINLY_NOT_SET anything
+    And its variable API_TOKEN equals "x"
+    And its working directory equals "/usr"
+    When the test replays
+    And "env LEVEL=4 API_TOKEN=y make all" is called in "/"
+    Then verification fails with UNEXPECTED_CALL
+    And the report says
+      """
+      to accept this call:
+      <line>
+      """
+
+    Examples:
+      | dialect | line                                                                              |
+      | c       | cmox_with_cwd(cmox_with_matching_env(cmox_with_matching_env(cmox_with_args(cmox_mock(mox, "make"), "all"), "LEVEL", CMOX_EQ("4")), "CERTAINLY_NOT_SET", CMOX_UNSET), "/"); |
+      | python  | mox.mock("make").with_args("all").with_env({"LEVEL": "4"}).with_cwd("/")          |
+      | shell   | cmdmox mock make -- all                                                           |
+
   Scenario: Secrets are masked wherever they would be shown
     Given a stub of "curl" with any arguments, called curl
     And its arguments are
