@@ -110,6 +110,8 @@ cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *
   settings_t settings;
   cmox_code_t code = read_settings(options, &settings, error);
   if (code != CMOX_OK) return code;
+  code = cmox_report_choose(&mox->report, error);
+  if (code != CMOX_OK) return code;
   CMOX_TRACE(CLIENT_OPEN,
              cmox_trace_text(settings.options.address ? settings.options.address : "own"));
   mox->environment = settings.options.environment;

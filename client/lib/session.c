@@ -104,6 +104,8 @@ cmox_code_t cmox_replay(cmox_t *mox) {
 static cmox_code_t ask_verify(cmox_t *mox, char **text) {
   Cmdmox__V1__VerifyRequest request = CMDMOX__V1__VERIFY_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
+  request.format = mox->report.format;
+  request.color = mox->report.color;
   cmox_error_t error;
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "Verify", &request.base, &response, &error);

@@ -10,6 +10,7 @@
 #include "client/lib/environment.h"
 #include "client/lib/living.h"
 #include "client/lib/problems.h"
+#include "client/lib/report.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
 
@@ -38,6 +39,7 @@ struct cmox {
   char *shim_directory;
   cmox_entries_t entries; /* for the environment of the code under test */
   cmox_environment_t environment;
+  cmox_report_choice_t report;
   cmox_applied_t applied;
   cmox_environ_copy_t *copies; /* what cmox_environ() gave */
   cmox_double_t *doubles;

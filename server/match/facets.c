@@ -135,9 +135,9 @@ static void settle_steps(cmox_order_facet_t *facet) {
 cmox_code_t cmox_facets_complete(const cmox_facets_t *into, cmox_facets_t *from,
                                  cmox_error_t *error) {
   bool complete = true;
-#define COMPLETE(facet, type)                                       \
-  if (complete && from->facet.append && into->facet.count)          \
-    complete = prepend(&type, into->facet.items, into->facet.count, \
+#define COMPLETE(facet, type)                                         \
+  if (complete && from->facet.append && into->facet.count)            \
+    complete = prepend(&(type), into->facet.items, into->facet.count, \
                        (void **)(void *)&from->facet.items, &from->facet.count);
   bool more_answers = from->answers.append;
   COMPLETE(env, env_items)

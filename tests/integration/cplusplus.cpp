@@ -16,6 +16,44 @@ static std::string read_all(const char *line) {
   return text;
 }
 
+/* Every macro of the language; nothing is called but what must be. */
+static bool speak_all_of_it() {
+  CMOX_SCOPED cmox_t *mox = cmox_new(nullptr);
+  cmox_double_t *tar = cmox_mock(mox, "tar");
+  cmox_with_matching_args(tar, CMOX_FLAG("-f", CMOX_GLOB("*.tar")),
+                          CMOX_ANY_ORDER(CMOX_IS_A(CMOX_INT), CMOX_NOT(CMOX_ENDS_WITH("x"))),
+                          CMOX_REST(CMOX_ONE_OF("a", "b")));
+  cmox_with_matching_env(tar, "LEVEL", CMOX_ALL_OF(CMOX_STARTS_WITH("1"), CMOX_CONTAINS("2")));
+  cmox_with_matching_env(tar, "CERTAINLY_NOT_SET", CMOX_UNSET);
+  cmox_with_env(tar, "LEVEL", "12");
+  cmox_with_cwd(tar, "/");
+  cmox_with_matching_stdin(tar, CMOX_ANY_OF(CMOX_JSON_EQ("{}"), CMOX_EQ_BYTES("x", 1)));
+  cmox_between(tar, 1, 2);
+  cmox_returns_once(tar, .out = "first\n");
+  cmox_returns(tar, .out = "then\n");
+  cmox_double_t *zip = cmox_at_most(cmox_mock(mox, "zip"), 1);
+  cmox_double_t *gz = cmox_any_times(cmox_mock(mox, "gzip"));
+  cmox_in_order(tar, zip);
+  cmox_in_sequence("packing", zip, gz);
+  cmox_any_order(zip);
+  cmox_after(gz, tar);
+  cmox_never(cmox_mock(mox, "rm"));
+  cmox_double_t *spy = cmox_spy(mox, "ls");
+  bool good =
+      cmox_replay(mox) == CMOX_OK &&
+      read_all("cd / && echo '{ }' | LEVEL=12 tar -f a.tar y 1 b b; ls a; ls b") == "first\n" &&
+      cmox_assert_called(spy) == CMOX_OK && cmox_assert_not_called(gz) == CMOX_OK &&
+      cmox_assert_called_with(spy, "b") == CMOX_OK &&
+      cmox_assert_any_call(spy, CMOX_CALL("a")) == CMOX_OK &&
+      cmox_assert_has_calls(spy, CMOX_CALL("a"),
+                            CMOX_CALL_MATCHING(CMOX_ARGS_CONTAIN(CMOX_EQ("b")))) == CMOX_OK &&
+      cmox_assert_has_calls_in_any_order(spy, CMOX_CALL("b"), CMOX_CALL("a")) == CMOX_OK &&
+      cmox_assert_last_call(spy, CMOX_CALL_NO_ARGS) == CMOX_E_VERIFICATION_FAILED &&
+      cmox_verify(mox) == CMOX_OK;
+  if (!good) std::fprintf(stderr, "%s\n", cmox_message(mox));
+  return good;
+}
+
 int main() {
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.label = "c++"));
   cmox_double_t *clone = cmox_mock(mox, "git");
@@ -36,5 +74,6 @@ int main() {
               read_all("git clone https://x y; git describe --tags; rsync") == "cloned\nso:\nv1\ndefault\n" &&
               cmox_verify(mox) == CMOX_OK && cmox_call_count(tag) == 1;
   if (!good) std::fprintf(stderr, "%s\n", cmox_message(mox));
+  good = good && speak_all_of_it();
   return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -20,6 +20,8 @@ void scenario_close(scenario_t *s);
 /* Arguments are one text, split at spaces; NULL: any. Returns the double's id, 0 on failure. */
 uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *command,
                          const char *args);
+/* Any refinement; the facets are gone afterwards, whatever comes of it. */
+cmox_code_t scenario_refine(scenario_t *s, uint64_t id, cmox_facets_t *facets);
 /* Each refines a double; the step's code. */
 cmox_code_t scenario_times(scenario_t *s, uint64_t id, uint64_t minimum, uint64_t maximum);
 cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text);

@@ -123,8 +123,10 @@ CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
 CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 
 /* The text of cmox_code() or of the last assertion about calls: one line, one line per mistake
- * ("file:line: function: what: why"), or the whole report. Owned by the session, valid until its
- * next call; "" when there is none. */
+ * ("file:line: function: what: why"), or the whole report, in the format that CMOX_REPORT named
+ * when the session began: text, json, junit or tap. A report in text has colour where stdout and
+ * stderr are terminals and NO_COLOR is not set. Owned by the session, valid until its next call; ""
+ * when there is none. */
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
