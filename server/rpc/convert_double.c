@@ -8,8 +8,8 @@ static cmox_code_t no_memory(cmox_error_t *error) {
 
 /* ---- Actions --------------------------------------------------------------- */
 
-static cmox_code_t convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_t **out,
-                                 cmox_error_t *error) {
+cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_t **out,
+                               cmox_error_t *error) {
   cmox_reply_data_t content = {.out = cmox_from_bytes(from->stdout_data),
                                .err = cmox_from_bytes(from->stderr_data),
                                .delay_ms = from->delay_ms};
@@ -41,13 +41,17 @@ static cmox_code_t convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_
 
 static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
                                   cmox_error_t *error) {
-  if (from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY || from->n_chunks || from->n_files ||
-      from->record)
+  bool handler = from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER;
+  if ((!handler && from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY) || from->n_chunks ||
+      from->n_files || from->record)
     return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
-                     "this server knows only plain replies as actions yet");
+                     "this server knows only plain replies and handlers as actions yet");
   out->repeat = from->repeat;
   if (from->gate[0] && !(out->gate = cmox_strdup(from->gate))) return no_memory(error);
-  return convert_reply(from->reply, &out->reply, error);
+  if (!handler) return cmox_convert_reply(from->reply, &out->reply, error);
+  out->handler = from->handler;
+  out->handler_name = cmox_strdup(from->handler_name);
+  return out->handler_name ? CMOX_OK : no_memory(error);
 }
 
 static cmox_code_t convert_actions(const Cmdmox__V1__ActionList *from, cmox_answers_facet_t *out,

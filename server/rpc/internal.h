@@ -41,6 +41,9 @@ typedef struct cmox_peer {
   struct cmox_rpc_call *waiting; /* the request that the next action answers */
   cmox_reply_data_t *streaming;  /* a reference: the reply that is on its way; or NULL */
   size_t streamed;               /* bytes of its stdout and then its stderr that were sent */
+  /* Test clients: what they were asked, and have not answered. */
+  struct cmox_asked *asked; /* hash, by id */
+  uint32_t last_asked;      /* even */
 } cmox_peer_t;
 
 /* One request until it is answered. */
@@ -59,11 +62,14 @@ struct cmox_hosted {
   char name[9]; /* the start of id in hex, for the trace */
   cmox_rpc_t *rpc;
   cmox_session_t *session;
-  cmox_peer_t *owner; /* goes with its link */
+  cmox_peer_t *owner;   /* goes with its link */
+  cmox_peer_t *answers; /* whom its callbacks are asked of; NULL: the client has closed that link */
   cmox_site_t *site;
   cmox_peer_t *shims; /* hash, by number */
   uv_timer_t *tick;
   cmox_actions_t actions;
+  cmox_action_t *spare; /* room for at least one: see cmox_hosted_act() */
+  size_t spare_capacity;
 };
 
 struct cmox_rpc {
@@ -123,6 +129,13 @@ void cmox_answer_reply(cmox_peer_t *peer, cmox_reply_data_t *content);
 void cmox_answer_more(cmox_peer_t *peer);
 void cmox_answer_drop(cmox_peer_t *peer);
 
+/* ---- callback.c ---- */
+void cmox_hosted_ask(cmox_hosted_t *hosted, const cmox_action_t *action);
+void cmox_callback_response(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Response *response);
+/* The peer's link has closed; the session is over. */
+void cmox_callback_lost(cmox_peer_t *peer);
+void cmox_callback_end(cmox_hosted_t *hosted);
+
 /* ---- hosted.c ---- */
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
                             cmox_hosted_t **out, cmox_error_t *error);
@@ -141,6 +154,9 @@ unsigned cmox_newer_kind(const ProtobufCMessage *message);
 /* The facets that say what is accepted, and the name of a variable (owned by the caller). */
 cmox_code_t cmox_convert_matching(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                   cmox_error_t *error);
+/* *out has one reference. */
+cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_t **out,
+                               cmox_error_t *error);
 cmox_code_t cmox_convert_env_name(ProtobufCBinaryData name, char **out, cmox_error_t *error);
 cmox_code_t cmox_convert_facets(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                 cmox_error_t *error);

@@ -17,7 +17,7 @@ const cmox_call_t **cmox_calls_of(const cmox_journal_t *journal, uint64_t double
 }
 
 static bool accepts(const cmox_expect_t *pattern, const cmox_call_t *call) {
-  return cmox_expect_accepts_invocation(pattern, &call->data) == CMOX_ACCEPTS &&
+  return cmox_expect_accepts_invocation(pattern, call) == CMOX_ACCEPTS &&
          cmox_expect_accepts_stdin(pattern, call) == CMOX_ACCEPTS;
 }
 
