@@ -10,6 +10,12 @@ cmox_code_t cmox_out_of_memory(cmox_error_t *error);
 /* Sends the patch as one UpdateDouble, for a session that is entered. */
 cmox_code_t cmox_update(cmox_double_t *dbl, Cmdmox__V1__Double *patch, cmox_error_t *error);
 
+/* A reply as a message: streams are borrowed, and *gate; the rest goes with the _clear, which is
+ * needed whatever the result. */
+cmox_code_t cmox_reply_message(const cmox_reply_t *given, Cmdmox__V1__Reply *reply,
+                               const char **gate, cmox_error_t *error);
+void cmox_reply_message_clear(Cmdmox__V1__Reply *reply);
+
 /* What a refinement does with its arguments, while the session is entered. */
 typedef cmox_code_t (*cmox_refinement_t)(cmox_double_t *dbl, const void *arguments,
                                          cmox_error_t *error);

@@ -42,6 +42,41 @@ static cmox_code_t how_it_ends(const cmox_reply_t *wanted, Cmdmox__V1__Reply *re
   return reply->signal ? CMOX_OK : cmox_out_of_memory(error);
 }
 
+cmox_code_t cmox_reply_message(const cmox_reply_t *given, Cmdmox__V1__Reply *reply,
+                               const char **gate, cmox_error_t *error) {
+  cmox_reply_t wanted;
+  if (!given || !cmox_copy_sized(&wanted, sizeof wanted, REPLY_LEAST, given))
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "the reply is NULL, or its .size is not sizeof(cmox_reply_t)");
+  reply->delay_ms = wanted.delay_ms;
+  *gate = wanted.gate;
+  cmox_code_t code = stream("out", wanted.out, wanted.out_len, &reply->stdout_data, error);
+  if (code == CMOX_OK) code = stream("err", wanted.err, wanted.err_len, &reply->stderr_data, error);
+  if (code == CMOX_OK) code = how_it_ends(&wanted, reply, error);
+  return code;
+}
+
+void cmox_reply_message_clear(Cmdmox__V1__Reply *reply) {
+  if (reply->end_case == CMDMOX__V1__REPLY__END_SIGNAL) cmox_free_block(reply->signal);
+}
+
+/* Adds the action to the double's; takes over its texts. */
+static cmox_code_t add_action(cmox_double_t *dbl, Cmdmox__V1__DoubleAction *action,
+                              cmox_error_t *error) {
+  Cmdmox__V1__DoubleAction *actions[] = {action};
+  Cmdmox__V1__ActionList facet = CMDMOX__V1__ACTION_LIST__INIT;
+  facet.append = 1;
+  facet.n_items = 1;
+  facet.items = actions;
+  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
+  patch.actions = &facet;
+  bool complete = action->gate && action->handler_name;
+  cmox_code_t code = complete ? cmox_update(dbl, &patch, error) : cmox_out_of_memory(error);
+  cmox_free_block(action->gate);
+  cmox_free_block(action->handler_name);
+  return code;
+}
+
 typedef struct turn {
   uint64_t times; /* 0: for ever */
   const cmox_reply_t *reply;
@@ -49,31 +84,19 @@ typedef struct turn {
 
 static cmox_code_t answer(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
   const turn_t *turn = arguments;
-  cmox_reply_t wanted;
-  if (!turn->reply || !cmox_copy_sized(&wanted, sizeof wanted, REPLY_LEAST, turn->reply))
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "the reply is NULL, or its .size is not sizeof(cmox_reply_t)");
   Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
-  reply.delay_ms = wanted.delay_ms;
-  cmox_code_t code = stream("out", wanted.out, wanted.out_len, &reply.stdout_data, error);
-  if (code == CMOX_OK) code = stream("err", wanted.err, wanted.err_len, &reply.stderr_data, error);
-  if (code == CMOX_OK) code = how_it_ends(&wanted, &reply, error);
-  if (code != CMOX_OK) return code;
-  Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;
-  action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
-  action.reply = &reply;
-  action.repeat = turn->times;
-  action.gate = cmox_utf8_copy(wanted.gate);
-  Cmdmox__V1__DoubleAction *actions[] = {&action};
-  Cmdmox__V1__ActionList facet = CMDMOX__V1__ACTION_LIST__INIT;
-  facet.append = 1;
-  facet.n_items = 1;
-  facet.items = actions;
-  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
-  patch.actions = &facet;
-  code = action.gate ? cmox_update(dbl, &patch, error) : cmox_out_of_memory(error);
-  cmox_free_block(action.gate);
-  if (reply.end_case == CMDMOX__V1__REPLY__END_SIGNAL) cmox_free_block(reply.signal);
+  const char *gate = NULL;
+  cmox_code_t code = cmox_reply_message(turn->reply, &reply, &gate, error);
+  if (code == CMOX_OK) {
+    Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;
+    action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
+    action.reply = &reply;
+    action.repeat = turn->times;
+    action.gate = cmox_utf8_copy(gate);
+    action.handler_name = cmox_utf8_copy(NULL);
+    code = add_action(dbl, &action, error);
+  }
+  cmox_reply_message_clear(&reply);
   return code;
 }
 
@@ -92,4 +115,32 @@ cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where, 
                                      const cmox_reply_t *reply) {
   const turn_t turn = {times, reply};
   return cmox_refine(dbl, where, "cmox_returns_times", answer_times, &turn);
+}
+
+/* ---- Handlers ------------------------------------------------------------- */
+
+typedef struct handled {
+  uint64_t times; /* 0: for ever */
+  const char *name;
+  cmox_callback_t callback;
+} handled_t;
+
+static cmox_code_t have_handled(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
+  const handled_t *handled = arguments;
+  if (!handled->callback.handler)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "the handler is NULL");
+  Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;
+  action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER;
+  action.repeat = handled->times;
+  cmox_code_t code = cmox_callbacks_add(dbl->mox, &handled->callback, &action.handler, error);
+  if (code != CMOX_OK) return code;
+  action.gate = cmox_utf8_copy(NULL);
+  action.handler_name = cmox_utf8_copy(handled->name);
+  return add_action(dbl, &action, error);
+}
+
+cmox_double_t *cmox_runs_at(cmox_double_t *dbl, cmox_location_t where, uint64_t times,
+                            const char *name, cmox_handler_t handler, void *context) {
+  const handled_t handled = {times, name, {NULL, handler, context}};
+  return cmox_refine(dbl, where, "cmox_runs", have_handled, &handled);
 }

@@ -110,8 +110,7 @@ static bool all_placed(pairs_t *pairs, bool hopeful) {
 
 /* Whether each node accepts an argument of its own. */
 static cmox_accept_t accepts_any_order(const cmox_argv_t *argv, const cmox_argv_item_t *item,
-                                       const cmox_span_t *args, size_t count,
-                                       cmox_said_t *said) {
+                                       const cmox_span_t *args, size_t count, cmox_said_t *said) {
   if (item->count > count) return CMOX_REFUSES;
   uint8_t *answers = cmox_malloc(item->count * count);
   size_t *node_of = cmox_calloc(count, sizeof *node_of);
@@ -167,7 +166,8 @@ cmox_accept_t cmox_argv_item_accepts(const cmox_argv_t *argv, size_t item, cmox_
   size_t value;
   switch (wanted->kind) {
     case CMOX_ITEM_ONE:
-      return width == 1 ? cmox_matchers_accept(argv->matchers, wanted->node, *first, said) : CMOX_REFUSES;
+      return width == 1 ? cmox_matchers_accept(argv->matchers, wanted->node, *first, said)
+                        : CMOX_REFUSES;
     case CMOX_ITEM_REST:
       for (size_t i = 0; i < width && whole != CMOX_REFUSES; i++) {
         cmox_accept_t one = cmox_matchers_accept(argv->matchers, wanted->node, first[i], said);
@@ -186,8 +186,7 @@ cmox_accept_t cmox_argv_item_accepts(const cmox_argv_t *argv, size_t item, cmox_
   return CMOX_REFUSES;
 }
 
-cmox_accept_t cmox_argv_accepts(const cmox_argv_t *argv, cmox_span_list_t args,
-                                cmox_said_t *said) {
+cmox_accept_t cmox_argv_accepts(const cmox_argv_t *argv, cmox_span_list_t args, cmox_said_t *said) {
   cmox_accept_t whole = CMOX_ACCEPTS;
   size_t at = 0;
   for (size_t i = 0; i < argv->count; i++) {

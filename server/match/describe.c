@@ -6,7 +6,13 @@
 #include "server/match/table.h"
 #include "server/model/mask.h"
 
-enum { DEPTH_MAX = 6, TEXT_MAX = 600, CALL_SHOWN_MAX = 400, DOUBLE_SHOWN_MAX = 100, SAYING_SHOWN_MAX = 400 };
+enum {
+  DEPTH_MAX = 6,
+  TEXT_MAX = 600,
+  CALL_SHOWN_MAX = 400,
+  DOUBLE_SHOWN_MAX = 100,
+  SAYING_SHOWN_MAX = 400
+};
 
 /* A literal as a reader may see it. */
 static void put_value(cmox_buf_t *out, cmox_span_t before, cmox_span_t value) {

@@ -91,8 +91,8 @@ cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect, const 
   for (size_t i = 0; i < facets->injection.count; i++)
     if (!cmox_env_change_fits(&facets->injection.items[i], data->env)) return CMOX_REFUSES;
   if (facets->cwd.present &&
-      !narrow(&whole, cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, data->cwd,
-                                             call->said)))
+      !narrow(&whole,
+              cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, data->cwd, call->said)))
     return CMOX_REFUSES;
   return whole;
 }

@@ -71,8 +71,8 @@ typedef struct cmox_answer {
   cmox_reply_data_t *reply; /* NULL: a handler makes it */
   uint64_t handler;         /* by which the test knows it */
   char *handler_name;       /* for people, maybe empty; NULL: no handler */
-  char *gate;      /* NULL: answered at once */
-  uint64_t repeat; /* calls; 0: for ever */
+  char *gate;               /* NULL: answered at once */
+  uint64_t repeat;          /* calls; 0: for ever */
 } cmox_answer_t;
 
 typedef struct cmox_answers_facet {

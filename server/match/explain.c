@@ -38,8 +38,8 @@ typedef struct walk {
 } walk_t;
 
 static walk_t walk_of(const cmox_expect_t *expect, const cmox_call_t *call) {
-  return (walk_t){.argv = expect->facets.argv.argv, .args = cmox_call_args(&call->data),
-                  .said = call->said};
+  return (walk_t){
+      .argv = expect->facets.argv.argv, .args = cmox_call_args(&call->data), .said = call->said};
 }
 
 static bool next_row(walk_t *walk, row_t *row) {
@@ -54,8 +54,8 @@ static bool next_row(walk_t *walk, row_t *row) {
     }
     if (rest) width = 1; /* a row for each */
     *row = (row_t){walk->item, walk->at, width, false};
-    row->equal =
-        cmox_argv_item_accepts(argv, walk->item, walk->args, walk->at, width, walk->said) == CMOX_ACCEPTS;
+    row->equal = cmox_argv_item_accepts(argv, walk->item, walk->args, walk->at, width,
+                                        walk->said) == CMOX_ACCEPTS;
     walk->at += width;
     if (!rest) walk->item++;
     return true;
@@ -71,12 +71,13 @@ size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call) {
   walk_t walk = walk_of(expect, call);
   for (row_t row; next_row(&walk, &row);) distance += !row.equal;
   for (size_t i = 0; i < facets->env.count; i++)
-    distance += cmox_env_item_accepts(&facets->env.items[i], call->data.env, call->said) != CMOX_ACCEPTS;
+    distance +=
+        cmox_env_item_accepts(&facets->env.items[i], call->data.env, call->said) != CMOX_ACCEPTS;
   for (size_t i = 0; i < facets->injection.count; i++)
     distance += !cmox_env_change_fits(&facets->injection.items[i], call->data.env);
   if (facets->cwd.present)
-    distance += cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd, call->said) !=
-                CMOX_ACCEPTS;
+    distance += cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd,
+                                     call->said) != CMOX_ACCEPTS;
   return distance;
 }
 
@@ -266,7 +267,8 @@ static bool add_cwd_row(cmox_difference_t *row, const cmox_expect_t *expect,
                         const cmox_call_t *call) {
   const cmox_value_facet_t *facet = &expect->facets.cwd;
   row->subject = cmox_strdup("working directory");
-  row->equal = cmox_matchers_accept(facet->matchers, facet->node, call->data.cwd, call->said) == CMOX_ACCEPTS;
+  row->equal = cmox_matchers_accept(facet->matchers, facet->node, call->data.cwd, call->said) ==
+               CMOX_ACCEPTS;
   return row->subject && add_tested(row, facet->matchers, facet->node, call->data.cwd, call->said);
 }
 
@@ -292,7 +294,8 @@ static bool add_env_row(cmox_difference_t *row, const char *name, bool absent,
   row->subject = cmox_buf_take_text(&text);
   if (!row->subject) return false;
   bool secret = cmox_secret_name(cmox_span_str(name));
-  if (set && !absent && matchers && !secret) return add_tested(row, matchers, node, value, call->said);
+  if (set && !absent && matchers && !secret)
+    return add_tested(row, matchers, node, value, call->said);
   if (matchers && !absent)
     cmox_matchers_describe(matchers, node, cmox_span_str(secret ? "--secret" : ""), &text);
   else

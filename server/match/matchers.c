@@ -178,8 +178,9 @@ cmox_accept_t cmox_matchers_accept(const cmox_matchers_t *matchers, uint32_t ind
       answers[nodes[i].test.children[child]] = WANTED;
   for (uint32_t i = 0; i <= index; i++)
     if (answers[i] == WANTED)
-      answers[i] = (uint8_t)(is_composite(nodes[i].test.kind) ? combine(&nodes[i].test, answers)
-                                                           : accept_leaf(&nodes[i], value, said));
+      answers[i] =
+          (uint8_t)(is_composite(nodes[i].test.kind) ? combine(&nodes[i].test, answers)
+                                                     : accept_leaf(&nodes[i], value, said));
   cmox_accept_t answer = (cmox_accept_t)answers[index];
   cmox_free_block(answers);
   return answer;

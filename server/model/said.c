@@ -25,8 +25,7 @@ static cmox_question_t *find(const cmox_said_t *said, uint64_t callback, cmox_sp
 
 static bool note(cmox_said_t *said, uint64_t callback, cmox_span_t name, cmox_span_t value) {
   if (said->count == CMOX_QUESTIONS_MAX) return false;
-  cmox_question_t *grown =
-      cmox_grow(said->items, &said->capacity, said->count + 1, sizeof *grown);
+  cmox_question_t *grown = cmox_grow(said->items, &said->capacity, said->count + 1, sizeof *grown);
   if (!grown) return false;
   said->items = grown;
   char *copy = cmox_strndup(name.data, name.len);

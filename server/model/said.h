@@ -37,7 +37,7 @@ typedef struct cmox_said {
   bool missing; /* something could not be noted: memory is out, or there is too much of it */
 } cmox_said_t;
 
-cmox_said_t *cmox_said_new(void);        /* NULL: memory is out */
+cmox_said_t *cmox_said_new(void);       /* NULL: memory is out */
 void cmox_said_free(cmox_said_t *said); /* NULL is fine */
 
 /* What the predicate said of the value. said NULL: there is nobody to ask. `name` is copied when

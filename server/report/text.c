@@ -76,8 +76,8 @@ static void expectation(writer_t *to, const cmox_finding_t *finding) {
   if (!finding->expect || !finding->call) return;
   cmox_buf_t *out = &to->out;
   bool excess = finding->kind == CMOX_FINDING_EXCESS_CALL;
-  bool matches = excess || finding->kind == CMOX_FINDING_ORDER ||
-                 finding->kind == CMOX_FINDING_HANDLER_FAILED;
+  bool matches =
+      excess || finding->kind == CMOX_FINDING_ORDER || finding->kind == CMOX_FINDING_HANDLER_FAILED;
   cmox_buf_puts(out, matches ? "   it matches " : "   the nearest is ");
   cmox_describe_double(out, finding->expect);
   if (excess) {

@@ -80,8 +80,7 @@ static cmox_code_t environment(const cmox_call_t *call, const cmox_expect_t *exp
                                ProtobufCBinaryData **out, size_t *count, cmox_buf_t *text,
                                cmox_error_t *error) {
   const cmox_injection_facet_t *injection = &expect->facets.injection;
-  ProtobufCBinaryData *list =
-      cmox_calloc(call->data.env.count + injection->count, sizeof *list);
+  ProtobufCBinaryData *list = cmox_calloc(call->data.env.count + injection->count, sizeof *list);
   for (size_t i = 0; i < injection->count; i++) {
     const cmox_env_change_t *change = &injection->items[i];
     if (!change->value) continue;
@@ -117,13 +116,12 @@ static cmox_code_t send_handle(cmox_hosted_t *hosted, const cmox_action_t *actio
   request.session_id = cmox_to_bytes(cmox_span(hosted->id, sizeof hosted->id));
   request.handler = action->asked.callback;
   cmox_buf_t text = CMOX_BUF_EMPTY;
-  cmox_code_t code =
-      environment(call, cmox_session_double(hosted->session, call->double_id), &request.env_block,
-                  &request.n_env_block, &text, error);
+  cmox_code_t code = environment(call, cmox_session_double(hosted->session, call->double_id),
+                                 &request.env_block, &request.n_env_block, &text, error);
   if (code == CMOX_OK) code = cmox_convert_call(call, &request.invocation, error);
   if (code == CMOX_OK)
-    code = send_request(hosted->answers, id, "cmdmox.v1.CallbackService/Handle", &request.base,
-                        error);
+    code =
+        send_request(hosted->answers, id, "cmdmox.v1.CallbackService/Handle", &request.base, error);
   cmox_free_block(request.invocation);
   cmox_free_block(request.env_block);
   cmox_buf_clear(&text);
@@ -173,9 +171,7 @@ void cmox_hosted_ask(cmox_hosted_t *hosted, const cmox_action_t *action) {
 
 /* ---- Answers ----------------------------------------------------------------- */
 
-static const char *or_unsaid(const char *text) {
-  return *text ? text : "it does not say why";
-}
+static const char *or_unsaid(const char *text) { return *text ? text : "it does not say why"; }
 
 static cmox_code_t read_match(const Cmdmox__V1__MatchResponse *response, cmox_event_t *event) {
   if (*response->failure) event->answered.failure = response->failure;
@@ -201,9 +197,8 @@ static cmox_code_t read_handle(const Cmdmox__V1__HandleResponse *response, cmox_
 static cmox_code_t read_response(const struct cmox_asked *asked,
                                  const Cmdmox__V1__Response *response, ProtobufCMessage **message,
                                  cmox_event_t *event, cmox_error_t *error) {
-  const ProtobufCMessageDescriptor *type = asked->handler
-                                               ? &cmdmox__v1__handle_response__descriptor
-                                               : &cmdmox__v1__match_response__descriptor;
+  const ProtobufCMessageDescriptor *type = asked->handler ? &cmdmox__v1__handle_response__descriptor
+                                                          : &cmdmox__v1__match_response__descriptor;
   if (response->result_case == CMDMOX__V1__RESPONSE__RESULT_ERROR) {
     event->answered.failure = or_unsaid(response->error->message);
     return CMOX_OK;
@@ -212,9 +207,8 @@ static cmox_code_t read_response(const struct cmox_asked *asked,
     return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "its answer is empty");
   cmox_code_t code = cmox_wire_unpack(type, cmox_from_bytes(response->payload), message, error);
   if (code != CMOX_OK) return cmox_wrap(error, "its answer cannot be read");
-  return asked->handler
-             ? read_handle((const Cmdmox__V1__HandleResponse *)*message, event, error)
-             : read_match((const Cmdmox__V1__MatchResponse *)*message, event);
+  return asked->handler ? read_handle((const Cmdmox__V1__HandleResponse *)*message, event, error)
+                        : read_match((const Cmdmox__V1__MatchResponse *)*message, event);
 }
 
 void cmox_callback_response(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Response *response) {

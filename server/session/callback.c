@@ -23,8 +23,8 @@ static cmox_action_t *add_question(cmox_session_t *session, cmox_actions_t *acti
   return action;
 }
 
-cmox_code_t cmox_ask_predicates(cmox_session_t *session, cmox_call_t *call,
-                                cmox_actions_t *actions, cmox_error_t *error) {
+cmox_code_t cmox_ask_predicates(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
+                                cmox_error_t *error) {
   for (cmox_question_t *wanted; (wanted = cmox_said_first(call->said, CMOX_SAID_WANTED));) {
     cmox_action_t *action = add_question(session, actions, CMOX_ACTION_MATCH, call);
     if (!action) return cmox_session_no_memory(error);
@@ -70,9 +70,8 @@ static cmox_code_t fail_call(cmox_session_t *session, cmox_call_t *call, const c
   return answered ? CMOX_OK : cmox_session_no_memory(error);
 }
 
-static cmox_code_t on_handled(cmox_session_t *session, cmox_call_t *call,
-                              const cmox_event_t *event, cmox_actions_t *actions,
-                              cmox_error_t *error) {
+static cmox_code_t on_handled(cmox_session_t *session, cmox_call_t *call, const cmox_event_t *event,
+                              cmox_actions_t *actions, cmox_error_t *error) {
   const char *failure = event->answered.failure;
   if (failure)
     return fail_call(session, call, "handler", call->handler_name, failure, actions, error);
@@ -155,8 +154,9 @@ bool cmox_call_time_out(cmox_session_t *session, cmox_call_t *call, cmox_actions
                  " ms; does the thread that should answer wait for the command?",
                  session->callback_deadline_ns / CMOX_NS_PER_MS);
   cmox_error_t error;
-  cmox_code_t code = fail_call(session, call, handler ? "handler" : "predicate",
-                               handler ? call->handler_name : question->name, text, actions, &error);
+  cmox_code_t code =
+      fail_call(session, call, handler ? "handler" : "predicate",
+                handler ? call->handler_name : question->name, text, actions, &error);
   cmox_call_unhold(session, call);
   if (code == CMOX_OK) return true;
   actions->count = before;

@@ -61,8 +61,8 @@ cmox_code_t cmox_on_release(cmox_session_t *session, const cmox_event_t *event,
 /* Whether an answer of the test is still to come. */
 bool cmox_call_is_asking(const cmox_call_t *call);
 /* Asks all that is wanted of predicates. */
-cmox_code_t cmox_ask_predicates(cmox_session_t *session, cmox_call_t *call,
-                                cmox_actions_t *actions, cmox_error_t *error);
+cmox_code_t cmox_ask_predicates(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
+                                cmox_error_t *error);
 /* Has the handler make the reply of a call that was taken. */
 cmox_code_t cmox_ask_handler(cmox_session_t *session, cmox_call_t *call,
                              const cmox_answer_t *answer, cmox_actions_t *actions,

@@ -1,8 +1,8 @@
 /* The decision about a call.
  *
  * 1. INVOKE: the call enters the journal. A retry (same key) gets the answer it missed.
- * 2. Gather: predicates that may decide are asked, and ANSWERs come in (callback.c); when a candidate
- * looks at stdin, the shim is told to read it; STDIN pieces come in, CONTINUE ends them.
+ * 2. Gather: predicates that may decide are asked, and ANSWERs come in (callback.c); when a
+ * candidate looks at stdin, the shim is told to read it; STDIN pieces come in, CONTINUE ends them.
  * 3. Decide: one lookup over the doubles takes the call or refuses it, and consumes the slot at
  * once. If it finds that a predicate must still be asked, it decides nothing and is made again.
  * 4. Answer: the double's reply, or what its handler answers; at once or when its gate is released.
@@ -20,9 +20,8 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   session->doubles = cmox_doubles_new();
   session->journal = cmox_journal_new();
   session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
-  session->no_memory_reply =
-      cmox_reply_new(&(cmox_reply_data_t){.err = cmox_span_str("cmdmox: out of memory\n"),
-                                          .exit_code = CMOX_EXIT_SHIM_FAILURE});
+  session->no_memory_reply = cmox_reply_new(&(cmox_reply_data_t){
+      .err = cmox_span_str("cmdmox: out of memory\n"), .exit_code = CMOX_EXIT_SHIM_FAILURE});
   uint32_t deadline_ms = options ? options->callback_deadline_ms : 0;
   session->callback_deadline_ns =
       (deadline_ms ? deadline_ms : CMOX_CALLBACK_DEADLINE_DEFAULT_MS) * CMOX_NS_PER_MS;

@@ -105,8 +105,8 @@ typedef struct cmox_actions {
 void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
 
 typedef struct cmox_session_options {
-  const char *dialect; /* language of the lines to paste: "c", "python", "shell" */
-  const char *label;   /* the test's name; NULL: not known */
+  const char *dialect;           /* language of the lines to paste: "c", "python", "shell" */
+  const char *label;             /* the test's name; NULL: not known */
   uint32_t callback_deadline_ms; /* for one answer of a callback; 0: the default */
 } cmox_session_options_t;
 

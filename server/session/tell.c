@@ -43,8 +43,7 @@ void cmox_tell_refuse(const cmox_call_t *call, const cmox_finding_t *finding) {
              cmox_trace_number(nearest->source.line), cmox_trace_text(first_difference(finding)));
 }
 
-void cmox_tell_ask(const cmox_call_t *call, uint64_t question, const char *kind,
-                   const char *name) {
+void cmox_tell_ask(const cmox_call_t *call, uint64_t question, const char *kind, const char *name) {
   CMOX_TRACE(SESSION_ASK, cmox_trace_number(call->id), cmox_trace_number(question),
              cmox_trace_text(kind), cmox_trace_text(name));
 }

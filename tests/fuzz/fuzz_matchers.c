@@ -45,7 +45,8 @@ static void ask(const cmox_matchers_t *table, uint32_t node, cmox_span_t value) 
   const cmox_test_t test = cmox_matchers_test(table, node);
   const cmox_accept_t said = cmox_matchers_accept(table, node, value, NULL);
   FUZZ_NEED(said <= CMOX_GIVES_UP, "%d", (int)said);
-  FUZZ_NEED(said == cmox_matchers_accept(table, node, value, NULL), "another answer the second time");
+  FUZZ_NEED(said == cmox_matchers_accept(table, node, value, NULL),
+            "another answer the second time");
   if (has_model(test.kind))
     FUZZ_NEED(said == (model(test, value) ? CMOX_ACCEPTS : CMOX_REFUSES), "kind %d says %d",
               (int)test.kind, (int)said);

@@ -275,8 +275,10 @@ START_TEST(shared_children_are_asked_once) {
   cmox_error_t error;
   cmox_matchers_t *matchers;
   ck_assert_int_eq(cmox_matchers_compile(tests, COUNT, &matchers, &error), CMOX_OK);
-  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("x"), NULL), CMOX_ACCEPTS);
-  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("y"), NULL), CMOX_REFUSES);
+  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("x"), NULL),
+                   CMOX_ACCEPTS);
+  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("y"), NULL),
+                   CMOX_REFUSES);
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_matchers_describe(matchers, COUNT - 1, cmox_span(NULL, 0), &text);
   ck_assert_uint_lt(text.len, 4096);
