@@ -104,6 +104,8 @@ void cmox_rpc_check_closed(cmox_rpc_t *rpc);
 void cmox_dispatch(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Request *request);
 /* Answers with the error kept in `call`; frees it. */
 void cmox_rpc_fail(cmox_rpc_call_t *call);
+/* Memory was out for what this shim should have heard of its call: verify is to know. */
+void cmox_rpc_note_unanswered(cmox_peer_t *peer);
 /* Answers with a message; frees the call. The ProtobufC closure of every method. */
 void cmox_rpc_answer(const ProtobufCMessage *message, void *call);
 cmox_code_t cmox_services_check(const cmox_rpc_t *rpc, cmox_error_t *error);

@@ -185,6 +185,7 @@ static void on_closed(cmox_link_t *link, cmox_code_t why) {
   CMOX_TRACE(LINK_CLOSE, cmox_trace_number(peer->number), cmox_trace_text(cmox_code_reason(why)));
   cmox_rpc_t *rpc = peer->rpc;
   peer->link = NULL;
+  if (why == CMOX_E_NO_MEMORY) cmox_rpc_note_unanswered(peer);
   if (peer->shim)
     cmox_shim_lost(peer);
   else

@@ -120,8 +120,7 @@ static void give_up(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *
   call->handling = 0;
   cmox_call_unhold(session, call);
   if (call->verdict == CMOX_VERDICT_NONE) call->verdict = CMOX_VERDICT_UNEXPECTED;
-  if (call->verdict == CMOX_VERDICT_UNEXPECTED)
-    call->unexpected_why = "memory was out when its callbacks answered";
+  call->unexpected_why = "memory was out when its callbacks answered";
   cmox_reply_unref(call->reply);
   call->reply = cmox_reply_ref(session->no_memory_reply);
   if (call->link) (void)cmox_call_answer(actions, call);

@@ -241,6 +241,8 @@ static cmox_code_t answer_again(cmox_session_t *session, cmox_call_t *call,
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
   cmox_tell_retry(call);
+  if (call->verdict == CMOX_VERDICT_ACCEPTED && call->reply != session->no_memory_reply)
+    call->unexpected_why = NULL; /* what it was not told before it hears now */
   if (call->held) {
     call->state = CMOX_CALL_PENDING;
     cmox_call_want_tick(session, call);
@@ -302,7 +304,9 @@ static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *even
   if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_length = event->continued.bytes;
   call->stdin_end = event->continued.end;
   call->told_ns = event->now_ns;
-  return cmox_call_proceed(session, call, actions, error);
+  cmox_code_t code = cmox_call_proceed(session, call, actions, error);
+  if (code != CMOX_OK) call->unexpected_why = "memory was out when it was decided";
+  return code;
 }
 
 static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *event) {
@@ -401,6 +405,13 @@ static cmox_code_t on_refused(cmox_session_t *session, const cmox_event_t *event
   return CMOX_OK;
 }
 
+static cmox_code_t on_unanswered(cmox_session_t *session, const cmox_event_t *event) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  if (call && call->state != CMOX_CALL_COMPLETED)
+    call->unexpected_why = "memory was out when its answer was sent";
+  return CMOX_OK;
+}
+
 static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
                              cmox_error_t *error) {
   if (session->phase == CMOX_PHASE_RECORD)
@@ -468,6 +479,9 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
       break;
     case CMOX_EVENT_REFUSED:
       code = on_refused(session, event);
+      break;
+    case CMOX_EVENT_UNANSWERED:
+      code = on_unanswered(session, event);
       break;
     case CMOX_EVENT_REPLAY:
       code = on_replay(session, error);

@@ -31,6 +31,7 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_REFINE,   /* double_id, facets (moved out of on success) */
   CMOX_EVENT_RELEASE,  /* gate */
   CMOX_EVENT_REFUSED,  /* note: a call that was refused before it could become an INVOKE */
+  CMOX_EVENT_UNANSWERED, /* call_id: its answer could not be sent, so that it ended with 125 */
   CMOX_EVENT_REPLAY,
   CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves; or NULL */
 } cmox_event_kind_t;
