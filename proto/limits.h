@@ -21,7 +21,7 @@
   (64u << 20) /* bytes after decoding; protobuf-c amplifies 41 to 89 times */
 
 /* What the predicates of all doubles may be asked about one call. */
-#define CMOX_QUESTIONS_MAX 4096u
+#define CMOX_QUESTIONS_MAX 1024u
 
 /* Names and paths, bytes. */
 #define CMOX_COMMAND_NAME_MAX 255u /* NAME_MAX of every file system we run on */

@@ -248,7 +248,11 @@ bool cmox_callbacks_end(cmox_callbacks_t *callbacks) {
     waited = pthread_cond_timedwait(&callbacks->ended, &callbacks->lock, &at);
   bool ended = callbacks->dispatcher_done && callbacks->running == 0;
   (void)pthread_mutex_unlock(&callbacks->lock);
-  if (!ended) return false;
+  if (!ended) {
+    (void)pthread_detach(callbacks->dispatcher);
+    cmox_tasks_detach(callbacks);
+    return false;
+  }
   (void)pthread_join(callbacks->dispatcher, NULL);
   cmox_tasks_join(callbacks, true);
   release(callbacks);
@@ -258,6 +262,7 @@ bool cmox_callbacks_end(cmox_callbacks_t *callbacks) {
 void cmox_callbacks_forget(cmox_callbacks_t *callbacks) {
   if (!callbacks) return;
   cmox_control_close(&callbacks->control);
+  cmox_tasks_forget(callbacks);
   cmox_free_block(callbacks->items);
   cmox_free_block(callbacks);
 }

@@ -60,5 +60,7 @@ cmox_code_t cmox_task_start(cmox_callbacks_t *callbacks, const cmox_callback_t *
                             uint32_t id, cmox_span_t request, cmox_error_t *error);
 /* Joins those that are done; `all`: waits for every one. For one thread at a time. */
 void cmox_tasks_join(cmox_callbacks_t *callbacks, bool all);
+void cmox_tasks_detach(cmox_callbacks_t *callbacks); /* nobody will join them */
+void cmox_tasks_forget(cmox_callbacks_t *callbacks); /* where their threads are not */
 
 #endif

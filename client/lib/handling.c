@@ -168,3 +168,18 @@ void cmox_tasks_join(cmox_callbacks_t *callbacks, bool all) {
     ended = next;
   }
 }
+
+void cmox_tasks_detach(cmox_callbacks_t *callbacks) {
+  (void)pthread_mutex_lock(&callbacks->lock);
+  for (cmox_task_t *task = callbacks->tasks; task; task = task->next)
+    (void)pthread_detach(task->thread);
+  (void)pthread_mutex_unlock(&callbacks->lock);
+}
+
+void cmox_tasks_forget(cmox_callbacks_t *callbacks) {
+  while (callbacks->tasks) {
+    cmox_task_t *next = callbacks->tasks->next;
+    cmox_free_block(callbacks->tasks);
+    callbacks->tasks = next;
+  }
+}

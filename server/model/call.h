@@ -83,8 +83,8 @@ typedef struct cmox_call {
   cmox_said_t *said;      /* owned; what predicates said of it; NULL: none was needed */
   char *callback_failure; /* owned; of a handler or a predicate, with its name; NULL: none */
 
-  const char *unexpected_why; /* static text, for calls that ended with 125 whatever the doubles say;
-                                 or NULL */
+  const char *unexpected_why; /* static text, for calls that ended with 125 whatever the doubles
+                                 say; or NULL */
 
   /* While the shim waits. */
   uint64_t link;             /* its connection; 0: gone */

@@ -26,11 +26,11 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_COMPLETED, /* call_id, completed */
   CMOX_EVENT_LINK_LOST, /* link, call_id */
   CMOX_EVENT_TICK,
-  CMOX_EVENT_REGISTER, /* command */
-  CMOX_EVENT_DECLARE,  /* declared */
-  CMOX_EVENT_REFINE,   /* double_id, facets (moved out of on success) */
-  CMOX_EVENT_RELEASE,  /* gate */
-  CMOX_EVENT_REFUSED,  /* note: a call that was refused before it could become an INVOKE */
+  CMOX_EVENT_REGISTER,   /* command */
+  CMOX_EVENT_DECLARE,    /* declared */
+  CMOX_EVENT_REFINE,     /* double_id, facets (moved out of on success) */
+  CMOX_EVENT_RELEASE,    /* gate */
+  CMOX_EVENT_REFUSED,    /* note: a call that was refused before it could become an INVOKE */
   CMOX_EVENT_UNANSWERED, /* call_id: its answer could not be sent, so that it ended with 125 */
   CMOX_EVENT_REPLAY,
   CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves; or NULL */

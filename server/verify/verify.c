@@ -100,9 +100,9 @@ static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_
                               cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    bool refused = call->verdict != CMOX_VERDICT_NONE &&
-                   (call->verdict != CMOX_VERDICT_ACCEPTED || call->callback_failure ||
-                    call->unexpected_why);
+    bool refused =
+        call->verdict != CMOX_VERDICT_NONE &&
+        (call->verdict != CMOX_VERDICT_ACCEPTED || call->callback_failure || call->unexpected_why);
     if (refused && !cmox_verify_refused(doubles, call, findings)) return false;
   }
   return true;

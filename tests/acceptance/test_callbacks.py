@@ -144,7 +144,7 @@ class Predicates(Case):
     def test_too_many_questions_refuse_the_call(self):
         session = self.session(mock(b"git", None, matchers=[asks(1)], argv={"items": [{"rest": 0}]}))
         self.client.callbacks[1] = lambda value: True
-        line = self.assert_refused(self.run_in(session, ["git", *map(str, range(4097))]))
+        line = self.assert_refused(self.run_in(session, ["git", *map(str, range(1025))]))
         self.assertIn("predicates cannot all be asked", line)
 
 

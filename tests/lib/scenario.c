@@ -117,9 +117,8 @@ cmox_code_t scenario_handler(scenario_t *s, uint64_t id, uint64_t handler, const
   if (answer) {
     facets.answers.items = answer;
     facets.answers.count = 1;
-    *answer = (cmox_answer_t){.handler = handler,
-                              .handler_name = cmox_strdup("build"),
-                              .gate = cmox_strdup(gate)};
+    *answer = (cmox_answer_t){
+        .handler = handler, .handler_name = cmox_strdup("build"), .gate = cmox_strdup(gate)};
     if (answer->handler_name && (answer->gate || !gate)) return refine(s, id, &facets);
   }
   cmox_facets_clear(&facets);

@@ -16,7 +16,8 @@ typedef struct scenario {
 void scenario_open(scenario_t *s); /* s->session is NULL when memory is out */
 void scenario_close(scenario_t *s);
 
-/* Arguments are one text, split at spaces (~x: a regex, ?x: predicate 'x'); NULL: any. Returns the double's id, 0 on failure. */
+/* Arguments are one text, split at spaces (~x: a regex, ?x: predicate 'x'); NULL: any. Returns the
+ * double's id, 0 on failure. */
 uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *command,
                          const char *args);
 /* Each refines a double; the step's code. */
