@@ -133,8 +133,9 @@ cmox_code_t cmox_call_refuse(cmox_session_t *session, cmox_call_t *call, cmox_ve
                              cmox_actions_t *actions, cmox_error_t *error) {
   call->verdict = verdict;
   call->reply = cmox_call_refusal(session, call);
-  if (!call->reply || !cmox_call_answer(actions, call)) return cmox_session_no_memory(error);
-  return CMOX_OK;
+  /* Without a link the reply is there if the shim asks again. */
+  bool done = call->reply && (!call->link || cmox_call_answer(actions, call));
+  return done ? CMOX_OK : cmox_session_no_memory(error);
 }
 
 static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,

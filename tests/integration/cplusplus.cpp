@@ -16,6 +16,13 @@ static std::string read_all(const char *line) {
   return text;
 }
 
+static bool is_short(cmox_bytes_t value, void *) { return value.len < 4; }
+
+static void shout(cmox_handling_t *call, void *) {
+  std::string text = cmox_handled_call(call)->argv[1].data + std::string("!\n");
+  cmox_replies(call, .out = text.c_str());
+}
+
 int main() {
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.label = "c++"));
   cmox_double_t *clone = cmox_mock(mox, "git");
@@ -30,8 +37,12 @@ int main() {
   cmox_with_no_args(cmox_times(cmox_mock(mox, "ssh"), 0));
   cmox_capture_stdin(cmox_stub(mox, "scp"));
   cmox_register_command(mox, "rsync");
+  cmox_double_t *handled = cmox_mock(mox, "hg");
+  cmox_with_matching_args(handled, CMOX_PREDICATE(is_short, nullptr));
+  cmox_runs(handled, shout, nullptr);
   bool good = cmox_replay(mox) == CMOX_OK &&
               read_all("git clone https://x y; git describe --tags") == "cloned\nv1\n" &&
+              read_all("hg tip") == "tip!\n" &&
               cmox_verify(mox) == CMOX_OK && cmox_call_count(tag) == 1;
   if (!good) std::fprintf(stderr, "%s\n", cmox_message(mox));
   return good ? EXIT_SUCCESS : EXIT_FAILURE;

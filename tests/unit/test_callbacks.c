@@ -254,6 +254,20 @@ START_TEST(an_answer_is_kept_for_a_shim_that_asks_again) {
 }
 END_TEST
 
+START_TEST(the_deadline_of_a_killed_shim_leaves_its_call_lost) {
+  scenario_double(&s, CMOX_KIND_MOCK, "git", "?a");
+  replay();
+  uint64_t call = scenario_call(&s, "git 1", 0);
+  (void)asked('a', "1");
+  scenario_lost(&s, call, s.last_link);
+  s.now_ns += 30000 * NS_PER_MS;
+  scenario_event(&s, CMOX_EVENT_TICK);
+  ck_assert_uint_eq(s.actions.count, 0);
+  ck_assert_int_eq(scenario_journal(&s, call)->state, CMOX_CALL_LOST);
+  ck_assert(is_found(CMOX_FINDING_HANDLER_FAILED, "30000 ms"));
+}
+END_TEST
+
 START_TEST(a_killed_shim_leaves_no_deadline_behind) {
   uint64_t id = scenario_double(&s, CMOX_KIND_MOCK, "git", NULL);
   scenario_handler(&s, id, 7, NULL);
@@ -464,6 +478,7 @@ int main(void) {
   tcase_add_test(rules, a_handler_has_the_same_deadline);
   tcase_add_test(rules, a_shim_that_asks_again_waits_for_the_same_answer);
   tcase_add_test(rules, an_answer_is_kept_for_a_shim_that_asks_again);
+  tcase_add_test(rules, the_deadline_of_a_killed_shim_leaves_its_call_lost);
   tcase_add_test(rules, a_killed_shim_leaves_no_deadline_behind);
   tcase_add_loop_test(rules, answers_in_any_order_decide_as_a_slow_model_does, 0, RUNS);
   tcase_add_test(rules, any_failed_allocation_ends_the_call_all_the_same);
