@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "cmdmox/v1/callback.pb-c.h"
 #include "cmdmox/v1/control.pb-c.h"
 #include "cmdmox/v1/frame.pb-c.h"
 #include "cmdmox/v1/shim.pb-c.h"
@@ -117,46 +116,6 @@ void talk_raw_request(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   put_request(in, talk, method, to_bytes(fuzz_take(in, fuzz_u8(in))), out);
 }
 
-/* What a client answers to a predicate or a handler; valid until the next call. */
-static bytes_t callback_answer(fuzz_in_t *in) {
-  Cmdmox__V1__MatchResponse match = CMDMOX__V1__MATCH_RESPONSE__INIT;
-  Cmdmox__V1__HandleResponse handle = CMDMOX__V1__HANDLE_RESPONSE__INIT;
-  Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
-  const uint8_t how = fuzz_u8(in);
-  if (how & 1) {
-    match.matched = (how & 2) != 0;
-    if (how & 4) match.description = fuzz_text(in);
-    if (how >= 0xf0) match.failure = fuzz_text(in);
-    return packed(&match.base);
-  }
-  if (how >= 0xf8) return bytes(in);
-  if (how >= 0xf0) {
-    handle.outcome_case = CMDMOX__V1__HANDLE_RESPONSE__OUTCOME_FAILURE;
-    handle.failure = fuzz_text(in);
-  } else if (how < 0xe8) {
-    handle.outcome_case = CMDMOX__V1__HANDLE_RESPONSE__OUTCOME_REPLY;
-    handle.reply = &reply;
-    if (how & 2) reply.stdout_data = bytes(in);
-    if (how & 4) reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
-    if (how & 4) reply.exit_code = (uint32_t)fuzz_number(in);
-  }
-  return packed(&handle.base);
-}
-
-static void fill_response(fuzz_in_t *in, Cmdmox__V1__Response *response,
-                          Cmdmox__V1__Status *error) {
-  const uint8_t how = fuzz_u8(in);
-  if (how >= 0xf0) return; /* empty */
-  if (how >= 0xe0) {
-    response->result_case = CMDMOX__V1__RESPONSE__RESULT_ERROR;
-    response->error = error;
-    error->message = fuzz_text(in);
-  } else {
-    response->result_case = CMDMOX__V1__RESPONSE__RESULT_PAYLOAD;
-    response->payload = callback_answer(in);
-  }
-}
-
 void talk_other(fuzz_in_t *in, talk_out_t *out) {
   Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
   Cmdmox__V1__Cancel cancel = CMDMOX__V1__CANCEL__INIT;
@@ -181,7 +140,7 @@ void talk_other(fuzz_in_t *in, talk_out_t *out) {
     case 3:
       frame.body_case = CMDMOX__V1__FRAME__BODY_RESPONSE;
       frame.response = &response;
-      fill_response(in, &response, &error);
+      talk_response(in, &response, &error);
       break;
     default:
       break; /* no body */

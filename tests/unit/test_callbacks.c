@@ -409,9 +409,8 @@ END_TEST
 /* Answers whatever is asked until the call has its reply; false: it has none and asks nothing. */
 static bool see_to_the_end(uint64_t call) {
   for (;;) {
-    cmox_action_t action = {0};
     if (s.actions.count == 0) return false;
-    action = s.actions.items[s.actions.count - 1];
+    const cmox_action_t action = s.actions.items[s.actions.count - 1];
     if (action.kind == CMOX_ACTION_REPLY) return true;
     if (action.kind == CMOX_ACTION_HANDLE)
       scenario_handled(&s, call, action.asked.question, "made");
