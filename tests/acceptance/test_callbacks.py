@@ -253,13 +253,13 @@ class Handlers(Case):
 class Failures(Case):
     """Each way in which an answer can fail, for a predicate and for a handler."""
 
-    def fails(self, why, *, deadline_ms=0, kinds=("handler", "predicate")):
+    def fails(self, why, *, deadline_ms=0, kinds=("handler", "predicate"), env=None):
         for kind in kinds:
             with self.subTest(kind):
                 double = mock(b"git", [asks(1, "odd")], runs(2, "build")) if kind == "handler" else \
                     mock(b"git", [asks(3, "odd")])
                 session = self.session(double, stub(b"git"), callback_deadline_ms=deadline_ms)
-                line = self.assert_refused(self.run_in(session, ["git", "5"]))
+                line = self.assert_refused(self.run_in(session, ["git", "5"], env=env))
                 name = "handler build" if kind == "handler" else "predicate odd"
                 self.assertIn(f"the {name} failed: {why}", line)
                 report = session.verify()
@@ -325,6 +325,10 @@ class Failures(Case):
     def test_no_answer_in_time(self):
         self.answers(None)
         self.fails(f"it has not answered within {SHORT_MS} ms", deadline_ms=SHORT_MS)
+
+    def test_no_answer_in_time_for_a_shim_that_would_wait_for_ever(self):
+        self.answers(None)
+        self.fails("it has not answered", deadline_ms=SHORT_MS, env={"CMOX_IPC_TIMEOUT": "none"})
 
     def test_an_answer_that_comes_too_late_changes_nothing(self):
         late = []

@@ -164,6 +164,8 @@ START_TEST(a_handler_is_asked_once_its_double_has_taken_the_call) {
   uint64_t question = handled(7);
   ck_assert_uint_eq(scenario_call(&s, "git", 0), call + 1); /* the slot is gone */
   assert_refused("one call too many");
+  scenario_handled(&s, call, question + 1, "another's");
+  ck_assert_uint_eq(s.actions.count, 0);
   scenario_handled(&s, call, question, "made");
   assert_answered("made");
 }
