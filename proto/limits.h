@@ -20,6 +20,9 @@
 #define CMOX_DECODE_MEMORY_MAX \
   (64u << 20) /* bytes after decoding; protobuf-c amplifies 41 to 89 times */
 
+/* What the predicates of all doubles may be asked about one call. */
+#define CMOX_QUESTIONS_MAX 1024u
+
 /* Names and paths, bytes. */
 #define CMOX_COMMAND_NAME_MAX 255u /* NAME_MAX of every file system we run on */
 #define CMOX_SOCKET_PATH_MAX 107u  /* sun_path less its NUL; libuv 1.44 cuts silently */
@@ -34,6 +37,7 @@
 #define CMOX_HANDSHAKE_DEADLINE_MS 5000u /* a connected peer must have said Hello by then */
 #define CMOX_PROBE_DEADLINE_MS 5000u     /* a launcher must have said its version by then */
 #define CMOX_STDIN_DEADLINE_DEFAULT_MS 5000u
+#define CMOX_CALLBACK_DEADLINE_DEFAULT_MS 30000u /* a test's own code, maybe in a debugger */
 
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)

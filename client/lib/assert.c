@@ -40,13 +40,13 @@ static cmox_code_t ask(cmox_double_t *dbl, cmox_assertion_t assertion, cmox_patt
   return code;
 }
 
-static cmox_code_t fill(cmox_pattern_t *patterns, const cmox_call_pattern_t *calls, size_t count,
-                        cmox_error_t *error) {
+static cmox_code_t fill(cmox_t *mox, cmox_pattern_t *patterns, const cmox_call_pattern_t *calls,
+                        size_t count, cmox_error_t *error) {
   for (size_t i = 0; i < count; i++) {
     const cmox_call_pattern_t *call = &calls[i];
-    cmox_code_t code = call->matchers
-                           ? cmox_pattern_of_args(&patterns[i], call->matchers, call->count, error)
-                           : cmox_pattern_of_texts(&patterns[i], call->texts, call->count, error);
+    cmox_code_t code =
+        call->matchers ? cmox_pattern_of_args(mox, &patterns[i], call->matchers, call->count, error)
+                       : cmox_pattern_of_texts(mox, &patterns[i], call->texts, call->count, error);
     if (code != CMOX_OK) return count > 1 ? cmox_wrap(error, "call %zu", i + 1) : code;
   }
   return CMOX_OK;
@@ -68,7 +68,7 @@ cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t where, cons
   else if (count && !calls)
     code = cmox_fail(&error, CMOX_E_INVALID_ARGUMENT, "the list of calls is NULL");
   else
-    code = fill(patterns, calls, count, &error);
+    code = fill(mox, patterns, calls, count, &error);
   if (code == CMOX_OK) code = ask(dbl, assertion, patterns, count, where, function, &error);
   if (code != CMOX_OK && code != CMOX_E_VERIFICATION_FAILED)
     conclude(mox, where, function, code, error.message);

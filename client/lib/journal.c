@@ -190,6 +190,13 @@ static cmox_invocations_t *snapshot(const pages_t *pages, cmox_code_t code) {
   return all;
 }
 
+cmox_invocations_t *cmox_invocations_of_one(Cmdmox__V1__Invocation *call) {
+  page_t page = {.n_invocations = 1, .invocations = &call};
+  page_t *list = &page;
+  const pages_t pages = {.items = &list, .count = 1};
+  return snapshot(&pages, CMOX_OK);
+}
+
 static cmox_invocations_t *empty(cmox_code_t code) {
   const pages_t none = {0};
   return snapshot(&none, code);

@@ -10,6 +10,9 @@ typedef Cmdmox__V1__MatcherNode node_t;
 typedef cmox_table_t table_t;
 
 static void table_clear(table_t *table) {
+  for (size_t i = 0; table->nodes && i < table->count; i++)
+    if (table->nodes[i].test_case == CMDMOX__V1__MATCHER_NODE__TEST_CALLBACK)
+      cmox_free_block(table->nodes[i].callback_name);
   cmox_free_block(table->nodes);
   cmox_free_block(table->pointers);
   cmox_free_block(table->lists);
@@ -36,8 +39,9 @@ static cmox_code_t count_nodes(const cmox_matcher_t *matcher, int depth, size_t 
   return code;
 }
 
-static bool table_open(table_t *table, size_t nodes) {
-  *table = (table_t){.room = nodes,
+static bool table_open(table_t *table, cmox_t *mox, size_t nodes) {
+  *table = (table_t){.mox = mox,
+                     .room = nodes,
                      .nodes = cmox_calloc(nodes, sizeof *table->nodes),
                      .pointers = cmox_calloc(nodes, sizeof *table->pointers),
                      .lists = cmox_calloc(nodes, sizeof *table->lists),
@@ -54,7 +58,24 @@ static cmox_code_t text_of(const cmox_matcher_t *matcher, ProtobufCBinaryData *o
   return CMOX_OK;
 }
 
-static cmox_code_t fill_leaf(const cmox_matcher_t *matcher, node_t *node, cmox_error_t *error) {
+static cmox_code_t fill_predicate(cmox_t *mox, const cmox_matcher_t *matcher, node_t *node,
+                                  cmox_error_t *error) {
+  const cmox_callback_t callback = {matcher->predicate, NULL, matcher->context};
+  if (!callback.predicate)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "the predicate is NULL");
+  uint64_t number;
+  cmox_code_t code = cmox_callbacks_add(mox, &callback, &number, error);
+  if (code != CMOX_OK) return code;
+  char *name = cmox_utf8_copy(matcher->data);
+  if (!name) return cmox_out_of_memory(error);
+  node->test_case = CMDMOX__V1__MATCHER_NODE__TEST_CALLBACK;
+  node->callback = number;
+  node->callback_name = name;
+  return CMOX_OK;
+}
+
+static cmox_code_t fill_leaf(cmox_t *mox, const cmox_matcher_t *matcher, node_t *node,
+                             cmox_error_t *error) {
 #define BYTES(kind_, member)                                  \
   case CMOX_MATCH_##kind_:                                    \
     node->test_case = CMDMOX__V1__MATCHER_NODE__TEST_##kind_; \
@@ -75,6 +96,8 @@ static cmox_code_t fill_leaf(const cmox_matcher_t *matcher, node_t *node, cmox_e
       node->test_case = CMDMOX__V1__MATCHER_NODE__TEST_IS_A;
       node->is_a = (Cmdmox__V1__ValueType)matcher->type;
       return CMOX_OK;
+    case CMOX_MATCH_PREDICATE:
+      return fill_predicate(mox, matcher, node, error);
     case CMOX_MATCH_REST:
     case CMOX_MATCH_ANY_ORDER:
     case CMOX_MATCH_ARGS_CONTAIN:
@@ -138,7 +161,7 @@ static cmox_code_t add(table_t *table, const cmox_matcher_t *matcher, uint32_t *
                        cmox_error_t *error) {
   if (!composite(matcher->kind) && matcher->kind != CMOX_MATCH_ONE_OF) {
     node_t *node = new_node(table, index);
-    return fill_leaf(matcher, node, error);
+    return fill_leaf(table->mox, matcher, node, error);
   }
   if (matcher->kind == CMOX_MATCH_NOT && matcher->count != 1)
     return cmox_fail(error, CMOX_E_BAD_MATCHER, "\"not\" needs one matcher, not %zu",
@@ -202,8 +225,9 @@ void cmox_pattern_clear(cmox_pattern_t *pattern) {
   table_clear(&pattern->table);
 }
 
-static cmox_code_t pattern_open(cmox_pattern_t *pattern, const cmox_matcher_t *matchers,
-                                size_t count, bool list, cmox_error_t *error) {
+static cmox_code_t pattern_open(cmox_t *mox, cmox_pattern_t *pattern,
+                                const cmox_matcher_t *matchers, size_t count, bool list,
+                                cmox_error_t *error) {
   *pattern = (cmox_pattern_t){.count = count};
   cmdmox__v1__double__init(&pattern->message);
   if (count && !matchers)
@@ -214,7 +238,7 @@ static cmox_code_t pattern_open(cmox_pattern_t *pattern, const cmox_matcher_t *m
       return list ? cmox_wrap(error, "argument %zu", i + 1) : error->code;
   pattern->items = cmox_calloc(count, sizeof *pattern->items);
   pattern->pointers = cmox_calloc(count, sizeof(Cmdmox__V1__ArgvItem *));
-  bool complete = table_open(&pattern->table, nodes) && pattern->items && pattern->pointers;
+  bool complete = table_open(&pattern->table, mox, nodes) && pattern->items && pattern->pointers;
   return complete ? CMOX_OK : cmox_out_of_memory(error);
 }
 
@@ -223,9 +247,10 @@ static void put_table(cmox_pattern_t *pattern) {
   pattern->message.matchers = pattern->table.pointers;
 }
 
-cmox_code_t cmox_pattern_of_args(cmox_pattern_t *pattern, const cmox_matcher_t *matchers,
-                                 size_t count, cmox_error_t *error) {
-  cmox_code_t code = pattern_open(pattern, matchers, count, true, error);
+cmox_code_t cmox_pattern_of_args(cmox_t *mox, cmox_pattern_t *pattern,
+                                 const cmox_matcher_t *matchers, size_t count,
+                                 cmox_error_t *error) {
+  cmox_code_t code = pattern_open(mox, pattern, matchers, count, true, error);
   for (size_t i = 0; i < count && code == CMOX_OK; i++) {
     pattern->pointers[i] = &pattern->items[i].item;
     code = fill_item(&pattern->table, &matchers[i], &pattern->items[i], error);
@@ -239,14 +264,14 @@ cmox_code_t cmox_pattern_of_args(cmox_pattern_t *pattern, const cmox_matcher_t *
   return code;
 }
 
-cmox_code_t cmox_pattern_of_texts(cmox_pattern_t *pattern, const char *const *texts, size_t count,
-                                  cmox_error_t *error) {
+cmox_code_t cmox_pattern_of_texts(cmox_t *mox, cmox_pattern_t *pattern, const char *const *texts,
+                                  size_t count, cmox_error_t *error) {
   cmox_matcher_t *matchers = NULL;
   if (!count || texts) matchers = cmox_calloc(count, sizeof *matchers);
   cmox_code_t code;
   if (matchers) {
     for (size_t i = 0; i < count; i++) matchers[i] = CMOX_EQ(texts[i]);
-    code = cmox_pattern_of_args(pattern, matchers, count, error);
+    code = cmox_pattern_of_args(mox, pattern, matchers, count, error);
   } else {
     *pattern = (cmox_pattern_t){.count = 0};
     code = texts || !count
@@ -257,9 +282,10 @@ cmox_code_t cmox_pattern_of_texts(cmox_pattern_t *pattern, const char *const *te
   return code;
 }
 
-cmox_code_t cmox_pattern_of_value(cmox_pattern_t *pattern, const cmox_matcher_t *matcher,
-                                  uint32_t *root, cmox_error_t *error) {
-  cmox_code_t code = pattern_open(pattern, matcher, 1, false, error);
+cmox_code_t cmox_pattern_of_value(cmox_t *mox, cmox_pattern_t *pattern,
+                                  const cmox_matcher_t *matcher, uint32_t *root,
+                                  cmox_error_t *error) {
+  cmox_code_t code = pattern_open(mox, pattern, matcher, 1, false, error);
   if (code == CMOX_OK) code = add(&pattern->table, matcher, root, error);
   put_table(pattern);
   return code;

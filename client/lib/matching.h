@@ -6,6 +6,7 @@
 #include "client/lib/refine.h"
 
 typedef struct cmox_table {
+  cmox_t *mox;        /* whose predicates they are */
   size_t count, room; /* nodes */
   size_t index_count; /* children of all nodes */
   Cmdmox__V1__MatcherNode *nodes;
@@ -26,14 +27,16 @@ typedef struct cmox_pattern {
 
 void cmox_pattern_clear(cmox_pattern_t *pattern);
 
-/* Expects these arguments. The pattern borrows the matchers' texts. */
-cmox_code_t cmox_pattern_of_args(cmox_pattern_t *pattern, const cmox_matcher_t *matchers,
-                                 size_t count, cmox_error_t *error);
+/* Expects these arguments, in a session that is entered. The pattern borrows the matchers' texts.
+ */
+cmox_code_t cmox_pattern_of_args(cmox_t *mox, cmox_pattern_t *pattern,
+                                 const cmox_matcher_t *matchers, size_t count, cmox_error_t *error);
 /* The same with texts that must be equal. */
-cmox_code_t cmox_pattern_of_texts(cmox_pattern_t *pattern, const char *const *texts, size_t count,
-                                  cmox_error_t *error);
+cmox_code_t cmox_pattern_of_texts(cmox_t *mox, cmox_pattern_t *pattern, const char *const *texts,
+                                  size_t count, cmox_error_t *error);
 /* Holds one matcher and no facet; *root is its node. */
-cmox_code_t cmox_pattern_of_value(cmox_pattern_t *pattern, const cmox_matcher_t *matcher,
-                                  uint32_t *root, cmox_error_t *error);
+cmox_code_t cmox_pattern_of_value(cmox_t *mox, cmox_pattern_t *pattern,
+                                  const cmox_matcher_t *matcher, uint32_t *root,
+                                  cmox_error_t *error);
 
 #endif

@@ -97,6 +97,7 @@ static cmox_code_t create_session(cmox_t *mox, const settings_t *settings, cmox_
         CMDMOX__V1__CREATE_SESSION_REQUEST__JOURNAL_BOUND_MAX_JOURNAL_ENTRIES;
     request.max_journal_entries = (uint64_t)settings->options.max_journal_entries;
   }
+  request.callback_deadline_ms = mox->callback_deadline_ms;
   if (!mox->engine) request.temporary_directory = borrow(settings->options.temporary_directory);
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "CreateSession", &request.base, &response, error);
@@ -117,6 +118,10 @@ cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *
   mox->environment = settings.options.environment;
   mox->label = cmox_utf8_copy(settings.options.label);
   if (!mox->label) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
+  mox->callback_deadline_ms = settings.options.callback_deadline_ms;
+  mox->address = cmox_strdup(settings.options.address);
+  if (settings.options.address && !mox->address)
+    return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
   int fd = -1;
   if (settings.options.address)
     code = cmox_channel_connect(settings.options.address, settings.timeout_ms, &fd, error);

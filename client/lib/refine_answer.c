@@ -43,23 +43,17 @@ static cmox_code_t how_it_ends(const cmox_reply_t *wanted, Cmdmox__V1__Reply *re
   return reply->signal ? CMOX_OK : cmox_out_of_memory(error);
 }
 
-/* A reply as a message, with what that points to. */
-typedef struct action {
-  Cmdmox__V1__DoubleAction message;
-  Cmdmox__V1__Reply reply;
-  Cmdmox__V1__TimedChunk *chunks; /* these two: and a list of pointers to them, in one block */
-  Cmdmox__V1__FileEffect *files;
-} action_t;
-
-static void action_clear(action_t *action) {
+void cmox_reply_action_clear(cmox_reply_action_t *action) {
   cmox_free_block(action->message.gate);
+  cmox_free_block(action->message.handler_name);
   cmox_free_block(action->chunks);
   cmox_free_block(action->files);
   if (action->reply.end_case == CMDMOX__V1__REPLY__END_SIGNAL)
     cmox_free_block(action->reply.signal);
 }
 
-static cmox_code_t put_chunks(action_t *action, const cmox_chunks_t *said, cmox_error_t *error) {
+static cmox_code_t put_chunks(cmox_reply_action_t *action, const cmox_chunks_t *said,
+                              cmox_error_t *error) {
   if (said->count && !said->items)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, ".chunks.items is NULL");
   action->chunks = cmox_calloc(said->count, sizeof *action->chunks + sizeof(void *));
@@ -78,7 +72,8 @@ static cmox_code_t put_chunks(action_t *action, const cmox_chunks_t *said, cmox_
   return CMOX_OK;
 }
 
-static cmox_code_t put_files(action_t *action, const cmox_files_t *said, cmox_error_t *error) {
+static cmox_code_t put_files(cmox_reply_action_t *action, const cmox_files_t *said,
+                             cmox_error_t *error) {
   if (said->count && !said->items)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, ".files.items is NULL");
   action->files = cmox_calloc(said->count, sizeof *action->files + sizeof(void *));
@@ -99,7 +94,8 @@ static cmox_code_t put_files(action_t *action, const cmox_files_t *said, cmox_er
   return CMOX_OK;
 }
 
-static cmox_code_t put_reply(action_t *action, const cmox_reply_t *said, cmox_error_t *error) {
+static cmox_code_t put_reply(cmox_reply_action_t *action, const cmox_reply_t *said,
+                             cmox_error_t *error) {
   Cmdmox__V1__Reply *reply = &action->reply;
   reply->delay_ms = said->delay_ms;
   cmox_code_t code = bytes("out", said->out, "out_len", said->out_len, &reply->stdout_data, error);
@@ -108,11 +104,11 @@ static cmox_code_t put_reply(action_t *action, const cmox_reply_t *said, cmox_er
   return code == CMOX_OK ? how_it_ends(said, reply, error) : code;
 }
 
-/* Borrows the bytes of *said. To be cleared also on failure. */
-static cmox_code_t action_make(action_t *action, const cmox_reply_t *said, cmox_error_t *error) {
-  *action =
-      (action_t){.message = CMDMOX__V1__DOUBLE_ACTION__INIT, .reply = CMDMOX__V1__REPLY__INIT};
-  action->message.gate = NULL;
+cmox_code_t cmox_reply_action_make(cmox_reply_action_t *action, const cmox_reply_t *said,
+                                   cmox_error_t *error) {
+  *action = (cmox_reply_action_t){.message = CMDMOX__V1__DOUBLE_ACTION__INIT,
+                                  .reply = CMDMOX__V1__REPLY__INIT};
+  action->message.gate = action->message.handler_name = NULL;
   cmox_reply_t wanted;
   if (!said || !cmox_copy_sized(&wanted, sizeof wanted, REPLY_LEAST, said))
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
@@ -124,10 +120,24 @@ static cmox_code_t action_make(action_t *action, const cmox_reply_t *said, cmox_
   if (code == CMOX_OK) code = put_files(action, &wanted.files, error);
   if (code != CMOX_OK) return code;
   action->message.gate = cmox_utf8_copy(wanted.gate);
-  return action->message.gate ? CMOX_OK : cmox_out_of_memory(error);
+  action->message.handler_name = cmox_utf8_copy(NULL);
+  bool complete = action->message.gate && action->message.handler_name;
+  return complete ? CMOX_OK : cmox_out_of_memory(error);
 }
 
 /* ---- Of a double ----------------------------------------------------------- */
+
+static cmox_code_t add_action(cmox_double_t *dbl, Cmdmox__V1__DoubleAction *action,
+                              cmox_error_t *error) {
+  Cmdmox__V1__DoubleAction *actions[] = {action};
+  Cmdmox__V1__ActionList facet = CMDMOX__V1__ACTION_LIST__INIT;
+  facet.append = 1;
+  facet.n_items = 1;
+  facet.items = actions;
+  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
+  patch.actions = &facet;
+  return cmox_update(dbl, &patch, error);
+}
 
 typedef struct turn {
   uint64_t times; /* 0: for ever */
@@ -136,20 +146,11 @@ typedef struct turn {
 
 static cmox_code_t answer(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
   const turn_t *turn = arguments;
-  action_t action;
-  cmox_code_t code = action_make(&action, turn->reply, error);
-  if (code == CMOX_OK) {
-    action.message.repeat = turn->times;
-    Cmdmox__V1__DoubleAction *actions[] = {&action.message};
-    Cmdmox__V1__ActionList facet = CMDMOX__V1__ACTION_LIST__INIT;
-    facet.append = 1;
-    facet.n_items = 1;
-    facet.items = actions;
-    Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
-    patch.actions = &facet;
-    code = cmox_update(dbl, &patch, error);
-  }
-  action_clear(&action);
+  cmox_reply_action_t action;
+  cmox_code_t code = cmox_reply_action_make(&action, turn->reply, error);
+  action.message.repeat = turn->times;
+  if (code == CMOX_OK) code = add_action(dbl, &action.message, error);
+  cmox_reply_action_clear(&action);
   return code;
 }
 
@@ -170,6 +171,38 @@ cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where, 
   return cmox_refine(dbl, where, "cmox_returns_times", answer_times, &turn);
 }
 
+/* ---- Handlers ------------------------------------------------------------- */
+
+typedef struct handled {
+  uint64_t times; /* 0: for ever */
+  const char *name;
+  cmox_callback_t callback;
+} handled_t;
+
+static cmox_code_t have_handled(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
+  const handled_t *handled = arguments;
+  if (!handled->callback.handler)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "the handler is NULL");
+  Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;
+  action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER;
+  action.repeat = handled->times;
+  cmox_code_t code = cmox_callbacks_add(dbl->mox, &handled->callback, &action.handler, error);
+  if (code != CMOX_OK) return code;
+  action.gate = cmox_utf8_copy(NULL);
+  action.handler_name = cmox_utf8_copy(handled->name);
+  bool complete = action.gate && action.handler_name;
+  code = complete ? add_action(dbl, &action, error) : cmox_out_of_memory(error);
+  cmox_free_block(action.gate);
+  cmox_free_block(action.handler_name);
+  return code;
+}
+
+cmox_double_t *cmox_runs_at(cmox_double_t *dbl, cmox_location_t where, uint64_t times,
+                            const char *name, cmox_handler_t handler, void *context) {
+  const handled_t handled = {times, name, {NULL, handler, context}};
+  return cmox_refine(dbl, where, "cmox_runs", have_handled, &handled);
+}
+
 /* ---- Of the session ---------------------------------------------------------- */
 
 static cmox_code_t ask_default(cmox_t *mox, Cmdmox__V1__DoubleAction *action, cmox_error_t *error) {
@@ -186,11 +219,11 @@ void cmox_default_returns_at(cmox_t *mox, cmox_location_t where, const cmox_repl
   if (cmox_enter(mox) != CMOX_OK) return;
   cmox_note_declared(mox, where);
   cmox_error_t error;
-  action_t action;
-  cmox_code_t code = action_make(&action, reply, &error);
+  cmox_reply_action_t action;
+  cmox_code_t code = cmox_reply_action_make(&action, reply, &error);
   if (code == CMOX_OK) code = ask_default(mox, &action.message, &error);
   if (code != CMOX_OK) cmox_keep_problem(mox, where, "cmox_default_returns", &error);
-  action_clear(&action);
+  cmox_reply_action_clear(&action);
   cmox_leave(mox);
 }
 

@@ -14,9 +14,9 @@ typedef struct list {
 static cmox_code_t match_argv(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
   const list_t *list = arguments;
   cmox_pattern_t pattern;
-  cmox_code_t code = list->matchers
-                         ? cmox_pattern_of_args(&pattern, list->matchers, list->count, error)
-                         : cmox_pattern_of_texts(&pattern, list->texts, list->count, error);
+  cmox_code_t code =
+      list->matchers ? cmox_pattern_of_args(dbl->mox, &pattern, list->matchers, list->count, error)
+                     : cmox_pattern_of_texts(dbl->mox, &pattern, list->texts, list->count, error);
   if (code == CMOX_OK) code = cmox_update(dbl, &pattern.message, error);
   cmox_pattern_clear(&pattern);
   return code;
@@ -48,7 +48,7 @@ static cmox_code_t match_value(cmox_double_t *dbl, const cmox_matcher_t *matcher
                                void *facet, cmox_error_t *error) {
   cmox_pattern_t pattern;
   uint32_t root;
-  cmox_code_t code = cmox_pattern_of_value(&pattern, matcher, &root, error);
+  cmox_code_t code = cmox_pattern_of_value(dbl->mox, &pattern, matcher, &root, error);
   if (code == CMOX_OK) {
     put(&pattern.message, root, facet);
     code = cmox_update(dbl, &pattern.message, error);

@@ -92,9 +92,22 @@ static cmox_code_t replay(cmox_t *mox) {
   return conclude(mox, error.code, error.code == CMOX_OK ? NULL : cmox_strdup(error.message));
 }
 
+/* What only the test itself may do: a handler would end what waits for it. */
+static bool in_callback(cmox_t *mox, const char *function) {
+  if (!cmox_in_callback(mox)) return false;
+  cmox_error_t error;
+  (void)cmox_fail(&error, CMOX_E_BAD_STATE, "a handler or a predicate may not call it");
+  cmox_keep_problem(mox, (cmox_location_t){0}, function, &error);
+  return true;
+}
+
 cmox_code_t cmox_replay(cmox_t *mox) {
   cmox_code_t code = cmox_enter(mox);
   if (code != CMOX_OK) return code;
+  if (in_callback(mox, "cmox_replay")) {
+    cmox_leave(mox);
+    return CMOX_E_BAD_STATE;
+  }
   code = replay(mox);
   cmox_leave(mox);
   return code;
@@ -147,6 +160,10 @@ static cmox_code_t verify(cmox_t *mox) {
 cmox_code_t cmox_verify(cmox_t *mox) {
   cmox_code_t code = cmox_enter(mox);
   if (code != CMOX_OK) return code;
+  if (in_callback(mox, "cmox_verify")) {
+    cmox_leave(mox);
+    return CMOX_E_BAD_STATE;
+  }
   code = verify(mox);
   cmox_leave(mox);
   return code;
@@ -232,6 +249,7 @@ static void release(cmox_t *mox) {
   cmox_entries_clear(&mox->entries);
   cmox_free_block(mox->text);
   cmox_free_block(mox->label);
+  cmox_free_block(mox->address);
   cmox_free_block(mox->place);
   cmox_free_block(mox->shim_directory);
   cmox_free_block(mox);
@@ -240,11 +258,18 @@ static void release(cmox_t *mox) {
 
 void cmox_free(cmox_t *mox) {
   if (!mox || mox->shared) return;
+  if (cmox_in_callback(mox)) {
+    if (cmox_enter(mox) != CMOX_OK) return;
+    (void)in_callback(mox, "cmox_free");
+    cmox_leave(mox);
+    return;
+  }
   cmox_living_remove(mox);
   if (mox->pid != getpid()) {
     /* The parent's session lives on: leave its link and its engine, whose thread is not here. */
     (void)cmox_environment_restore(&mox->applied, NULL);
     cmox_control_close(&mox->control);
+    cmox_callbacks_forget(mox->callbacks);
     release(mox);
     return;
   }
@@ -252,8 +277,17 @@ void cmox_free(cmox_t *mox) {
     end(mox);
     cmox_leave(mox);
   }
+  const bool ended = cmox_callbacks_end(mox->callbacks);
   cmox_control_close(&mox->control);
   cmox_engine_stop(mox->engine);
+  if (!ended) {
+    name_t name = name_of(mox);
+    (void)fprintf(stderr,
+                  "cmdmox: %s has ended, and a handler or a predicate of it still runs: its memory "
+                  "is left to that\n",
+                  name.text);
+    return;
+  }
   (void)pthread_mutex_destroy(&mox->lock);
   release(mox);
 }

@@ -6,11 +6,13 @@
 #include <cmdmox/engine.h>
 #include <pthread.h>
 
+#include "client/lib/callbacks.h"
 #include "client/lib/control.h"
 #include "client/lib/environment.h"
 #include "client/lib/living.h"
 #include "client/lib/problems.h"
 #include "client/lib/report.h"
+#include "cmdmox/v1/control.pb-c.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
 
@@ -31,6 +33,9 @@ struct cmox {
 
   pthread_mutex_t lock; /* guards all that follows */
   cmox_engine_t *engine;
+  char *address;               /* of the server; NULL: the engine */
+  cmox_callbacks_t *callbacks; /* NULL: the test has none */
+  uint32_t callback_deadline_ms;
   cmox_control_t control;
   uint8_t id[CMOX_SESSION_ID_BYTES];
   size_t id_len;
@@ -95,6 +100,9 @@ bool cmox_copy_sized(void *to, size_t size, size_t least, const void *from);
 /* Makes the session of a handle that has its lock: reads options and the
  * environment, starts the engine or connects, greets. */
 cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *error);
+
+/* A snapshot of one call; its count is 0 when memory is out. */
+cmox_invocations_t *cmox_invocations_of_one(Cmdmox__V1__Invocation *call);
 
 /* UTF-8 for the schema's text fields: an owned copy in which bytes that are
  * none stand as '?'; NULL gives "". NULL when memory is out. */

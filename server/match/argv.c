@@ -110,22 +110,22 @@ static bool all_placed(pairs_t *pairs, bool hopeful) {
 
 /* Whether each node accepts an argument of its own. */
 static cmox_accept_t accepts_any_order(const cmox_argv_t *argv, const cmox_argv_item_t *item,
-                                       const cmox_span_t *args, size_t count) {
+                                       const cmox_span_t *args, size_t count, cmox_said_t *said) {
   if (item->count > count) return CMOX_REFUSES;
-  uint8_t *said = cmox_malloc(item->count * count);
+  uint8_t *answers = cmox_malloc(item->count * count);
   size_t *node_of = cmox_calloc(count, sizeof *node_of);
   cmox_accept_t answer = CMOX_GIVES_UP;
-  if (said && node_of) {
+  if (answers && node_of) {
     for (size_t node = 0; node < item->count; node++)
       for (size_t arg = 0; arg < count; arg++)
-        said[node * count + arg] =
-            (uint8_t)cmox_matchers_accept(argv->matchers, item->nodes[node], args[arg]);
-    pairs_t pairs = {.said = said, .nodes = item->count, .args = count, .node_of = node_of};
+        answers[node * count + arg] =
+            (uint8_t)cmox_matchers_accept(argv->matchers, item->nodes[node], args[arg], said);
+    pairs_t pairs = {.said = answers, .nodes = item->count, .args = count, .node_of = node_of};
     answer = all_placed(&pairs, false)  ? CMOX_ACCEPTS
              : all_placed(&pairs, true) ? CMOX_GIVES_UP
                                         : CMOX_REFUSES;
   }
-  cmox_free_block(said);
+  cmox_free_block(answers);
   cmox_free_block(node_of);
   return answer;
 }
@@ -159,38 +159,39 @@ size_t cmox_argv_width(const cmox_argv_t *argv, size_t item, cmox_span_list_t ar
 }
 
 cmox_accept_t cmox_argv_item_accepts(const cmox_argv_t *argv, size_t item, cmox_span_list_t args,
-                                     size_t at, size_t width) {
+                                     size_t at, size_t width, cmox_said_t *said) {
   const cmox_argv_item_t *wanted = &argv->items[item];
   const cmox_span_t *first = args.items + at;
   cmox_accept_t whole = CMOX_ACCEPTS;
   size_t value;
   switch (wanted->kind) {
     case CMOX_ITEM_ONE:
-      return width == 1 ? cmox_matchers_accept(argv->matchers, wanted->node, *first) : CMOX_REFUSES;
+      return width == 1 ? cmox_matchers_accept(argv->matchers, wanted->node, *first, said)
+                        : CMOX_REFUSES;
     case CMOX_ITEM_REST:
       for (size_t i = 0; i < width && whole != CMOX_REFUSES; i++) {
-        cmox_accept_t one = cmox_matchers_accept(argv->matchers, wanted->node, first[i]);
+        cmox_accept_t one = cmox_matchers_accept(argv->matchers, wanted->node, first[i], said);
         if (one != CMOX_ACCEPTS) whole = one;
       }
       return whole;
     case CMOX_ITEM_ANY_ORDER:
     case CMOX_ITEM_CONTAINS:
-      return accepts_any_order(argv, wanted, first, width);
+      return accepts_any_order(argv, wanted, first, width, said);
     case CMOX_ITEM_FLAG:
-      if (width == 2) return cmox_matchers_accept(argv->matchers, wanted->node, first[1]);
+      if (width == 2) return cmox_matchers_accept(argv->matchers, wanted->node, first[1], said);
       if (width == 0 || !(value = joined_value(wanted->name, *first))) return CMOX_REFUSES;
       return cmox_matchers_accept(argv->matchers, wanted->node,
-                                  cmox_span(first->data + value, first->len - value));
+                                  cmox_span(first->data + value, first->len - value), said);
   }
   return CMOX_REFUSES;
 }
 
-cmox_accept_t cmox_argv_accepts(const cmox_argv_t *argv, cmox_span_list_t args) {
+cmox_accept_t cmox_argv_accepts(const cmox_argv_t *argv, cmox_span_list_t args, cmox_said_t *said) {
   cmox_accept_t whole = CMOX_ACCEPTS;
   size_t at = 0;
   for (size_t i = 0; i < argv->count; i++) {
     size_t width = cmox_argv_width(argv, i, args, at);
-    cmox_accept_t one = cmox_argv_item_accepts(argv, i, args, at, width);
+    cmox_accept_t one = cmox_argv_item_accepts(argv, i, args, at, width, said);
     if (one == CMOX_REFUSES) return CMOX_REFUSES;
     if (one == CMOX_GIVES_UP) whole = CMOX_GIVES_UP;
     at += width;

@@ -34,14 +34,14 @@ cmox_code_t cmox_argv_new(cmox_matchers_t *matchers, const cmox_argv_item_t *ite
                           cmox_argv_t **out, cmox_error_t *error);
 void cmox_argv_free(cmox_argv_t *argv); /* NULL is fine */
 
-cmox_accept_t cmox_argv_accepts(const cmox_argv_t *argv, cmox_span_list_t args);
+cmox_accept_t cmox_argv_accepts(const cmox_argv_t *argv, cmox_span_list_t args, cmox_said_t *said);
 
 /* How many arguments item `item` takes from `at` on; never more than there are. */
 size_t cmox_argv_width(const cmox_argv_t *argv, size_t item, cmox_span_list_t args, size_t at);
 
 /* Whether item `item` accepts the arguments `at` to `at + width`. */
 cmox_accept_t cmox_argv_item_accepts(const cmox_argv_t *argv, size_t item, cmox_span_list_t args,
-                                     size_t at, size_t width);
+                                     size_t at, size_t width, cmox_said_t *said);
 
 /* The literals that are expected at fixed places, by which doubles are indexed. */
 #define CMOX_LITERALS_MAX 64u

@@ -1,10 +1,18 @@
 /* Matchers in words. Tables come from a client, so both depth and length are bounded. */
+#include <inttypes.h>
+
 #include "server/base/quote.h"
 #include "server/match/explain.h"
 #include "server/match/table.h"
 #include "server/model/mask.h"
 
-enum { DEPTH_MAX = 6, TEXT_MAX = 600, CALL_SHOWN_MAX = 400, DOUBLE_SHOWN_MAX = 100 };
+enum {
+  DEPTH_MAX = 6,
+  TEXT_MAX = 600,
+  CALL_SHOWN_MAX = 400,
+  DOUBLE_SHOWN_MAX = 100,
+  SAYING_SHOWN_MAX = 400
+};
 
 /* A literal as a reader may see it. */
 static void put_value(cmox_buf_t *out, cmox_span_t before, cmox_span_t value) {
@@ -53,6 +61,13 @@ static const char *lead(cmox_test_kind_t kind) {
   }
 }
 
+static void put_callback(cmox_buf_t *out, const cmox_test_t *test) {
+  if (test->value.len)
+    cmox_quote_shell(out, test->value, CMOX_SHOWN_MAX);
+  else
+    cmox_buf_printf(out, "predicate %" PRIu64, test->callback);
+}
+
 static void describe(const cmox_matchers_t *matchers, uint32_t index, cmox_span_t before,
                      cmox_buf_t *out, int depth) {
   const cmox_test_t *test = &matchers->nodes[index].test;
@@ -64,6 +79,9 @@ static void describe(const cmox_matchers_t *matchers, uint32_t index, cmox_span_
     cmox_buf_puts(out, "anything");
   } else if (test->kind == CMOX_TEST_IS_A) {
     cmox_buf_puts(out, type_name(test->type));
+  } else if (test->kind == CMOX_TEST_CALLBACK) {
+    cmox_buf_puts(out, "accepted by ");
+    put_callback(out, test);
   } else {
     const char *between = test->kind == CMOX_TEST_ANY_OF ? " or " : " and ";
     if (test->kind == CMOX_TEST_NOT) cmox_buf_puts(out, "not ");
@@ -85,8 +103,32 @@ void cmox_matchers_describe(const cmox_matchers_t *matchers, uint32_t index, cmo
   describe(matchers, index, before, out, 0);
 }
 
+/* What a client says in words of its own. */
+static void put_masked_line(cmox_buf_t *out, const char *text) {
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  cmox_span_t shown = cmox_span_str(text);
+  if (cmox_mask_text(shown, &masked)) shown = cmox_buf_span(&masked);
+  cmox_quote_line(out, shown, SAYING_SHOWN_MAX);
+  cmox_buf_clear(&masked);
+}
+
+/* "is_even refused it: it is odd" */
+static void put_callback_why(cmox_buf_t *out, const cmox_test_t *test, cmox_span_t value,
+                             cmox_said_t *said) {
+  cmox_saying_t saying = cmox_said_of(said, test->callback, test->value, value);
+  put_callback(out, test);
+  cmox_buf_puts(out, saying == CMOX_SAID_NO       ? " refused it"
+                     : saying == CMOX_SAID_FAILED ? " failed"
+                     : saying == CMOX_SAID_YES    ? " accepted it"
+                                                  : " was not asked");
+  const char *why = cmox_said_why(said, test->callback, value);
+  if (!why) return;
+  cmox_buf_puts(out, ": ");
+  put_masked_line(out, why);
+}
+
 void cmox_matchers_why_not(const cmox_matchers_t *matchers, uint32_t index, cmox_span_t before,
-                           cmox_span_t value, cmox_buf_t *out) {
+                           cmox_span_t value, cmox_said_t *said, cmox_buf_t *out) {
   cmox_span_t pair[2] = {before, value};
   size_t secret = cmox_secret_part((cmox_span_list_t){pair, 2}, 1).len;
   const cmox_test_t *test = &matchers->nodes[index].test;
@@ -95,7 +137,7 @@ void cmox_matchers_why_not(const cmox_matchers_t *matchers, uint32_t index, cmox
   while (test->kind == CMOX_TEST_ALL_OF) {
     uint32_t child = index;
     for (size_t i = 0; i < test->child_count && child == index; i++)
-      if (cmox_matchers_accept(matchers, test->children[i], value) != CMOX_ACCEPTS)
+      if (cmox_matchers_accept(matchers, test->children[i], value, said) != CMOX_ACCEPTS)
         child = test->children[i];
     if (child == index) return;
     index = child;
@@ -107,6 +149,8 @@ void cmox_matchers_why_not(const cmox_matchers_t *matchers, uint32_t index, cmox
     cmox_json_difference(out, matchers->nodes[index].json, value);
   } else if (test->kind == CMOX_TEST_IS_A) {
     cmox_buf_printf(out, "not %s", type_name(test->type));
+  } else if (test->kind == CMOX_TEST_CALLBACK) {
+    put_callback_why(out, test, value, said);
   } else if (within && test->kind != CMOX_TEST_NOT) {
     cmox_buf_puts(out, "not ");
     describe(matchers, index, before, out, 0);
@@ -141,6 +185,14 @@ void cmox_describe_call(cmox_buf_t *out, const cmox_call_t *call) {
     cmox_buf_putc(out, ' ');
     cmox_describe_argument(out, args, i, true);
   }
+}
+
+void cmox_describe_failure(cmox_buf_t *out, const char *kind, const char *name,
+                           const char *failure) {
+  cmox_buf_printf(out, *name ? "the %s " : "a %s", kind);
+  if (*name) cmox_quote_shell(out, cmox_span_str(name), CMOX_SHOWN_MAX);
+  cmox_buf_puts(out, " failed: ");
+  put_masked_line(out, *failure ? failure : "it does not say why");
 }
 
 cmox_span_t cmox_literal_before(const cmox_argv_t *argv, size_t item) {

@@ -20,6 +20,7 @@ typedef struct command_entry {
   size_t capacity;
   cmox_index_t *index;
   size_t on_stdin; /* how many of them look at stdin */
+  bool asks;       /* one of them has, or had, a predicate */
   size_t name_len;
   uint8_t name[];
 } command_entry_t;
@@ -141,11 +142,32 @@ cmox_expect_list_t cmox_doubles_of(const cmox_doubles_t *doubles, cmox_span_t co
   return (cmox_expect_list_t){entry->items, entry->count};
 }
 
-static cmox_accept_t accepts(const cmox_expect_t *expect, const cmox_call_t *call) {
-  cmox_accept_t invocation = cmox_expect_accepts_invocation(expect, &call->data);
+bool cmox_doubles_ask(const cmox_doubles_t *doubles, cmox_span_t command) {
+  const command_entry_t *entry = find_command(doubles, command);
+  return entry && entry->asks;
+}
+
+static cmox_accept_t accepts_whole(const cmox_expect_t *expect, const cmox_call_t *call) {
+  cmox_accept_t invocation = cmox_expect_accepts_invocation(expect, call);
   if (invocation == CMOX_REFUSES) return CMOX_REFUSES;
   cmox_accept_t stdin_too = cmox_expect_accepts_stdin(expect, call);
   return stdin_too == CMOX_ACCEPTS ? invocation : stdin_too;
+}
+
+typedef cmox_accept_t (*judge_t)(const cmox_expect_t *expect, const cmox_call_t *call);
+
+/* A predicate is asked only where nothing else refuses: it may well rely on that. */
+static cmox_accept_t judge(judge_t how, const cmox_expect_t *expect, const cmox_call_t *call) {
+  cmox_accept_t answer = how(expect, call);
+  if (answer != CMOX_GIVES_UP || !call->said) return answer;
+  call->said->asking = true;
+  (void)how(expect, call);
+  call->said->asking = false;
+  return answer;
+}
+
+static cmox_accept_t accepts(const cmox_expect_t *expect, const cmox_call_t *call) {
+  return judge(accepts_whole, expect, call);
 }
 
 /* ---- Refining ----------------------------------------------------------- */
@@ -177,6 +199,7 @@ cmox_code_t cmox_doubles_refine(cmox_doubles_t *doubles, cmox_expect_t *expect,
     cmox_order_move(doubles->order, expect, &expect->facets.order, &facets->order);
   bool recount = facets->has_count;
   if (facets->stdin_match.present && !expect->facets.stdin_match.present) entry->on_stdin++;
+  entry->asks |= cmox_facets_ask(facets);
   cmox_facets_apply(&expect->facets, facets);
   if (recount) {
     cmox_index_recount(entry->index);
@@ -265,7 +288,7 @@ cmox_stdin_policy_t cmox_doubles_gather(cmox_doubles_t *doubles, const cmox_call
     cmox_candidates_t all = cmox_index_find(entry->index, cmox_call_args(&call->data), false);
     for (cmox_expect_t *expect; (expect = cmox_candidates_next(&all));) {
       if (!expect->facets.stdin_match.present) continue;
-      if (cmox_expect_accepts_invocation(expect, &call->data) == CMOX_REFUSES) continue;
+      if (judge(cmox_expect_accepts_invocation, expect, call) == CMOX_REFUSES) continue;
       widen(&policy, cmox_expect_stdin_policy(expect));
       matched = true;
     }

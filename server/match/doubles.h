@@ -28,6 +28,10 @@ cmox_expect_list_t cmox_doubles_of(const cmox_doubles_t *doubles, cmox_span_t co
 cmox_code_t cmox_doubles_refine(cmox_doubles_t *doubles, cmox_expect_t *expect,
                                 cmox_facets_t *facets, cmox_error_t *error);
 
+/* Whether a double of this command may have a predicate. Then the calls need `said`; what is wanted
+ * there after a lookup or a gathering must be asked, and the same be done again. */
+bool cmox_doubles_ask(const cmox_doubles_t *doubles, cmox_span_t command);
+
 /* What the lookup says of a call. */
 typedef enum cmox_lookup_kind {
   CMOX_LOOKUP_TAKEN,

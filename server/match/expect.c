@@ -58,11 +58,12 @@ bool cmox_env_value(cmox_span_list_t env, const char *name, cmox_span_t *value) 
   return false;
 }
 
-cmox_accept_t cmox_env_item_accepts(const cmox_env_item_t *item, cmox_span_list_t env) {
+cmox_accept_t cmox_env_item_accepts(const cmox_env_item_t *item, cmox_span_list_t env,
+                                    cmox_said_t *said) {
   cmox_span_t value;
   bool set = cmox_env_value(env, item->name, &value);
   if (item->absent || !set) return item->absent && !set ? CMOX_ACCEPTS : CMOX_REFUSES;
-  return cmox_matchers_accept(item->matchers, item->node, value);
+  return cmox_matchers_accept(item->matchers, item->node, value, said);
 }
 
 bool cmox_env_change_fits(const cmox_env_change_t *change, cmox_span_list_t list) {
@@ -77,20 +78,21 @@ static bool narrow(cmox_accept_t *whole, cmox_accept_t part) {
   return part != CMOX_REFUSES;
 }
 
-cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect,
-                                             const cmox_invocation_data_t *data) {
+cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect, const cmox_call_t *call) {
+  const cmox_invocation_data_t *data = &call->data;
   const cmox_facets_t *facets = &expect->facets;
   cmox_accept_t whole = CMOX_ACCEPTS;
   if (facets->argv.present &&
-      !narrow(&whole, cmox_argv_accepts(facets->argv.argv, cmox_call_args(data))))
+      !narrow(&whole, cmox_argv_accepts(facets->argv.argv, cmox_call_args(data), call->said)))
     return CMOX_REFUSES;
   for (size_t i = 0; i < facets->env.count; i++)
-    if (!narrow(&whole, cmox_env_item_accepts(&facets->env.items[i], data->env)))
+    if (!narrow(&whole, cmox_env_item_accepts(&facets->env.items[i], data->env, call->said)))
       return CMOX_REFUSES;
   for (size_t i = 0; i < facets->injection.count; i++)
     if (!cmox_env_change_fits(&facets->injection.items[i], data->env)) return CMOX_REFUSES;
   if (facets->cwd.present &&
-      !narrow(&whole, cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, data->cwd)))
+      !narrow(&whole,
+              cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, data->cwd, call->said)))
     return CMOX_REFUSES;
   return whole;
 }
@@ -103,7 +105,7 @@ cmox_accept_t cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_
   if (call->stdin_end != CMOX_STDIN_EOF || !cmox_stream_whole(stream)) return CMOX_REFUSES;
   cmox_span_t bytes = cmox_stream_bytes(stream);
   if (bytes.len != stream->length) return CMOX_GIVES_UP;
-  cmox_accept_t answer = cmox_matchers_accept(facet->matchers, facet->node, bytes);
+  cmox_accept_t answer = cmox_matchers_accept(facet->matchers, facet->node, bytes, call->said);
   cmox_stream_done(stream, bytes);
   return answer;
 }

@@ -62,9 +62,11 @@ typedef struct cmox_injection_facet {
 /* What it answers: the first action for its first `repeat` calls, and so on; the last one for all
  * that are left. */
 typedef struct cmox_answer {
-  cmox_reply_data_t *reply;
-  char *gate;      /* NULL: answered at once */
-  uint64_t repeat; /* calls; 0: for ever */
+  cmox_reply_data_t *reply; /* NULL: a handler makes it */
+  uint64_t handler;         /* by which the test knows it */
+  char *handler_name;       /* for people, maybe empty; NULL: no handler */
+  char *gate;               /* NULL: answered at once */
+  uint64_t repeat;          /* calls; 0: for ever */
 } cmox_answer_t;
 
 void cmox_answer_clear(cmox_answer_t *answer); /* frees what it holds */
@@ -112,6 +114,9 @@ typedef struct cmox_facets {
   cmox_stdin_policy_t stdin_policy;
 } cmox_facets_t;
 
+/* Whether a predicate has to be asked to know what is accepted. */
+bool cmox_facets_ask(const cmox_facets_t *facets);
+
 void cmox_facets_clear(cmox_facets_t *facets);
 /* Makes *from what is to stand in *into after all: what is to be added to is copied into it, so
  * that cmox_facets_apply() cannot fail. CMOX_E_NO_MEMORY: *from is as good as gone. */
@@ -147,12 +152,13 @@ cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect);
 /* The value of a variable, the first one as getenv() has it; false: not set. */
 bool cmox_env_value(cmox_span_list_t env, const char *name, cmox_span_t *value);
 
-cmox_accept_t cmox_env_item_accepts(const cmox_env_item_t *item, cmox_span_list_t env);
+cmox_accept_t cmox_env_item_accepts(const cmox_env_item_t *item, cmox_span_list_t env,
+                                    cmox_said_t *said);
 bool cmox_env_change_fits(const cmox_env_change_t *change, cmox_span_list_t list);
 
-/* Whether the call is accepted; the first leaves stdin out (it may not have been read). */
-cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect,
-                                             const cmox_invocation_data_t *data);
+/* Whether the call is accepted; the first leaves stdin out (it may not have been read). What
+ * predicates said of it is in call->said. */
+cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect, const cmox_call_t *call);
 cmox_accept_t cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_call_t *call);
 
 #endif

@@ -33,13 +33,15 @@ typedef struct row {
 typedef struct walk {
   const cmox_argv_t *argv; /* NULL: accepts anything, so there are no rows */
   cmox_span_list_t args;
+  cmox_said_t *said;
   size_t item;
   size_t at;
   size_t missing; /* arguments that items before this one did not find */
 } walk_t;
 
 static walk_t walk_of(const cmox_expect_t *expect, const cmox_call_t *call) {
-  return (walk_t){.argv = expect->facets.argv.argv, .args = cmox_call_args(&call->data)};
+  return (walk_t){
+      .argv = expect->facets.argv.argv, .args = cmox_call_args(&call->data), .said = call->said};
 }
 
 static bool next_row(walk_t *walk, row_t *row) {
@@ -54,8 +56,8 @@ static bool next_row(walk_t *walk, row_t *row) {
     }
     if (rest) width = 1; /* a row for each */
     *row = (row_t){walk->item, walk->at, width, walk->at + walk->missing + 1, false};
-    row->equal =
-        cmox_argv_item_accepts(argv, walk->item, walk->args, walk->at, width) == CMOX_ACCEPTS;
+    row->equal = cmox_argv_item_accepts(argv, walk->item, walk->args, walk->at, width,
+                                        walk->said) == CMOX_ACCEPTS;
     walk->at += width;
     walk->missing += width == 0;
     if (!rest) walk->item++;
@@ -73,12 +75,13 @@ size_t cmox_distance(const cmox_expect_t *expect, const cmox_call_t *call) {
   walk_t walk = walk_of(expect, call);
   for (row_t row; next_row(&walk, &row);) distance += !row.equal;
   for (size_t i = 0; i < facets->env.count; i++)
-    distance += cmox_env_item_accepts(&facets->env.items[i], call->data.env) != CMOX_ACCEPTS;
+    distance +=
+        cmox_env_item_accepts(&facets->env.items[i], call->data.env, call->said) != CMOX_ACCEPTS;
   for (size_t i = 0; i < facets->injection.count; i++)
     distance += !cmox_env_change_fits(&facets->injection.items[i], call->data.env);
   if (facets->cwd.present)
-    distance += cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd) !=
-                CMOX_ACCEPTS;
+    distance += cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd,
+                                     call->said) != CMOX_ACCEPTS;
   return distance;
 }
 
@@ -153,7 +156,7 @@ static void quote_masked(cmox_buf_t *out, cmox_span_t value) {
 
 /* A value that may be shown as it is, against one node. */
 static bool add_tested(cmox_difference_t *row, const cmox_matchers_t *matchers, uint32_t node,
-                       cmox_span_t value) {
+                       cmox_span_t value, cmox_said_t *said) {
   cmox_test_t test = cmox_matchers_test(matchers, node);
   if (!row->equal && test.kind == CMOX_TEST_EQUALS)
     return add_values(row, test.value, value, false);
@@ -163,7 +166,7 @@ static bool add_tested(cmox_difference_t *row, const cmox_matchers_t *matchers, 
   row->expected = cmox_buf_take_text(&text);
   quote_masked(&text, value);
   cmox_buf_t why = CMOX_BUF_EMPTY;
-  if (!row->equal) cmox_matchers_why_not(matchers, node, none, value, &why);
+  if (!row->equal) cmox_matchers_why_not(matchers, node, none, value, said, &why);
   if (why.len) {
     cmox_buf_puts(&text, " (");
     cmox_buf_append_span(&text, cmox_buf_span(&why));
@@ -209,7 +212,7 @@ static bool add_argument_row(cmox_difference_t *to, const walk_t *walk, const ro
   const cmox_argv_item_t *item = beyond ? NULL : &walk->argv->items[row->item];
   if (item && (item->kind == CMOX_ITEM_ONE || item->kind == CMOX_ITEM_REST) && row->width == 1 &&
       plain(walk, row))
-    return add_tested(to, walk->argv->matchers, item->node, walk->args.items[row->at]);
+    return add_tested(to, walk->argv->matchers, item->node, walk->args.items[row->at], walk->said);
   if (beyond)
     cmox_buf_puts(&text, "(no argument)");
   else
@@ -261,7 +264,7 @@ static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
     cmox_span_t bytes = cmox_stream_bytes(&call->stdin_stream);
     bool added = !row->equal && test.kind == CMOX_TEST_EQUALS
                      ? add_values(row, test.value, bytes, true)
-                     : add_tested(row, facet->matchers, facet->node, bytes);
+                     : add_tested(row, facet->matchers, facet->node, bytes, call->said);
     cmox_stream_done(&call->stdin_stream, bytes);
     return added;
   }
@@ -277,8 +280,9 @@ static bool add_cwd_row(cmox_difference_t *row, const cmox_expect_t *expect,
                         const cmox_call_t *call) {
   const cmox_value_facet_t *facet = &expect->facets.cwd;
   row->subject = cmox_strdup("working directory");
-  row->equal = cmox_matchers_accept(facet->matchers, facet->node, call->data.cwd) == CMOX_ACCEPTS;
-  return row->subject && add_tested(row, facet->matchers, facet->node, call->data.cwd);
+  row->equal = cmox_matchers_accept(facet->matchers, facet->node, call->data.cwd, call->said) ==
+               CMOX_ACCEPTS;
+  return row->subject && add_tested(row, facet->matchers, facet->node, call->data.cwd, call->said);
 }
 
 static void quote_variable(cmox_buf_t *out, const char *name, bool set, cmox_span_t value) {
@@ -293,7 +297,8 @@ static void quote_variable(cmox_buf_t *out, const char *name, bool set, cmox_spa
 /* matchers NULL: `wanted` itself is expected. */
 static bool add_env_row(cmox_difference_t *row, const char *name, bool absent,
                         const cmox_matchers_t *matchers, uint32_t node, cmox_span_t wanted,
-                        cmox_span_list_t env) {
+                        const cmox_call_t *call) {
+  cmox_span_list_t env = call->data.env;
   cmox_span_t value = {NULL, 0};
   bool set = cmox_env_value(env, name, &value);
   cmox_buf_t text = CMOX_BUF_EMPTY;
@@ -302,7 +307,8 @@ static bool add_env_row(cmox_difference_t *row, const char *name, bool absent,
   row->subject = cmox_buf_take_text(&text);
   if (!row->subject) return false;
   bool secret = cmox_secret_name(cmox_span_str(name));
-  if (set && !absent && matchers && !secret) return add_tested(row, matchers, node, value);
+  if (set && !absent && matchers && !secret)
+    return add_tested(row, matchers, node, value, call->said);
   if (matchers && !absent)
     cmox_matchers_describe(matchers, node, cmox_span_str(secret ? "--secret" : ""), &text);
   else
@@ -322,16 +328,16 @@ static bool add_context_rows(cmox_difference_t *list, size_t *count, const cmox_
   for (size_t i = 0; i < facets->env.count; i++) {
     const cmox_env_item_t *item = &facets->env.items[i];
     cmox_difference_t *row = &list[(*count)++];
-    row->equal = cmox_env_item_accepts(item, env) == CMOX_ACCEPTS;
+    row->equal = cmox_env_item_accepts(item, env, call->said) == CMOX_ACCEPTS;
     if (!add_env_row(row, item->name, item->absent, item->matchers, item->node, cmox_span(NULL, 0),
-                     env))
+                     call))
       return false;
   }
   for (size_t i = 0; i < facets->injection.count; i++) {
     const cmox_env_change_t *change = &facets->injection.items[i];
     if (cmox_env_change_fits(change, env)) continue;
     if (!add_env_row(&list[(*count)++], change->name, false, NULL, 0,
-                     cmox_span(change->value, change->value_len), env))
+                     cmox_span(change->value, change->value_len), call))
       return false;
   }
   if (facets->cwd.present && !add_cwd_row(&list[(*count)++], expect, call)) return false;

@@ -36,6 +36,11 @@ void cmox_describe_double(cmox_buf_t *out, const cmox_expect_t *expect);
 /* The same without its kind and place: git push <anything> */
 void cmox_describe_pattern(cmox_buf_t *out, const cmox_expect_t *expect);
 
+/* "the handler build failed: no such file"; the name may be empty, the failure is what the test's
+ * client says. */
+void cmox_describe_failure(cmox_buf_t *out, const char *kind, const char *name,
+                           const char *failure);
+
 /* One argument, quoted as a shell or as C has it, with its secret parts masked. */
 void cmox_describe_argument(cmox_buf_t *out, cmox_span_list_t args, size_t index, bool shell);
 

@@ -37,6 +37,7 @@ static bool copy_change(void *to, const void *from) {
 
 void cmox_answer_clear(cmox_answer_t *answer) {
   cmox_reply_unref(answer->reply);
+  cmox_free_block(answer->handler_name);
   cmox_free_block(answer->gate);
   *answer = (cmox_answer_t){0};
 }
@@ -47,9 +48,10 @@ static bool copy_answer(void *to, const void *from) {
   const cmox_answer_t *answer = from;
   cmox_answer_t *copy = to;
   *copy = *answer;
-  (void)cmox_reply_ref(copy->reply);
+  if (copy->reply) (void)cmox_reply_ref(copy->reply);
   copy->gate = cmox_strdup(answer->gate);
-  return copy->gate || !answer->gate;
+  copy->handler_name = cmox_strdup(answer->handler_name);
+  return (copy->gate || !answer->gate) && (copy->handler_name || !answer->handler_name);
 }
 
 static void clear_step(void *item) { cmox_free_block(((cmox_step_t *)item)->sequence); }
@@ -150,6 +152,15 @@ cmox_code_t cmox_facets_complete(const cmox_facets_t *into, cmox_facets_t *from,
   if (more_answers) settle_answers(&from->answers, into->answers.count);
   settle_steps(&from->order);
   return CMOX_OK;
+}
+
+bool cmox_facets_ask(const cmox_facets_t *facets) {
+  bool asks = (facets->argv.argv && cmox_matchers_ask(facets->argv.argv->matchers)) ||
+              (facets->stdin_match.present && cmox_matchers_ask(facets->stdin_match.matchers)) ||
+              (facets->cwd.present && cmox_matchers_ask(facets->cwd.matchers));
+  for (size_t i = 0; i < facets->env.count; i++)
+    asks |= facets->env.items[i].matchers && cmox_matchers_ask(facets->env.items[i].matchers);
+  return asks;
 }
 
 void cmox_facets_clear(cmox_facets_t *facets) {

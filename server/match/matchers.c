@@ -89,6 +89,12 @@ void cmox_matchers_unref(cmox_matchers_t *matchers) {
 
 size_t cmox_matchers_count(const cmox_matchers_t *matchers) { return matchers->count; }
 
+bool cmox_matchers_ask(const cmox_matchers_t *matchers) {
+  for (size_t i = 0; i < matchers->count; i++)
+    if (matchers->nodes[i].test.kind == CMOX_TEST_CALLBACK) return true;
+  return false;
+}
+
 cmox_test_t cmox_matchers_test(const cmox_matchers_t *matchers, uint32_t index) {
   return matchers->nodes[index].test;
 }
@@ -106,7 +112,18 @@ static bool is_composite(cmox_test_kind_t kind) {
 
 static cmox_accept_t yes(bool accepts) { return accepts ? CMOX_ACCEPTS : CMOX_REFUSES; }
 
-static cmox_accept_t accept_leaf(const cmox_node_t *node, cmox_span_t value) {
+static cmox_accept_t ask(const cmox_test_t *test, cmox_span_t value, cmox_said_t *said) {
+  switch (cmox_said_of(said, test->callback, test->value, value)) {
+    case CMOX_SAID_YES:
+      return CMOX_ACCEPTS;
+    case CMOX_SAID_NO:
+      return CMOX_REFUSES;
+    default:
+      return CMOX_GIVES_UP;
+  }
+}
+
+static cmox_accept_t accept_leaf(const cmox_node_t *node, cmox_span_t value, cmox_said_t *said) {
   cmox_span_t want = node->test.value;
   switch (node->test.kind) {
     case CMOX_TEST_EQUALS:
@@ -125,6 +142,8 @@ static cmox_accept_t accept_leaf(const cmox_node_t *node, cmox_span_t value) {
       return cmox_value_is(node->test.type, value);
     case CMOX_TEST_JSON_EQUALS:
       return cmox_json_equal(node->json, value);
+    case CMOX_TEST_CALLBACK:
+      return ask(&node->test, value, said);
     default:
       return CMOX_ACCEPTS;
   }
@@ -147,21 +166,22 @@ static cmox_accept_t combine(const cmox_test_t *test, const uint8_t *said) {
 }
 
 cmox_accept_t cmox_matchers_accept(const cmox_matchers_t *matchers, uint32_t index,
-                                   cmox_span_t value) {
+                                   cmox_span_t value, cmox_said_t *said) {
   const cmox_node_t *nodes = matchers->nodes;
-  if (!is_composite(nodes[index].test.kind)) return accept_leaf(&nodes[index], value);
-  uint8_t *said = cmox_calloc(index + 1, 1);
-  if (!said) return CMOX_GIVES_UP;
+  if (!is_composite(nodes[index].test.kind)) return accept_leaf(&nodes[index], value, said);
+  uint8_t *answers = cmox_calloc(index + 1, 1);
+  if (!answers) return CMOX_GIVES_UP;
   enum { WANTED = 0xff };
-  said[index] = WANTED;
+  answers[index] = WANTED;
   for (uint32_t i = index + 1; i-- > 0;)
-    for (size_t child = 0; said[i] == WANTED && child < nodes[i].test.child_count; child++)
-      said[nodes[i].test.children[child]] = WANTED;
+    for (size_t child = 0; answers[i] == WANTED && child < nodes[i].test.child_count; child++)
+      answers[nodes[i].test.children[child]] = WANTED;
   for (uint32_t i = 0; i <= index; i++)
-    if (said[i] == WANTED)
-      said[i] = (uint8_t)(is_composite(nodes[i].test.kind) ? combine(&nodes[i].test, said)
-                                                           : accept_leaf(&nodes[i], value));
-  cmox_accept_t answer = (cmox_accept_t)said[index];
-  cmox_free_block(said);
+    if (answers[i] == WANTED)
+      answers[i] =
+          (uint8_t)(is_composite(nodes[i].test.kind) ? combine(&nodes[i].test, answers)
+                                                     : accept_leaf(&nodes[i], value, said));
+  cmox_accept_t answer = (cmox_accept_t)answers[index];
+  cmox_free_block(answers);
   return answer;
 }

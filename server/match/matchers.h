@@ -7,6 +7,7 @@
 #include "server/base/span.h"
 #include "server/match/pattern.h"
 #include "server/match/values.h"
+#include "server/model/said.h"
 
 typedef enum cmox_test_kind {
   CMOX_TEST_EQUALS,
@@ -20,13 +21,15 @@ typedef enum cmox_test_kind {
   CMOX_TEST_JSON_EQUALS,
   CMOX_TEST_ALL_OF, /* of none: accepts */
   CMOX_TEST_ANY_OF, /* of none: refuses */
-  CMOX_TEST_NOT
+  CMOX_TEST_NOT,
+  CMOX_TEST_CALLBACK /* a predicate of the test's: gives up until it has been asked */
 } cmox_test_kind_t;
 
 /* What a client asked for; borrowed. */
 typedef struct cmox_test {
   cmox_test_kind_t kind;
-  cmox_span_t value;        /* what to compare with */
+  cmox_span_t value;        /* what to compare with; CALLBACK: its name, maybe empty */
+  uint64_t callback;        /* CALLBACK: by which the test knows it */
   cmox_value_type_t type;   /* IS_A */
   const uint32_t *children; /* ALL_OF, ANY_OF, NOT (one): indexes below the test's own */
   size_t child_count;
@@ -41,11 +44,13 @@ cmox_code_t cmox_matchers_compile(const cmox_test_t *tests, size_t count, cmox_m
 cmox_matchers_t *cmox_matchers_ref(cmox_matchers_t *matchers);
 void cmox_matchers_unref(cmox_matchers_t *matchers); /* NULL is fine */
 size_t cmox_matchers_count(const cmox_matchers_t *matchers);
+bool cmox_matchers_ask(const cmox_matchers_t *matchers); /* whether a predicate is among them */
 
 /* Whether node `index` accepts the value. A node that gives up leaves the answer open only where
- * it matters: any_of(anything, hard) accepts. */
+ * it matters: any_of(anything, hard) accepts. `said` is what predicates said of the values of the
+ * call; NULL: nobody can be asked. */
 cmox_accept_t cmox_matchers_accept(const cmox_matchers_t *matchers, uint32_t index,
-                                   cmox_span_t value);
+                                   cmox_span_t value, cmox_said_t *said);
 
 cmox_test_t cmox_matchers_test(const cmox_matchers_t *matchers, uint32_t index); /* borrowed */
 
@@ -59,6 +64,6 @@ void cmox_matchers_describe(const cmox_matchers_t *matchers, uint32_t index, cmo
  * integer", "$.a: expected 1, actual 2", "not containing \"x\"". Writes nothing where there is
  * nothing to add. Shows nothing of a value that looks secret. */
 void cmox_matchers_why_not(const cmox_matchers_t *matchers, uint32_t index, cmox_span_t before,
-                           cmox_span_t value, cmox_buf_t *out);
+                           cmox_span_t value, cmox_said_t *said, cmox_buf_t *out);
 
 #endif

@@ -112,5 +112,8 @@ void cmox_call_free(cmox_call_t *call) {
   cmox_stream_clear(&call->stdin_stream);
   cmox_free_block(call->gate);
   cmox_free_block(call->failure);
+  cmox_free_block(call->callback_failure);
+  cmox_free_block(call->handler_name);
+  cmox_said_free(call->said);
   cmox_free_block(call);
 }

@@ -9,10 +9,11 @@
 #include "server/base/buf.h"
 #include "server/base/span.h"
 #include "server/model/reply.h"
+#include "server/model/said.h"
 #include "server/model/stream.h"
 
 typedef enum cmox_call_state {
-  CMOX_CALL_PENDING = 1, /* waits for stdin or at a gate */
+  CMOX_CALL_PENDING = 1, /* waits for stdin, for a callback or at a gate */
   CMOX_CALL_ANSWERED,    /* the shim has not said that it is done */
   CMOX_CALL_COMPLETED,
   CMOX_CALL_LOST /* the shim was gone before it was done */
@@ -91,7 +92,11 @@ typedef struct cmox_call {
   bool broken_pipe;
   char *failure; /* owned; what kept the shim from doing all of it; NULL: nothing */
 
-  const char *unexpected_why; /* static text, for calls refused whatever the doubles say; or NULL */
+  cmox_said_t *said;      /* owned; what predicates said of it; NULL: none was needed */
+  char *callback_failure; /* owned; of a handler or a predicate, with its name; NULL: none */
+
+  const char *unexpected_why; /* static text, for calls that ended with 125 whatever the doubles
+                                 say; or NULL */
 
   /* While the shim waits. */
   uint64_t link;             /* its connection; 0: gone */
@@ -99,7 +104,11 @@ typedef struct cmox_call {
   uint64_t told_ns;          /* when it last heard from us */
   cmox_stdin_policy_t asked; /* what it was told to read; mode IGNORE: nothing */
   char *gate;                /* owned; what holds it; NULL: nothing */
-  size_t held_index;         /* in the session's list of held calls */
+  bool held;                 /* it is in the session's list of held calls, */
+  size_t held_index;         /* at this place */
+  uint64_t handling;         /* the question that its handler is to answer; 0: none */
+  char *handler_name;        /* owned; of the handler that took it; NULL: none did */
+  uint64_t asked_ns;         /* when its callbacks were asked last */
 } cmox_call_t;
 
 /* The arguments after argv[0]. */

@@ -203,13 +203,14 @@ static void with_context(cmox_buf_t *out, const dialect_t *dialect, const cmox_f
   const cmox_facets_t *facets = &finding->expect->facets;
   const cmox_call_t *call = finding->call;
   for (size_t i = 0; i < facets->env.count; i++)
-    if (cmox_env_item_accepts(&facets->env.items[i], call->data.env) != CMOX_ACCEPTS)
+    if (cmox_env_item_accepts(&facets->env.items[i], call->data.env, call->said) != CMOX_ACCEPTS)
       with_variable(out, dialect, call, facets->env.items[i].name);
   for (size_t i = 0; i < facets->injection.count; i++)
     if (!cmox_env_change_fits(&facets->injection.items[i], call->data.env))
       with_variable(out, dialect, call, facets->injection.items[i].name);
   if (!facets->cwd.present || looks_secret(call->data.cwd) ||
-      cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd) == CMOX_ACCEPTS)
+      cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd, call->said) ==
+          CMOX_ACCEPTS)
     return;
   wrap(out, dialect->cwd_open, dialect->cwd_args);
   value(out, dialect, call->data.cwd);

@@ -76,7 +76,8 @@ static void expectation(writer_t *to, const cmox_finding_t *finding) {
   if (!finding->expect || !finding->call) return;
   cmox_buf_t *out = &to->out;
   bool excess = finding->kind == CMOX_FINDING_EXCESS_CALL;
-  bool matches = excess || finding->kind == CMOX_FINDING_ORDER;
+  bool matches =
+      excess || finding->kind == CMOX_FINDING_ORDER || finding->kind == CMOX_FINDING_HANDLER_FAILED;
   cmox_buf_puts(out, matches ? "   it matches " : "   the nearest is ");
   cmox_describe_double(out, finding->expect);
   if (excess) {
@@ -157,7 +158,7 @@ char *cmox_report_refusal(const cmox_finding_t *finding) {
   cmox_buf_t out = CMOX_BUF_EMPTY;
   cmox_buf_printf(&out, "cmdmox: %s", finding->message);
   if (finding->expect) {
-    bool matches = finding->kind == CMOX_FINDING_EXCESS_CALL || finding->kind == CMOX_FINDING_ORDER;
+    bool matches = finding->kind != CMOX_FINDING_UNEXPECTED_CALL;
     cmox_buf_puts(&out, matches ? "; it matches " : "; the nearest is ");
     cmox_describe_double(&out, finding->expect);
   }

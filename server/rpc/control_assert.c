@@ -3,6 +3,12 @@
 
 static cmox_code_t check_pattern(const Cmdmox__V1__Double *pattern, size_t index,
                                  cmox_error_t *error) {
+  for (size_t i = 0; i < pattern->n_matchers; i++)
+    if (pattern->matchers[i]->test_case == CMDMOX__V1__MATCHER_NODE__TEST_CALLBACK)
+      return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                       "pattern %zu: predicates are asked while a call waits, and these calls are "
+                       "over; look at their arguments in the journal instead",
+                       index + 1);
   bool more = pattern->command.len || pattern->kind || pattern->count || pattern->actions ||
               pattern->stdin_policy || pattern->sequences || pattern->env_injection ||
               pattern->after;

@@ -285,6 +285,16 @@ HANDLER(set_default_action, SetDefaultAction) {
   cmox_rpc_answer(&response.base, call);
 }
 
+HANDLER(serve_callbacks, ServeCallbacks) {
+  UNUSED_SERVICE;
+  cmox_rpc_call_t *call = data;
+  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  if (!hosted) return;
+  hosted->answers = call->peer;
+  Cmdmox__V1__ServeCallbacksResponse response = CMDMOX__V1__SERVE_CALLBACKS_RESPONSE__INIT;
+  cmox_rpc_answer(&response.base, call);
+}
+
 HANDLER(release_calls, ReleaseCalls) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;

@@ -10,11 +10,22 @@ static cmox_code_t no_memory(cmox_error_t *error) {
 
 static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
                                   cmox_error_t *error) {
-  if (from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY || from->record)
-    return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server knows only replies as actions yet");
+  bool handler = from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER;
+  if ((!handler && from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY) || from->record)
+    return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
+                     "this server knows only replies and handlers as actions yet");
+  if (handler && (from->n_chunks || from->n_files))
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "chunks and files belong to a reply: a handler answers with its own");
   out->repeat = from->repeat;
   if (from->gate[0] && !(out->gate = cmox_strdup(from->gate))) return no_memory(error);
-  return cmox_convert_reply(from, &out->reply, error);
+  if (!handler)
+    return cmox_convert_reply(
+        from->reply, &(cmox_extras_t){from->n_chunks, from->chunks, from->n_files, from->files},
+        &out->reply, error);
+  out->handler = from->handler;
+  out->handler_name = cmox_strdup(from->handler_name);
+  return out->handler_name ? CMOX_OK : no_memory(error);
 }
 
 cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
@@ -23,6 +34,9 @@ cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answ
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      "the default action answers all calls that no double accepts: give it no "
                      "repeat");
+  if (from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "a handler belongs to a double, it cannot be the default action");
   return convert_action(from, out, error);
 }
 

@@ -65,6 +65,11 @@ static cmox_code_t convert_test(const Cmdmox__V1__MatcherNode *node, cmox_test_t
     case CMDMOX__V1__MATCHER_NODE__TEST_NOT:
       *out = (cmox_test_t){.kind = CMOX_TEST_NOT, .children = &node->not_, .child_count = 1};
       return CMOX_OK;
+    case CMDMOX__V1__MATCHER_NODE__TEST_CALLBACK:
+      *out = (cmox_test_t){.kind = CMOX_TEST_CALLBACK,
+                           .callback = node->callback,
+                           .value = cmox_span_str(node->callback_name)};
+      return CMOX_OK;
     default:
       return unknown_test(node, error);
   }

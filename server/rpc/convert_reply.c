@@ -57,40 +57,40 @@ typedef struct parts {
   cmox_reply_file_t *files;
 } parts_t;
 
-static cmox_code_t gather(const Cmdmox__V1__DoubleAction *from, parts_t *parts,
-                          cmox_error_t *error) {
-  parts->chunks = cmox_calloc(from->n_chunks, sizeof *parts->chunks);
-  parts->files = cmox_calloc(from->n_files, sizeof *parts->files);
+static cmox_code_t gather(const Cmdmox__V1__Reply *from, const cmox_extras_t *extras,
+                          parts_t *parts, cmox_error_t *error) {
+  parts->chunks = cmox_calloc(extras->n_chunks, sizeof *parts->chunks);
+  parts->files = cmox_calloc(extras->n_files, sizeof *parts->files);
   if (!parts->chunks || !parts->files) return no_memory(error);
-  for (size_t i = 0; i < from->n_chunks; i++) {
-    const Cmdmox__V1__TimedChunk *chunk = from->chunks[i];
+  for (size_t i = 0; i < extras->n_chunks; i++) {
+    const Cmdmox__V1__TimedChunk *chunk = extras->chunks[i];
     cmox_buf_append(chunk->to_stderr ? &parts->err : &parts->out, chunk->data.data,
                     chunk->data.len);
     parts->chunks[i] = (cmox_reply_chunk_t){chunk->to_stderr, chunk->data.len, chunk->delay_ms};
   }
-  cmox_buf_append_span(&parts->out, cmox_from_bytes(from->reply->stdout_data));
-  cmox_buf_append_span(&parts->err, cmox_from_bytes(from->reply->stderr_data));
+  cmox_buf_append_span(&parts->out, cmox_from_bytes(from->stdout_data));
+  cmox_buf_append_span(&parts->err, cmox_from_bytes(from->stderr_data));
   if (parts->out.failed || parts->err.failed) return no_memory(error);
-  for (size_t i = 0; i < from->n_files; i++) {
-    cmox_code_t code = convert_file(from->files[i], &parts->files[i], error);
+  for (size_t i = 0; i < extras->n_files; i++) {
+    cmox_code_t code = convert_file(extras->files[i], &parts->files[i], error);
     if (code != CMOX_OK) return code;
   }
   return CMOX_OK;
 }
 
-cmox_code_t cmox_convert_reply(const Cmdmox__V1__DoubleAction *from, cmox_reply_data_t **out,
-                               cmox_error_t *error) {
+cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, const cmox_extras_t *extras,
+                               cmox_reply_data_t **out, cmox_error_t *error) {
   parts_t parts = {.out = CMOX_BUF_EMPTY, .err = CMOX_BUF_EMPTY};
-  cmox_reply_data_t content = {.delay_ms = from->reply->delay_ms};
-  cmox_code_t code = convert_end(from->reply, &content, error);
-  if (code == CMOX_OK) code = gather(from, &parts, error);
+  cmox_reply_data_t content = {.delay_ms = from->delay_ms};
+  cmox_code_t code = convert_end(from, &content, error);
+  if (code == CMOX_OK) code = gather(from, extras, &parts, error);
   if (code == CMOX_OK) {
     content.out = cmox_buf_span(&parts.out);
     content.err = cmox_buf_span(&parts.err);
     content.chunks = parts.chunks;
-    content.chunk_count = from->n_chunks;
+    content.chunk_count = extras->n_chunks;
     content.files = parts.files;
-    content.file_count = from->n_files;
+    content.file_count = extras->n_files;
     *out = cmox_reply_new(&content);
     if (!*out) code = no_memory(error);
   }

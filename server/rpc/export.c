@@ -133,6 +133,7 @@ cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **
 }
 
 void cmox_convert_call_clear(Cmdmox__V1__Invocation *message) {
+  if (!message) return;
   call_view_t *view = (call_view_t *)message;
   if (view->stdin_bytes.data) cmox_stream_done(&view->call->stdin_stream, view->stdin_bytes);
   cmox_free_block(view);

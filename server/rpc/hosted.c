@@ -68,10 +68,13 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
   if (code != CMOX_OK) return code;
   cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL,
                                     .label = request->label,
-                                    .max_journal_entries = request->max_journal_entries};
+                                    .max_journal_entries = request->max_journal_entries,
+                                    .callback_deadline_ms = request->callback_deadline_ms};
   if (rpc->host.site_spill) options.spill = rpc->host.site_spill(hosted->site);
   hosted->session = cmox_session_new(&options);
-  if (!hosted->session || open_timer(hosted) != CMOX_OK)
+  hosted->spare = cmox_malloc(sizeof *hosted->spare);
+  hosted->spare_capacity = 1;
+  if (!hosted->session || !hosted->spare || open_timer(hosted) != CMOX_OK)
     return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   return CMOX_OK;
 }
@@ -83,6 +86,7 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
   if (!hosted) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   hosted->rpc = rpc;
   hosted->owner = owner;
+  hosted->answers = owner;
   cmox_code_t code = fill(hosted, request, error);
   if (code == CMOX_OK) {
     HASH_ADD(hh, rpc->sessions, id, sizeof hosted->id, hosted);
@@ -92,6 +96,7 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
     close_timer(hosted);
     cmox_session_free(hosted->session);
     if (hosted->site) rpc->host.close_site(hosted->site);
+    cmox_free_block(hosted->spare);
     cmox_free_block(hosted);
     return code;
   }
@@ -117,6 +122,7 @@ static void dismiss(cmox_peer_t *peer) {
 void cmox_hosted_end(cmox_hosted_t *hosted) {
   CMOX_TRACE(HOST_SESSION_CLOSE, cmox_trace_text(hosted->name));
   HASH_DEL(hosted->rpc->sessions, hosted);
+  cmox_callback_end(hosted);
   cmox_peer_t *peer, *next;
   HASH_ITER(hh, hosted->shims, peer, next) {
     HASH_DEL(hosted->shims, peer);
@@ -126,6 +132,7 @@ void cmox_hosted_end(cmox_hosted_t *hosted) {
   cmox_session_free(hosted->session); /* which uses its site to the end */
   hosted->rpc->host.close_site(hosted->site);
   cmox_actions_clear(&hosted->actions);
+  cmox_free_block(hosted->spare);
   cmox_free_block(hosted);
 }
 

@@ -38,12 +38,23 @@ void cmox_tell_refuse(const cmox_call_t *call, const cmox_finding_t *finding) {
   static const cmox_expect_t none = {0};
   const cmox_expect_t *nearest = finding && finding->expect ? finding->expect : &none;
   const char *why = call->unexpected_why                   ? call->unexpected_why
+                    : call->callback_failure               ? "a callback failed"
                     : call->verdict == CMOX_VERDICT_EXCESS ? "the double has had all its calls"
                     : finding && nearest == &none          ? "no double of this command"
                                                            : "no double accepts it";
   CMOX_TRACE(SESSION_REFUSE, cmox_trace_number(call->id), cmox_trace_text(why),
              cmox_trace_number(nearest->id), cmox_trace_text(nearest->source.file),
              cmox_trace_number(nearest->source.line), cmox_trace_text(first_difference(finding)));
+}
+
+void cmox_tell_ask(const cmox_call_t *call, uint64_t question, const char *kind, const char *name) {
+  CMOX_TRACE(SESSION_ASK, cmox_trace_number(call->id), cmox_trace_number(question),
+             cmox_trace_text(kind), cmox_trace_text(name));
+}
+
+void cmox_tell_answered(const cmox_call_t *call, uint64_t question, bool fine) {
+  CMOX_TRACE(SESSION_ANSWERED, cmox_trace_number(call->id), cmox_trace_number(question),
+             cmox_trace_text(fine ? "answered" : "failed"));
 }
 
 void cmox_tell_hold(const cmox_call_t *call) {

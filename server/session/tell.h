@@ -15,6 +15,8 @@ void cmox_tell_default(const cmox_call_t *call);
 void cmox_tell_match(const cmox_call_t *call, const cmox_expect_t *expect);
 /* finding: why, with the nearest double; NULL: no memory for it. */
 void cmox_tell_refuse(const cmox_call_t *call, const cmox_finding_t *finding);
+void cmox_tell_ask(const cmox_call_t *call, uint64_t question, const char *kind, const char *name);
+void cmox_tell_answered(const cmox_call_t *call, uint64_t question, bool fine);
 void cmox_tell_hold(const cmox_call_t *call);
 void cmox_tell_release(const char *gate, size_t calls);
 void cmox_tell_reply(const cmox_call_t *call);

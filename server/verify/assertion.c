@@ -18,7 +18,7 @@ const cmox_call_t **cmox_calls_of(const cmox_journal_t *journal, uint64_t double
 
 static bool accepts(const cmox_expect_t *pattern, const cmox_call_t *call) {
   cmox_call_t seen = cmox_call_as_seen(call);
-  return cmox_expect_accepts_invocation(pattern, &seen.data) == CMOX_ACCEPTS &&
+  return cmox_expect_accepts_invocation(pattern, &seen) == CMOX_ACCEPTS &&
          cmox_expect_accepts_stdin(pattern, &seen) == CMOX_ACCEPTS;
 }
 

@@ -41,6 +41,7 @@ const char *cmox_finding_name(cmox_finding_kind_t kind) {
     NAME(UNFULFILLED)
     NAME(IN_FLIGHT)
     NAME(NEVER_COMPLETED)
+    NAME(HANDLER_FAILED)
     NAME(REFUSED_CALL)
     NAME(SHIMS_CHANGED)
 #undef NAME

@@ -16,6 +16,7 @@ typedef enum cmox_finding_kind {
   CMOX_FINDING_UNFULFILLED = 5,
   CMOX_FINDING_IN_FLIGHT = 7,
   CMOX_FINDING_NEVER_COMPLETED = 8,
+  CMOX_FINDING_HANDLER_FAILED = 9, /* or a predicate */
   CMOX_FINDING_REFUSED_CALL = 10,
   CMOX_FINDING_SHIMS_CHANGED = 11
 } cmox_finding_kind_t;

@@ -55,6 +55,16 @@ static bool out_of_order(const cmox_doubles_t *doubles, const cmox_call_t *call,
   return finish(finding, text);
 }
 
+/* "the handler build failed: no such file: git push" */
+static bool callback_failed(const cmox_doubles_t *doubles, const cmox_call_t *call,
+                            cmox_finding_t *finding, cmox_buf_t *text) {
+  finding->kind = CMOX_FINDING_HANDLER_FAILED;
+  finding->expect = cmox_doubles_find(doubles, call->double_id);
+  cmox_buf_printf(text, "%s: ", call->callback_failure);
+  cmox_describe_call(text, call);
+  return finish(finding, text);
+}
+
 bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
                          cmox_findings_t *findings) {
   cmox_finding_t *finding = cmox_findings_add(findings);
@@ -68,6 +78,7 @@ bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
     cmox_describe_call(&text, call);
     return finish(finding, &text);
   }
+  if (call->callback_failure) return callback_failed(doubles, call, finding, &text);
   if (call->verdict == CMOX_VERDICT_OUT_OF_ORDER)
     return out_of_order(doubles, call, finding, &text);
   finding->kind = CMOX_FINDING_UNEXPECTED_CALL;
@@ -89,7 +100,9 @@ static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_
                               cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    bool refused = call->verdict != CMOX_VERDICT_NONE && call->verdict != CMOX_VERDICT_ACCEPTED;
+    bool refused =
+        call->verdict != CMOX_VERDICT_NONE &&
+        (call->verdict != CMOX_VERDICT_ACCEPTED || call->callback_failure || call->unexpected_why);
     if (refused && !cmox_verify_refused(doubles, call, findings)) return false;
   }
   return true;
@@ -120,6 +133,13 @@ static bool add_counts(const cmox_doubles_t *doubles, bool called, cmox_findings
   return true;
 }
 
+static void put_waiting(cmox_buf_t *text, const char *kind, const char *name) {
+  cmox_buf_printf(text, " (its %s", kind);
+  if (*name) cmox_buf_putc(text, ' ');
+  if (*name) cmox_quote_shell(text, cmox_span_str(name), CMOX_SHOWN_MAX);
+  cmox_buf_puts(text, " has not answered)");
+}
+
 static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findings) {
   bool undecided = call->verdict == CMOX_VERDICT_NONE;
   bool lost = call->state == CMOX_CALL_LOST;
@@ -139,6 +159,11 @@ static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findin
   cmox_describe_call(&text, call);
   if (!lost && undecided && call->asked.mode != CMOX_STDIN_IGNORE)
     cmox_buf_puts(&text, " (reading its stdin, which has not ended)");
+  const cmox_question_t *asked = cmox_said_first(call->said, CMOX_SAID_ASKED);
+  if (!lost && undecided && asked)
+    put_waiting(&text, "predicate", asked->name);
+  else if (!lost && call->handling)
+    put_waiting(&text, "handler", call->handler_name);
   return finish(finding, &text);
 }
 

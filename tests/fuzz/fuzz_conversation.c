@@ -341,6 +341,10 @@ static void check_journal(const cmox_session_t *session) {
     FUZZ_NEED(cmox_journal_find(journal, call->id) == call, "call %zu is not found", i);
     FUZZ_NEED(cmox_journal_find_key(journal, call->data.key) == call, "two calls with a key");
     FUZZ_NEED(call->stdin_stream.kept <= call->stdin_stream.length, "more stdin than there was");
+    const bool waits = call->handling || call->gate ||
+                       (call->verdict == CMOX_VERDICT_NONE &&
+                        cmox_said_first(call->said, CMOX_SAID_ASKED) != NULL);
+    FUZZ_NEED(w.faulted || waits == call->held, "call %zu waits and nobody knows, or does not", i);
     if (call->verdict != CMOX_VERDICT_ACCEPTED) continue;
     uint64_t taken = 0;
     for (size_t j = 0; j < all; j++) {

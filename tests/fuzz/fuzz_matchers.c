@@ -43,9 +43,10 @@ static bool model(cmox_test_t test, cmox_span_t value) {
 
 static void ask(const cmox_matchers_t *table, uint32_t node, cmox_span_t value) {
   const cmox_test_t test = cmox_matchers_test(table, node);
-  const cmox_accept_t said = cmox_matchers_accept(table, node, value);
+  const cmox_accept_t said = cmox_matchers_accept(table, node, value, NULL);
   FUZZ_NEED(said <= CMOX_GIVES_UP, "%d", (int)said);
-  FUZZ_NEED(said == cmox_matchers_accept(table, node, value), "another answer the second time");
+  FUZZ_NEED(said == cmox_matchers_accept(table, node, value, NULL),
+            "another answer the second time");
   if (has_model(test.kind))
     FUZZ_NEED(said == (model(test, value) ? CMOX_ACCEPTS : CMOX_REFUSES), "kind %d says %d",
               (int)test.kind, (int)said);
@@ -53,7 +54,7 @@ static void ask(const cmox_matchers_t *table, uint32_t node, cmox_span_t value) 
   cmox_matchers_describe(table, node, cmox_span_str("--name"), &text);
   FUZZ_NEED(text.len > 0, "no words for kind %d", (int)test.kind);
   if (said == CMOX_REFUSES)
-    cmox_matchers_why_not(table, node, cmox_span_str("--name"), value, &text);
+    cmox_matchers_why_not(table, node, cmox_span_str("--name"), value, NULL, &text);
   cmox_buf_clear(&text);
 }
 
@@ -83,7 +84,7 @@ static void ask_argv(const cmox_argv_t *argv, cmox_span_t words) {
     at = end + 1;
   }
   const cmox_span_list_t list = {args, count};
-  const cmox_accept_t said = cmox_argv_accepts(argv, list);
+  const cmox_accept_t said = cmox_argv_accepts(argv, list, NULL);
   FUZZ_NEED(said <= CMOX_GIVES_UP, "%d", (int)said);
   const cmox_literals_t literals = cmox_argv_literals(argv);
   bool fits = literals.exactly == SIZE_MAX || literals.exactly == count;

@@ -16,6 +16,13 @@ static std::string read_all(const char *line) {
   return text;
 }
 
+static bool is_short(cmox_bytes_t value, void *) { return value.len < 4; }
+
+static void shout(cmox_handling_t *call, void *) {
+  std::string text = cmox_handled_call(call)->argv[1].data + std::string("!\n");
+  cmox_replies(call, .out = text.c_str());
+}
+
 /* Every macro of the language; nothing is called but what must be. */
 static bool speak_all_of_it() {
   CMOX_SCOPED cmox_t *mox = cmox_new(nullptr);
@@ -70,8 +77,12 @@ int main() {
   cmox_capture_stdin(cmox_stub(mox, "scp"));
   cmox_register_command(mox, "rsync");
   cmox_default_returns(mox, .out = "default\n");
+  cmox_double_t *handled = cmox_mock(mox, "hg");
+  cmox_with_matching_args(handled, CMOX_PREDICATE(is_short, nullptr));
+  cmox_runs(handled, shout, nullptr);
   bool good = cmox_replay(mox) == CMOX_OK &&
               read_all("git clone https://x y; git describe --tags; rsync") == "cloned\nso:\nv1\ndefault\n" &&
+              read_all("hg tip") == "tip!\n" &&
               cmox_verify(mox) == CMOX_OK && cmox_call_count(tag) == 1;
   if (!good) std::fprintf(stderr, "%s\n", cmox_message(mox));
   good = good && speak_all_of_it();

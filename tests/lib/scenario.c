@@ -35,11 +35,13 @@ static size_t split(const char *text, cmox_span_t *words) {
   return count;
 }
 
-/* "~x" is a regex, "*" is anything. */
+/* "~x" is a regex, "?x" a predicate, "*" is anything. */
 static cmox_test_t test_of(cmox_span_t word) {
   if (word.len == 1 && word.data[0] == '*') return (cmox_test_t){.kind = CMOX_TEST_ANY};
   if (word.len > 1 && word.data[0] == '~')
     return (cmox_test_t){.kind = CMOX_TEST_REGEX, .value = {word.data + 1, word.len - 1}};
+  if (word.len == 2 && word.data[0] == '?')
+    return (cmox_test_t){.kind = CMOX_TEST_CALLBACK, .callback = word.data[1], .value = word};
   return (cmox_test_t){.kind = CMOX_TEST_EQUALS, .value = word};
 }
 
@@ -119,6 +121,45 @@ cmox_code_t scenario_default(scenario_t *s, const char *out) {
   cmox_code_t code = step(s, &event);
   cmox_answer_clear(&answer);
   return code;
+}
+
+cmox_code_t scenario_handler(scenario_t *s, uint64_t id, uint64_t handler, const char *gate) {
+  cmox_facets_t facets = {.answers = {.present = true}};
+  cmox_answer_t *answer = cmox_calloc(1, sizeof *answer);
+  if (answer) {
+    facets.answers.items = answer;
+    facets.answers.count = 1;
+    *answer = (cmox_answer_t){
+        .handler = handler, .handler_name = cmox_strdup("build"), .gate = cmox_strdup(gate)};
+    if (answer->handler_name && (answer->gate || !gate)) return scenario_refine(s, id, &facets);
+  }
+  cmox_facets_clear(&facets);
+  return s->code = CMOX_E_NO_MEMORY;
+}
+
+cmox_code_t scenario_says(scenario_t *s, uint64_t call, uint64_t question, bool matched) {
+  cmox_event_t event = {.kind = CMOX_EVENT_ANSWER, .call_id = call};
+  event.answered.question = question;
+  event.answered.matched = matched;
+  event.answered.why = "because";
+  return step(s, &event);
+}
+
+cmox_code_t scenario_handled(scenario_t *s, uint64_t call, uint64_t question, const char *out) {
+  cmox_event_t event = {.kind = CMOX_EVENT_ANSWER, .call_id = call};
+  event.answered.question = question;
+  event.answered.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
+  if (!event.answered.reply) event.answered.failure = "out of memory";
+  step(s, &event);
+  cmox_reply_unref(event.answered.reply);
+  return s->code;
+}
+
+cmox_code_t scenario_fails(scenario_t *s, uint64_t call, uint64_t question, const char *why) {
+  cmox_event_t event = {.kind = CMOX_EVENT_ANSWER, .call_id = call};
+  event.answered.question = question;
+  event.answered.failure = why;
+  return step(s, &event);
 }
 
 cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args) {

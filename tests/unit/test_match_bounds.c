@@ -144,10 +144,10 @@ START_TEST(is_answered_at_once) {
   const bound_t *bound = &bounds[_i];
   cmox_matchers_t *matchers = compile(bound);
   uint64_t start = now_ms();
-  cmox_accept_t said = cmox_matchers_accept(matchers, 0, cmox_span_str(value));
-  cmox_accept_t turned = cmox_matchers_accept(matchers, 1, cmox_span_str(value));
+  cmox_accept_t said = cmox_matchers_accept(matchers, 0, cmox_span_str(value), NULL);
+  cmox_accept_t turned = cmox_matchers_accept(matchers, 1, cmox_span_str(value), NULL);
   cmox_buf_t why = CMOX_BUF_EMPTY;
-  cmox_matchers_why_not(matchers, 0, cmox_span(NULL, 0), cmox_span_str(value), &why);
+  cmox_matchers_why_not(matchers, 0, cmox_span(NULL, 0), cmox_span_str(value), NULL, &why);
   uint64_t took = now_ms() - start;
   printf("bound: %s: %llu ms\n", bound->name, (unsigned long long)took);
   (void)fflush(stdout);

@@ -124,11 +124,11 @@ static void check_values(table_t *table, const cmox_matchers_t *matchers, uint32
   const json_t *why = json_object_get(group, "why");
   for (size_t i = 0; i < json_array_size(cases(group, key)); i++) {
     cmox_span_t value = bytes_of(table, json_array_get(cases(group, key), i));
-    cmox_accept_t said = cmox_matchers_accept(matchers, root, value);
+    cmox_accept_t said = cmox_matchers_accept(matchers, root, value, NULL);
     ck_assert_msg(said == answer, "%s: case %zu of %s: %d", json_dumps(group, 0), i + 1, key, said);
     if (answer != CMOX_REFUSES || !why) continue;
     cmox_buf_t text = CMOX_BUF_EMPTY;
-    cmox_matchers_why_not(matchers, root, cmox_span(NULL, 0), value, &text);
+    cmox_matchers_why_not(matchers, root, cmox_span(NULL, 0), value, NULL, &text);
     char *told = words(&text);
     ck_assert_str_eq(told, json_string_value(why));
     cmox_free_block(told);
@@ -204,7 +204,7 @@ static void check_lists(table_t *table, const cmox_argv_t *argv, const json_t *g
     size_t count = json_array_size(line);
     ck_assert_uint_le(count, ARGS_MAX);
     for (size_t at = 0; at < count; at++) args[at] = bytes_of(table, json_array_get(line, at));
-    cmox_accept_t said = cmox_argv_accepts(argv, (cmox_span_list_t){args, count});
+    cmox_accept_t said = cmox_argv_accepts(argv, (cmox_span_list_t){args, count}, NULL);
     ck_assert_msg(said == answer, "%s: case %zu of %s: %d", json_dumps(group, 0), i + 1, key, said);
   }
 }
@@ -275,12 +275,14 @@ START_TEST(shared_children_are_asked_once) {
   cmox_error_t error;
   cmox_matchers_t *matchers;
   ck_assert_int_eq(cmox_matchers_compile(tests, COUNT, &matchers, &error), CMOX_OK);
-  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("x")), CMOX_ACCEPTS);
-  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("y")), CMOX_REFUSES);
+  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("x"), NULL),
+                   CMOX_ACCEPTS);
+  ck_assert_int_eq(cmox_matchers_accept(matchers, COUNT - 1, cmox_span_str("y"), NULL),
+                   CMOX_REFUSES);
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_matchers_describe(matchers, COUNT - 1, cmox_span(NULL, 0), &text);
   ck_assert_uint_lt(text.len, 4096);
-  cmox_matchers_why_not(matchers, COUNT - 1, cmox_span(NULL, 0), cmox_span_str("y"), &text);
+  cmox_matchers_why_not(matchers, COUNT - 1, cmox_span(NULL, 0), cmox_span_str("y"), NULL, &text);
   cmox_buf_clear(&text);
   cmox_matchers_unref(matchers);
 }

@@ -75,6 +75,8 @@ typedef struct cmox_options {
    * cmox_verify() and cmox_call_count() say the same with any bound; cmox_journal() and the
    * assertions about arguments see the calls that are kept. */
   int64_t max_journal_entries;
+  /* How long a handler or a predicate may take; 0: 30 s. */
+  uint32_t callback_deadline_ms;
 } cmox_options_t;
 
 /* cmox_new(CMOX_OPTIONS(.label = "clones")) */
@@ -196,7 +198,8 @@ typedef enum cmox_match_kind {
   CMOX_MATCH_REST = 15,  /* from here on: lists of arguments only */
   CMOX_MATCH_ANY_ORDER = 16,
   CMOX_MATCH_ARGS_CONTAIN = 17,
-  CMOX_MATCH_FLAG = 18
+  CMOX_MATCH_FLAG = 18,
+  CMOX_MATCH_PREDICATE = 19
 } cmox_match_kind_t;
 
 /* What CMOX_IS_A() knows. */
@@ -210,6 +213,9 @@ typedef enum cmox_type {
 
 #define CMOX_TEXT_LENGTH ((size_t)-1) /* "up to the NUL" */
 
+/* Whether a value is accepted; see "Code of the test's that runs while a call waits". */
+typedef bool (*cmox_predicate_t)(cmox_bytes_t value, void *context);
+
 typedef struct cmox_matcher {
   cmox_match_kind_t kind;
   const char *data;
@@ -218,24 +224,35 @@ typedef struct cmox_matcher {
   size_t count; /* of children or texts */
   const struct cmox_matcher *children;
   const char *const *texts;
+  cmox_predicate_t predicate; /* data is its name */
+  void *context;
 } cmox_matcher_t;
 
 #ifdef __cplusplus
 #define CMOX_MATCHER_(kind, data, len) \
-  (cmox_matcher_t{kind, data, len, cmox_type_t(), 0, nullptr, nullptr})
-#define CMOX_TYPE_(type) (cmox_matcher_t{CMOX_MATCH_IS_A, nullptr, 0, type, 0, nullptr, nullptr})
+  (cmox_matcher_t{kind, data, len, cmox_type_t(), 0, nullptr, nullptr, nullptr, nullptr})
+#define CMOX_TYPE_(type) \
+  (cmox_matcher_t{CMOX_MATCH_IS_A, nullptr, 0, type, 0, nullptr, nullptr, nullptr, nullptr})
+#define CMOX_PREDICATE_(name, predicate, context)                                          \
+  (cmox_matcher_t{CMOX_MATCH_PREDICATE, name, CMOX_TEXT_LENGTH, cmox_type_t(), 0, nullptr, \
+                  nullptr, predicate, context})
 #define CMOX_CHILDREN_(kind, name, ...) cmox_matcher_of_(kind, name, {__VA_ARGS__})
 #define CMOX_TEXTS_(kind, ...) cmox_matcher_of_texts_(kind, {__VA_ARGS__})
 #else
-#define CMOX_MATCHER_(kind, data, len) ((cmox_matcher_t){kind, data, len, 0, 0, NULL, NULL})
-#define CMOX_TYPE_(type) ((cmox_matcher_t){CMOX_MATCH_IS_A, NULL, 0, type, 0, NULL, NULL})
+#define CMOX_MATCHER_(kind, data, len) \
+  ((cmox_matcher_t){kind, data, len, 0, 0, NULL, NULL, NULL, NULL})
+#define CMOX_TYPE_(type) \
+  ((cmox_matcher_t){CMOX_MATCH_IS_A, NULL, 0, type, 0, NULL, NULL, NULL, NULL})
+#define CMOX_PREDICATE_(name, predicate, context)                                              \
+  ((cmox_matcher_t){CMOX_MATCH_PREDICATE, name, CMOX_TEXT_LENGTH, 0, 0, NULL, NULL, predicate, \
+                    context})
 #define CMOX_CHILDREN_(kind, name, ...)                                                     \
   ((cmox_matcher_t){kind, name, (name) ? CMOX_TEXT_LENGTH : 0, 0,                           \
                     sizeof((const cmox_matcher_t[]){__VA_ARGS__}) / sizeof(cmox_matcher_t), \
-                    (const cmox_matcher_t[]){__VA_ARGS__}, NULL})
+                    (const cmox_matcher_t[]){__VA_ARGS__}, NULL, NULL, NULL})
 #define CMOX_TEXTS_(kind, ...)                                                                     \
   ((cmox_matcher_t){kind, NULL, 0, 0, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
-                    NULL, (const char *const[]){__VA_ARGS__}})
+                    NULL, (const char *const[]){__VA_ARGS__}, NULL, NULL})
 #endif
 #define CMOX_EQ(text) CMOX_MATCHER_(CMOX_MATCH_EQUALS, (text), CMOX_TEXT_LENGTH)
 #define CMOX_EQ_BYTES(data, len) CMOX_MATCHER_(CMOX_MATCH_EQUALS, (data), (len))
@@ -257,6 +274,9 @@ typedef struct cmox_matcher {
 #define CMOX_ALL_OF(...) CMOX_CHILDREN_(CMOX_MATCH_ALL_OF, NULL, __VA_ARGS__)
 #define CMOX_ANY_OF(...) CMOX_CHILDREN_(CMOX_MATCH_ANY_OF, NULL, __VA_ARGS__)
 #define CMOX_NOT(matcher) CMOX_CHILDREN_(CMOX_MATCH_NOT, NULL, matcher)
+/* What a function of the test's accepts: CMOX_PREDICATE(is_even, NULL). It is called while the code
+ * under test runs, on another thread; see cmox_runs(). Reports name the function. */
+#define CMOX_PREDICATE(function, context) CMOX_PREDICATE_(#function, function, context)
 
 /* In the list of cmox_with_matching_args(). */
 
@@ -462,6 +482,71 @@ CMOX_API cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_
 CMOX_API void cmox_default_returns_at(cmox_t *mox, cmox_location_t where,
                                       const cmox_reply_t *reply);
 CMOX_API void cmox_default_fails_at(cmox_t *mox, cmox_location_t where);
+/* ---- Code of the test's that runs while a call waits ------------------------
+ *
+ * A predicate says whether a double accepts a value, a handler stands in for the command. Both run
+ * while the code under test waits for its command, so they never run on the test's own thread:
+ *
+ *  - Predicates run one after the other on one thread of the session's, the dispatcher, which
+ *    blocks all signals. A predicate is asked once for a value in a call, perhaps for a double that
+ *    does not take the call in the end: it must do nothing but judge, and must not run commands.
+ *  - Each handler runs on a thread of its own. Calls that are made at the same time have their
+ *    handlers run at the same time, at most 64. Signals are blocked as they were on the thread that
+ *    declared the session's first handler or predicate, so that what a handler starts is as
+ *    if the test had started it.
+ *  - A handler may run commands, mocked ones too, also those that come back to it or to a
+ * predicate.
+ *  - Both may call any function of this header, but for cmox_replay(), cmox_verify() and
+ *    cmox_free(), which fail there. A lock of the test's must not be held by a thread that waits
+ * for the command.
+ *  - No ck_assert and nothing else that jumps: it would leave the wrong stack. A handler that
+ * cannot do its work says so with cmox_handler_fails(): the call ends with 125, and cmox_verify()
+ * fails with that text.
+ *  - What they wrote is there for the test's thread after its next call of a function of this
+ *    session, such as cmox_verify(). `context` stays the caller's and must live until cmox_free().
+ *  - They have 30 s (cmox_options_t.callback_deadline_ms); then the call ends with 125 and the test
+ *    fails. cmox_free() waits as long for those that are still running. A child of fork() runs
+ * none.
+ */
+
+/* One call that a handler works on; valid until the handler returns. */
+typedef struct cmox_handling cmox_handling_t;
+typedef void (*cmox_handler_t)(cmox_handling_t *call, void *context);
+
+/* Has a function answer: cmox_runs(git, on_git, NULL). It is an answer as any other: it takes the
+ * place of cmox_returns(), and comes behind the turns of cmox_returns_once(). */
+#define cmox_runs(dbl, handler, context) \
+  cmox_runs_at((dbl), CMOX_HERE, 0, #handler, (handler), (context))
+/* Has it answer the next calls only, as cmox_returns_times() does. */
+#define cmox_runs_times(dbl, times, handler, context) \
+  cmox_runs_at((dbl), CMOX_HERE, (times), #handler, (handler), (context))
+#define cmox_runs_once(dbl, handler, context) cmox_runs_times(dbl, 1, handler, context)
+/* times 0: for ever. name, for reports, may be NULL. */
+CMOX_API cmox_double_t *cmox_runs_at(cmox_double_t *dbl, cmox_location_t where, uint64_t times,
+                                     const char *name, cmox_handler_t handler, void *context);
+
+/* What a handler knows of its call: command, arguments, cwd, and the environment with what
+ * cmox_with_env() says; stdin only with cmox_capture_stdin() or cmox_with_stdin(). Owned by the
+ * call. */
+CMOX_API const struct cmox_invocation *cmox_handled_call(const cmox_handling_t *call);
+
+/* What the command answers; copied at once, so that buffers of the handler's are fine. A handler
+ * that says nothing answers with nothing and exit status 0; the last word counts. .gate cannot be
+ * used. */
+#ifdef __cplusplus
+#define cmox_replies(call, ...) \
+  cmox_replies_at((call), CMOX_HERE, cmox_reply_t{.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#else
+#define cmox_replies(call, ...)      \
+  cmox_replies_at((call), CMOX_HERE, \
+                  &(const cmox_reply_t){.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#endif
+CMOX_API void cmox_replies_at(cmox_handling_t *call, cmox_location_t where,
+                              const cmox_reply_t *reply);
+
+/* Fails the call and the test with this text; the first one counts, whatever else is said. */
+CMOX_API void cmox_handler_fails(cmox_handling_t *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Answers all calls that wait at this gate. Returns how many; 0 when the session failed. */
 CMOX_API uint64_t cmox_release(cmox_t *mox, const char *gate);
@@ -683,13 +768,20 @@ inline cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_locati
 }
 inline cmox_matcher_t cmox_matcher_of_(cmox_match_kind_t kind, const char *name,
                                        std::initializer_list<cmox_matcher_t> children) {
-  return cmox_matcher_t{
-      kind,   name, name ? CMOX_TEXT_LENGTH : 0, cmox_type_t(), children.size(), children.begin(),
-      nullptr};
+  return cmox_matcher_t{kind,
+                        name,
+                        name ? CMOX_TEXT_LENGTH : 0,
+                        cmox_type_t(),
+                        children.size(),
+                        children.begin(),
+                        nullptr,
+                        nullptr,
+                        nullptr};
 }
 inline cmox_matcher_t cmox_matcher_of_texts_(cmox_match_kind_t kind,
                                              std::initializer_list<const char *> texts) {
-  return cmox_matcher_t{kind, nullptr, 0, cmox_type_t(), texts.size(), nullptr, texts.begin()};
+  return cmox_matcher_t{kind,    nullptr,       0,       cmox_type_t(), texts.size(),
+                        nullptr, texts.begin(), nullptr, nullptr};
 }
 inline void cmox_in_sequence_at(cmox_location_t where, const char *name,
                                 std::initializer_list<cmox_double_t *> doubles) {
@@ -718,6 +810,10 @@ inline cmox_files_t cmox_files_of_(std::initializer_list<cmox_file_t> files) {
 }
 inline void cmox_default_returns_at(cmox_t *mox, cmox_location_t where, const cmox_reply_t &reply) {
   cmox_default_returns_at(mox, where, &reply);
+}
+inline void cmox_replies_at(cmox_handling_t *call, cmox_location_t where,
+                            const cmox_reply_t &reply) {
+  cmox_replies_at(call, where, &reply);
 }
 inline cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
                                       const cmox_reply_t &reply) {
