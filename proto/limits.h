@@ -26,6 +26,7 @@
 /* Names and paths, bytes. */
 #define CMOX_COMMAND_NAME_MAX 255u /* NAME_MAX of every file system we run on */
 #define CMOX_SOCKET_PATH_MAX 107u  /* sun_path less its NUL; libuv 1.44 cuts silently */
+#define CMOX_FILE_PATH_MAX 4095u   /* PATH_MAX less its NUL */
 #define CMOX_ENDPOINT_MAX 4096u    /* an endpoint file or CMOX_IPC_SOCKET */
 #define CMOX_INVOCATION_KEY_BYTES 16u
 #define CMOX_SESSION_ID_BYTES 16u
@@ -40,6 +41,13 @@
 
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)
+
+/* Streams of calls, bytes: above this they leave memory; of one stream and of a session's streams
+ * so much goes to disk, in places up to 2 TiB apart. Of the rest, length and digest are kept. */
+#define CMOX_STREAM_MEMORY_MAX (1u << 20)
+#define CMOX_SPILL_STREAM_MAX (64u << 20)
+#define CMOX_SPILL_SESSION_MAX (UINT64_C(1) << 30)
+#define CMOX_SPILL_PLACES_MAX 32768u
 
 /* Of a large reply no further piece is queued for a shim that has so much to read yet. */
 #define CMOX_REPLY_WINDOW (256u << 10)

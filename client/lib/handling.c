@@ -43,20 +43,21 @@ void cmox_handler_fails(cmox_handling_t *call, const char *format, ...) {
 }
 
 static cmox_code_t pack_reply(cmox_buf_t *out, const cmox_reply_t *given, cmox_error_t *error) {
-  Cmdmox__V1__Reply reply = CMDMOX__V1__REPLY__INIT;
-  const char *gate = NULL;
-  cmox_code_t code = cmox_reply_message(given, &reply, &gate, error);
-  if (code == CMOX_OK && gate)
+  cmox_reply_action_t action;
+  cmox_code_t code = cmox_reply_action(&action, given, error);
+  if (code == CMOX_OK && *action.message.gate)
     code = cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "a handler's reply waits at no .gate");
+  if (code == CMOX_OK && (action.message.n_chunks || action.message.n_files))
+    code = cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "a handler's reply has no .chunks and .files");
   if (code == CMOX_OK) {
     Cmdmox__V1__HandleResponse response = CMDMOX__V1__HANDLE_RESPONSE__INIT;
     response.outcome_case = CMDMOX__V1__HANDLE_RESPONSE__OUTCOME_REPLY;
-    response.reply = &reply;
+    response.reply = &action.reply;
     cmox_buf_clear(out);
     cmox_wire_pack(&response.base, out);
     if (out->failed) code = cmox_out_of_memory(error);
   }
-  cmox_reply_message_clear(&reply);
+  cmox_reply_action_clear(&action);
   return code;
 }
 

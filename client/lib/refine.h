@@ -10,11 +10,18 @@ cmox_code_t cmox_out_of_memory(cmox_error_t *error);
 /* Sends the patch as one UpdateDouble, for a session that is entered. */
 cmox_code_t cmox_update(cmox_double_t *dbl, Cmdmox__V1__Double *patch, cmox_error_t *error);
 
-/* A reply as a message: streams are borrowed, and *gate; the rest goes with the _clear, which is
- * needed whatever the result. */
-cmox_code_t cmox_reply_message(const cmox_reply_t *given, Cmdmox__V1__Reply *reply,
-                               const char **gate, cmox_error_t *error);
-void cmox_reply_message_clear(Cmdmox__V1__Reply *reply);
+/* A reply as a message, with what that points to. */
+typedef struct cmox_reply_action {
+  Cmdmox__V1__DoubleAction message;
+  Cmdmox__V1__Reply reply;
+  Cmdmox__V1__TimedChunk *chunks; /* these two: and a list of pointers to them, in one block */
+  Cmdmox__V1__FileEffect *files;
+} cmox_reply_action_t;
+
+/* Borrows the bytes of *said. To be cleared also on failure. */
+cmox_code_t cmox_reply_action(cmox_reply_action_t *action, const cmox_reply_t *said,
+                              cmox_error_t *error);
+void cmox_reply_action_clear(cmox_reply_action_t *action);
 
 /* What a refinement does with its arguments, while the session is entered. */
 typedef cmox_code_t (*cmox_refinement_t)(cmox_double_t *dbl, const void *arguments,

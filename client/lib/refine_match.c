@@ -159,15 +159,28 @@ cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t where, const
 
 /* ---- What is read ----------------------------------------------------------- */
 
+typedef struct capture_limits {
+  uint64_t max_bytes;
+  uint32_t deadline_ms;
+} capture_limits_t;
+
 static cmox_code_t capture(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
-  (void)arguments;
-  Cmdmox__V1__StdinPolicy facet = CMDMOX__V1__STDIN_POLICY__INIT;
-  facet.mode = CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE;
+  const capture_limits_t *limits = arguments;
+  Cmdmox__V1__StdinPolicy policy = CMDMOX__V1__STDIN_POLICY__INIT;
+  policy.mode = CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE;
+  policy.max_bytes = limits->max_bytes;
+  policy.deadline_ms = limits->deadline_ms;
   Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
-  patch.stdin_policy = &facet;
+  patch.stdin_policy = &policy;
   return cmox_update(dbl, &patch, error);
 }
 
 cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where) {
-  return cmox_refine(dbl, where, "cmox_capture_stdin", capture, NULL);
+  return cmox_refine(dbl, where, "cmox_capture_stdin", capture, &(capture_limits_t){0, 0});
+}
+
+cmox_double_t *cmox_capture_stdin_up_to_at(cmox_double_t *dbl, cmox_location_t where,
+                                           uint64_t max_bytes, uint32_t deadline_ms) {
+  const capture_limits_t limits = {max_bytes, deadline_ms};
+  return cmox_refine(dbl, where, "cmox_capture_stdin_up_to", capture, &limits);
 }

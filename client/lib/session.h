@@ -11,6 +11,7 @@
 #include "client/lib/environment.h"
 #include "client/lib/living.h"
 #include "client/lib/problems.h"
+#include "client/lib/report.h"
 #include "cmdmox/v1/control.pb-c.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
@@ -43,6 +44,7 @@ struct cmox {
   char *shim_directory;
   cmox_entries_t entries; /* for the environment of the code under test */
   cmox_environment_t environment;
+  cmox_report_choice_t report;
   cmox_applied_t applied;
   cmox_environ_copy_t *copies; /* what cmox_environ() gave */
   cmox_double_t *doubles;
@@ -75,9 +77,13 @@ ProtobufCBinaryData cmox_session_id(cmox_t *mox);
 /* Notes that the test declares something, and where it does that first. */
 void cmox_note_declared(cmox_t *mox, cmox_location_t where);
 
+/* Whether a session that would have passed is told of too. */
+typedef enum cmox_silence { CMOX_TELL_FAILURES, CMOX_TELL_ALL } cmox_silence_t;
+
 /* For a session that is entered: what was left undone. Restores the environment; when it was
- * replayed and not verified, verifies it, and writes to stderr what is wrong. */
-void cmox_settle(cmox_t *mox);
+ * replayed and not verified, verifies it, writes to stderr what is wrong, and keeps it as
+ * forgotten. */
+void cmox_settle(cmox_t *mox, cmox_silence_t silence);
 
 /* Keeps a mistake. What a broken link does to later calls is kept once. */
 void cmox_keep_problem(cmox_t *mox, cmox_location_t where, const char *function,

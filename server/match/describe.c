@@ -130,7 +130,7 @@ static void put_callback_why(cmox_buf_t *out, const cmox_test_t *test, cmox_span
 void cmox_matchers_why_not(const cmox_matchers_t *matchers, uint32_t index, cmox_span_t before,
                            cmox_span_t value, cmox_said_t *said, cmox_buf_t *out) {
   cmox_span_t pair[2] = {before, value};
-  if (cmox_secret_part((cmox_span_list_t){pair, 2}, 1).len) return;
+  size_t secret = cmox_secret_part((cmox_span_list_t){pair, 2}, 1).len;
   const cmox_test_t *test = &matchers->nodes[index].test;
   bool within = test->kind == CMOX_TEST_ALL_OF;
   /* Of all that must hold, the first that does not. */
@@ -143,6 +143,8 @@ void cmox_matchers_why_not(const cmox_matchers_t *matchers, uint32_t index, cmox
     index = child;
     test = &matchers->nodes[index].test;
   }
+  /* What differs in a document is shown with its secret members masked. */
+  if (secret && (secret == value.len || test->kind != CMOX_TEST_JSON_EQUALS)) return;
   if (test->kind == CMOX_TEST_JSON_EQUALS) {
     cmox_json_difference(out, matchers->nodes[index].json, value);
   } else if (test->kind == CMOX_TEST_IS_A) {

@@ -101,7 +101,11 @@ cmox_accept_t cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_
   const cmox_value_facet_t *facet = &expect->facets.stdin_match;
   if (!facet->present) return CMOX_ACCEPTS;
   /* Only a whole stdin can be compared. */
-  if (call->stdin_end != CMOX_STDIN_EOF) return CMOX_REFUSES;
-  return cmox_matchers_accept(facet->matchers, facet->node, cmox_buf_span(&call->stdin_data),
-                              call->said);
+  const cmox_stream_t *stream = &call->stdin_stream;
+  if (call->stdin_end != CMOX_STDIN_EOF || !cmox_stream_whole(stream)) return CMOX_REFUSES;
+  cmox_span_t bytes = cmox_stream_bytes(stream);
+  if (bytes.len != stream->length) return CMOX_GIVES_UP;
+  cmox_accept_t answer = cmox_matchers_accept(facet->matchers, facet->node, bytes, call->said);
+  cmox_stream_done(stream, bytes);
+  return answer;
 }

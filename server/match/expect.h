@@ -52,12 +52,6 @@ typedef struct cmox_env_facet {
 
 /* Variables that the call is to have: one with another value is a mismatch, a missing one is set.
  * What is to be removed is removed whatever its value. */
-typedef struct cmox_env_change {
-  char *name;
-  char *value; /* value_len bytes; NULL: removed */
-  size_t value_len;
-} cmox_env_change_t;
-
 typedef struct cmox_injection_facet {
   bool present;
   bool append;
@@ -74,6 +68,12 @@ typedef struct cmox_answer {
   char *gate;               /* NULL: answered at once */
   uint64_t repeat;          /* calls; 0: for ever */
 } cmox_answer_t;
+
+void cmox_answer_clear(cmox_answer_t *answer); /* frees what it holds */
+/* Whether it says anything: a reply, or a handler that makes one. */
+static inline bool cmox_answer_is_said(const cmox_answer_t *answer) {
+  return answer->reply || answer->handler_name;
+}
 
 typedef struct cmox_answers_facet {
   bool present;

@@ -25,6 +25,7 @@ typedef struct row {
   size_t item;
   size_t at;
   size_t width;
+  size_t number; /* the place it is shown at, from 1; beyond the last argument too */
   bool equal;
 } row_t;
 
@@ -35,6 +36,7 @@ typedef struct walk {
   cmox_said_t *said;
   size_t item;
   size_t at;
+  size_t missing; /* arguments that items before this one did not find */
 } walk_t;
 
 static walk_t walk_of(const cmox_expect_t *expect, const cmox_call_t *call) {
@@ -53,15 +55,17 @@ static bool next_row(walk_t *walk, row_t *row) {
       continue;
     }
     if (rest) width = 1; /* a row for each */
-    *row = (row_t){walk->item, walk->at, width, false};
+    *row = (row_t){walk->item, walk->at, width, walk->at + walk->missing + 1, false};
     row->equal = cmox_argv_item_accepts(argv, walk->item, walk->args, walk->at, width,
                                         walk->said) == CMOX_ACCEPTS;
     walk->at += width;
+    walk->missing += width == 0;
     if (!rest) walk->item++;
     return true;
   }
   if (walk->at == walk->args.count) return false;
-  *row = (row_t){SIZE_MAX, walk->at++, 1, false};
+  *row = (row_t){SIZE_MAX, walk->at, 1, walk->at + 1, false};
+  walk->at++;
   return true;
 }
 
@@ -105,8 +109,7 @@ static void quote_from(cmox_buf_t *out, cmox_span_t value, size_t start) {
   cmox_quote_c(out, value, CMOX_SHOWN_MAX);
 }
 
-/* Both sides of an exact comparison that failed. */
-static bool add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
+static bool show_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
   size_t start = window_start(expected, actual);
   cmox_buf_t text = CMOX_BUF_EMPTY;
   quote_from(&text, expected, start);
@@ -115,6 +118,33 @@ static bool add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t
   if (start) cmox_buf_printf(&text, " (from byte %zu on)", start);
   row->actual = cmox_buf_take_text(&text);
   return row->expected && row->actual;
+}
+
+/* Both sides of an exact comparison that failed, with what looks secret masked; as lines where
+ * there are several, if `lines`. */
+static bool add_values(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual,
+                       bool lines) {
+  cmox_buf_t masked[2] = {CMOX_BUF_EMPTY, CMOX_BUF_EMPTY};
+  bool secret = cmox_mask_text(expected, &masked[0]);
+  secret = cmox_mask_text(actual, &masked[1]) || secret;
+  if (masked[0].data) expected = cmox_buf_span(&masked[0]);
+  if (masked[1].data) actual = cmox_buf_span(&masked[1]);
+  bool complete = show_values(row, expected, actual);
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  if (complete && secret && cmox_span_equal(expected, actual)) {
+    cmox_buf_puts(&text, row->actual);
+    cmox_buf_puts(&text, " (another one)");
+    cmox_free_block(row->actual);
+    row->actual = cmox_buf_take_text(&text);
+    complete = row->actual != NULL;
+  } else if (complete && lines && cmox_diff_is_text(expected) && cmox_diff_is_text(actual)) {
+    cmox_diff_lines(&text, expected, actual);
+    row->diff = cmox_buf_take_text(&text);
+    complete = row->diff != NULL;
+  }
+  cmox_buf_clear(&masked[0]);
+  cmox_buf_clear(&masked[1]);
+  return complete;
 }
 
 static void quote_masked(cmox_buf_t *out, cmox_span_t value) {
@@ -128,7 +158,8 @@ static void quote_masked(cmox_buf_t *out, cmox_span_t value) {
 static bool add_tested(cmox_difference_t *row, const cmox_matchers_t *matchers, uint32_t node,
                        cmox_span_t value, cmox_said_t *said) {
   cmox_test_t test = cmox_matchers_test(matchers, node);
-  if (!row->equal && test.kind == CMOX_TEST_EQUALS) return add_values(row, test.value, value);
+  if (!row->equal && test.kind == CMOX_TEST_EQUALS)
+    return add_values(row, test.value, value, false);
   cmox_span_t none = {NULL, 0};
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_matchers_describe(matchers, node, none, &text);
@@ -172,9 +203,9 @@ static bool add_argument_row(cmox_difference_t *to, const walk_t *walk, const ro
   cmox_buf_t text = CMOX_BUF_EMPTY;
   to->equal = row->equal;
   if (row->width > 1)
-    cmox_buf_printf(&text, "arguments %zu to %zu", row->at + 1, row->at + row->width);
+    cmox_buf_printf(&text, "arguments %zu to %zu", row->number, row->number + row->width - 1);
   else
-    cmox_buf_printf(&text, "argument %zu", row->at + 1);
+    cmox_buf_printf(&text, "argument %zu", row->number);
   to->subject = cmox_buf_take_text(&text);
   if (!to->subject) return false;
   bool beyond = row->item == SIZE_MAX;
@@ -207,6 +238,8 @@ static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
       cmox_buf_puts(out, "(closed or unreadable)");
       return;
     case CMOX_STDIN_EOF:
+      if (!cmox_stream_whole(&call->stdin_stream))
+        cmox_buf_puts(out, "(too long to be kept and compared) ");
       break;
     case CMOX_STDIN_LIMIT:
       cmox_buf_puts(out, "(more than could be read) ");
@@ -215,32 +248,9 @@ static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
       cmox_buf_puts(out, "(no end within its deadline) ");
       break;
   }
-  quote_masked(out, cmox_buf_span(&call->stdin_data));
-}
-
-/* A stdin that failed an exact comparison, with what looks secret masked on both sides. */
-static bool add_whole_stdin(cmox_difference_t *row, cmox_span_t expected, cmox_span_t actual) {
-  cmox_buf_t masked[2] = {CMOX_BUF_EMPTY, CMOX_BUF_EMPTY};
-  bool secret = cmox_mask_text(expected, &masked[0]);
-  secret = cmox_mask_text(actual, &masked[1]) || secret;
-  if (masked[0].data) expected = cmox_buf_span(&masked[0]);
-  if (masked[1].data) actual = cmox_buf_span(&masked[1]);
-  bool complete = add_values(row, expected, actual);
-  cmox_buf_t text = CMOX_BUF_EMPTY;
-  if (complete && secret && cmox_span_equal(expected, actual)) {
-    cmox_buf_puts(&text, row->actual);
-    cmox_buf_puts(&text, " (another one)");
-    cmox_free_block(row->actual);
-    row->actual = cmox_buf_take_text(&text);
-    complete = row->actual != NULL;
-  } else if (complete && cmox_diff_is_text(expected) && cmox_diff_is_text(actual)) {
-    cmox_diff_lines(&text, expected, actual);
-    row->diff = cmox_buf_take_text(&text);
-    complete = row->diff != NULL;
-  }
-  cmox_buf_clear(&masked[0]);
-  cmox_buf_clear(&masked[1]);
-  return complete;
+  cmox_span_t bytes = cmox_stream_bytes(&call->stdin_stream);
+  quote_masked(out, bytes);
+  cmox_stream_done(&call->stdin_stream, bytes);
 }
 
 static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
@@ -249,12 +259,15 @@ static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
   row->subject = cmox_strdup("stdin");
   row->equal = cmox_expect_accepts_stdin(expect, call) == CMOX_ACCEPTS;
   if (!row->subject) return false;
-  cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
-  if (call->stdin_end == CMOX_STDIN_EOF && !row->equal && test.kind == CMOX_TEST_EQUALS)
-    return add_whole_stdin(row, test.value, cmox_buf_span(&call->stdin_data));
-  if (call->stdin_end == CMOX_STDIN_EOF)
-    return add_tested(row, facet->matchers, facet->node, cmox_buf_span(&call->stdin_data),
-                      call->said);
+  if (call->stdin_end == CMOX_STDIN_EOF && cmox_stream_whole(&call->stdin_stream)) {
+    cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
+    cmox_span_t bytes = cmox_stream_bytes(&call->stdin_stream);
+    bool added = !row->equal && test.kind == CMOX_TEST_EQUALS
+                     ? add_values(row, test.value, bytes, true)
+                     : add_tested(row, facet->matchers, facet->node, bytes, call->said);
+    cmox_stream_done(&call->stdin_stream, bytes);
+    return added;
+  }
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_matchers_describe(facet->matchers, facet->node, cmox_span(NULL, 0), &text);
   row->expected = cmox_buf_take_text(&text);
@@ -278,7 +291,7 @@ static void quote_variable(cmox_buf_t *out, const char *name, bool set, cmox_spa
   else if (cmox_secret_name(cmox_span_str(name)))
     cmox_buf_puts(out, "***");
   else
-    cmox_quote_c(out, value, CMOX_SHOWN_MAX);
+    quote_masked(out, value);
 }
 
 /* matchers NULL: `wanted` itself is expected. */

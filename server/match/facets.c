@@ -35,12 +35,14 @@ static bool copy_change(void *to, const void *from) {
   return copy->name && (copy->value || !change->value);
 }
 
-static void clear_answer(void *item) {
-  cmox_answer_t *answer = item;
+void cmox_answer_clear(cmox_answer_t *answer) {
   cmox_reply_unref(answer->reply);
   cmox_free_block(answer->handler_name);
   cmox_free_block(answer->gate);
+  *answer = (cmox_answer_t){0};
 }
+
+static void clear_answer(void *item) { cmox_answer_clear(item); }
 
 static bool copy_answer(void *to, const void *from) {
   const cmox_answer_t *answer = from;
@@ -113,7 +115,7 @@ static void settle_answers(cmox_answers_facet_t *facet, size_t old) {
   if (facet->items[facet->count - 2].repeat) {
     facet->items[facet->count - 1] = last;
   } else {
-    clear_answer(&last);
+    cmox_answer_clear(&last);
     facet->count--;
   }
 }
@@ -135,9 +137,9 @@ static void settle_steps(cmox_order_facet_t *facet) {
 cmox_code_t cmox_facets_complete(const cmox_facets_t *into, cmox_facets_t *from,
                                  cmox_error_t *error) {
   bool complete = true;
-#define COMPLETE(facet, type)                                       \
-  if (complete && from->facet.append && into->facet.count)          \
-    complete = prepend(&type, into->facet.items, into->facet.count, \
+#define COMPLETE(facet, type)                                         \
+  if (complete && from->facet.append && into->facet.count)            \
+    complete = prepend(&(type), into->facet.items, into->facet.count, \
                        (void **)(void *)&from->facet.items, &from->facet.count);
   bool more_answers = from->answers.append;
   COMPLETE(env, env_items)

@@ -139,9 +139,9 @@ static cmox_accept_t accept_leaf(const cmox_node_t *node, cmox_span_t value, cmo
     case CMOX_TEST_GLOB:
       return cmox_pattern_accept(node->pattern, value);
     case CMOX_TEST_IS_A:
-      return yes(cmox_value_is(node->test.type, value));
+      return cmox_value_is(node->test.type, value);
     case CMOX_TEST_JSON_EQUALS:
-      return yes(cmox_json_equal(node->json, value));
+      return cmox_json_equal(node->json, value);
     case CMOX_TEST_CALLBACK:
       return ask(&node->test, value, said);
     default:

@@ -70,47 +70,56 @@ static json_t *load(cmox_span_t text, json_error_t *why) {
   return json_loadb(text.len ? (const char *)text.data : "", text.len, JSON_FLAGS, why);
 }
 
-static bool is_json(cmox_span_t value) {
+static bool no_memory(const json_error_t *why) {
+  return json_error_code(why) == json_error_out_of_memory;
+}
+
+static cmox_accept_t yes(bool accepts) { return accepts ? CMOX_ACCEPTS : CMOX_REFUSES; }
+
+static cmox_accept_t is_json(cmox_span_t value) {
   json_error_t why;
   json_t *parsed = load(value, &why);
   json_decref(parsed);
-  return parsed != NULL;
+  return !parsed && no_memory(&why) ? CMOX_GIVES_UP : yes(parsed != NULL);
 }
 
-bool cmox_value_is(cmox_value_type_t type, cmox_span_t value) {
+cmox_accept_t cmox_value_is(cmox_value_type_t type, cmox_span_t value) {
   switch (type) {
     case CMOX_VALUE_INT:
-      return is_int(value);
+      return yes(is_int(value));
     case CMOX_VALUE_FLOAT:
-      return is_float(value);
+      return yes(is_float(value));
     case CMOX_VALUE_BOOL:
-      return is_bool(value);
+      return yes(is_bool(value));
     case CMOX_VALUE_PATH:
-      return value.len > 0 && !memchr(value.data, 0, value.len);
+      return yes(value.len > 0 && !memchr(value.data, 0, value.len));
     case CMOX_VALUE_JSON:
       return is_json(value);
   }
-  return false;
+  return CMOX_REFUSES;
 }
 
 cmox_code_t cmox_json_parse(cmox_span_t text, cmox_json_t **out, cmox_error_t *error) {
   json_error_t why;
   *out = (cmox_json_t *)load(text, &why);
   if (*out) return CMOX_OK;
-  if (json_error_code(&why) == json_error_out_of_memory)
-    return cmox_fail(error, CMOX_E_NO_MEMORY, "JSON: out of memory");
-  return cmox_fail(error, CMOX_E_BAD_MATCHER, "invalid JSON at line %d, column %d: %s", why.line,
-                   why.column, why.text);
+  if (no_memory(&why)) return cmox_fail(error, CMOX_E_NO_MEMORY, "JSON: out of memory");
+  /* Without the piece of the document that Jansson quotes: it may be a secret. */
+  const char *quoted = strstr(why.text, " near '");
+  int len = quoted ? (int)(quoted - why.text) : (int)strlen(why.text);
+  return cmox_fail(error, CMOX_E_BAD_MATCHER, "invalid JSON at line %d, column %d: %.*s", why.line,
+                   why.column, len, why.text);
 }
 
 void cmox_json_free(cmox_json_t *json) { json_decref((json_t *)json); }
 
-bool cmox_json_equal(const cmox_json_t *expected, cmox_span_t text) {
+cmox_accept_t cmox_json_equal(const cmox_json_t *expected, cmox_span_t text) {
   json_error_t why;
   json_t *actual = load(text, &why);
-  bool equal = actual && json_equal((const json_t *)expected, actual);
+  if (!actual) return no_memory(&why) ? CMOX_GIVES_UP : CMOX_REFUSES;
+  bool equal = json_equal((const json_t *)expected, actual);
   json_decref(actual);
-  return equal;
+  return yes(equal);
 }
 
 static void show(cmox_buf_t *out, const json_t *value, bool secret) {
@@ -126,7 +135,7 @@ static void show(cmox_buf_t *out, const json_t *value, bool secret) {
   size_t len = json_dumpb(value, text, sizeof text, JSON_ENCODE_ANY | JSON_COMPACT);
   if (len == 0 || len > sizeof text)
     cmox_buf_puts(out, json_is_object(value) ? "{...}" : json_is_array(value) ? "[...]" : "...");
-  else
+  else if (!cmox_mask_text(cmox_span(text, len), out))
     cmox_buf_append(out, text, len);
 }
 

@@ -10,6 +10,7 @@
 #include "server/base/span.h"
 #include "server/model/reply.h"
 #include "server/model/said.h"
+#include "server/model/stream.h"
 
 typedef enum cmox_call_state {
   CMOX_CALL_PENDING = 1, /* waits for stdin, for a callback or at a gate */
@@ -59,6 +60,13 @@ typedef struct cmox_invocation_data {
   uint8_t key[CMOX_INVOCATION_KEY_BYTES];
 } cmox_invocation_data_t;
 
+/* A variable that is set, or removed. */
+typedef struct cmox_env_change {
+  char *name;
+  char *value; /* value_len bytes; NULL: removed */
+  size_t value_len;
+} cmox_env_change_t;
+
 typedef struct cmox_call {
   uint64_t id;                 /* from 1, in the order of start */
   cmox_invocation_data_t data; /* owned: points into this block, env into the journal's store */
@@ -71,8 +79,12 @@ typedef struct cmox_call {
   bool blocker_called;      /* that has been called and comes after it */
   cmox_reply_data_t *reply; /* one reference; NULL: not answered */
 
-  cmox_buf_t stdin_data;
-  uint64_t stdin_length; /* bytes read; more than stdin_data holds when drained */
+  /* What the double changes in its environment; see cmox_call_env(). Owned, one block. */
+  cmox_env_change_t *injected;
+  size_t injected_count;
+  cmox_span_list_t changed_env; /* points into that block and at data.env */
+
+  cmox_stream_t stdin_stream; /* when drained: its length only */
   cmox_stdin_end_t stdin_end;
 
   uint64_t stdout_written; /* from Completed */
@@ -101,6 +113,16 @@ typedef struct cmox_call {
 
 /* The arguments after argv[0]. */
 cmox_span_list_t cmox_call_args(const cmox_invocation_data_t *data);
+
+/* Gives the call a copy of these changes; false when memory is out. Once, and after data.env is
+ * there. */
+bool cmox_call_inject(cmox_call_t *call, const cmox_env_change_t *changes, size_t count);
+
+/* The environment with what was injected: what handlers, the real command and those who ask the
+ * journal are to see. data.env is what the shim saw. */
+cmox_span_list_t cmox_call_env(const cmox_call_t *call);
+/* A copy that has this as its data.env; borrowed from the call, never freed. */
+cmox_call_t cmox_call_as_seen(const cmox_call_t *call);
 
 /* A copy of everything but env, which stays empty; NULL when memory is out. */
 cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data);

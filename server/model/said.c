@@ -10,6 +10,7 @@ void cmox_said_free(cmox_said_t *said) {
   for (size_t i = 0; i < said->count; i++) {
     cmox_free_block(said->items[i].why);
     cmox_free_block(said->items[i].name);
+    cmox_free_block((void *)(uintptr_t)said->items[i].value.data);
   }
   cmox_free_block(said->items);
   cmox_free_block(said);
@@ -29,9 +30,16 @@ static bool note(cmox_said_t *said, uint64_t callback, cmox_span_t name, cmox_sp
   if (!grown) return false;
   said->items = grown;
   char *copy = cmox_strndup(name.data, name.len);
-  if (!copy) return false;
-  grown[said->count++] = (cmox_question_t){
-      .callback = callback, .value = value, .saying = CMOX_SAID_WANTED, .name = copy};
+  char *kept = cmox_strndup(value.data, value.len);
+  if (!copy || !kept) {
+    cmox_free_block(copy);
+    cmox_free_block(kept);
+    return false;
+  }
+  grown[said->count++] = (cmox_question_t){.callback = callback,
+                                           .value = cmox_span(kept, value.len),
+                                           .saying = CMOX_SAID_WANTED,
+                                           .name = copy};
   return true;
 }
 

@@ -26,8 +26,8 @@ static bool add_call(json_t *to, const cmox_call_t *call) {
   json_t *object = json_object();
   cmox_buf_t line = CMOX_BUF_EMPTY;
   cmox_describe_call(&line, call);
-  bool complete = set_new(object, "id", json_integer((json_int_t)call->id)) &&
-                  set_new(object, "line", text(cmox_buf_take_text(&line)));
+  bool complete = set_new(object, "id", json_integer((json_int_t)call->id));
+  complete = set_new(object, "line", text(cmox_buf_take_text(&line))) && complete;
   return set_new(to, "call", object) && complete;
 }
 
@@ -37,12 +37,12 @@ static bool add_double(json_t *to, const cmox_expect_t *expect) {
   cmox_buf_t line = CMOX_BUF_EMPTY;
   cmox_describe_double(&line, expect);
   cmox_count_t count = cmox_expect_count(expect);
-  bool complete = set_new(object, "id", json_integer((json_int_t)expect->id)) &&
-                  set_new(object, "expects", text(cmox_buf_take_text(&line))) &&
-                  set(object, "file", expect->source.file) &&
-                  set_new(object, "line", json_integer(expect->source.line)) &&
-                  set_new(object, "minimum", json_integer((json_int_t)count.minimum)) &&
-                  set_new(object, "calls", json_integer((json_int_t)expect->taken));
+  bool complete = set_new(object, "id", json_integer((json_int_t)expect->id));
+  complete = set_new(object, "expects", text(cmox_buf_take_text(&line))) && complete &&
+             set(object, "file", expect->source.file) &&
+             set_new(object, "line", json_integer(expect->source.line)) &&
+             set_new(object, "minimum", json_integer((json_int_t)count.minimum)) &&
+             set_new(object, "calls", json_integer((json_int_t)expect->taken));
   if (complete && count.maximum != CMOX_COUNT_UNBOUNDED)
     complete = set_new(object, "maximum", json_integer((json_int_t)count.maximum));
   return set_new(to, "double", object) && complete;
@@ -93,6 +93,9 @@ char *cmox_report_json(const cmox_findings_t *findings, const char *label) {
   cmox_buf_puts(&out, dumped ? dumped : "");
   cmox_buf_putc(&out, '\n');
   out.failed |= !dumped;
-  free(dumped); /* Jansson's */
+  json_malloc_t take;
+  json_free_t give_back; /* whatever the program that this engine is embedded in has set */
+  json_get_alloc_funcs(&take, &give_back);
+  if (dumped) give_back(dumped);
   return cmox_buf_take_text(&out);
 }

@@ -6,7 +6,9 @@
 static void put_name(cmox_buf_t *out, const char *text) {
   for (; *text; text++) {
     if (*text == '#' || *text == '\\') cmox_buf_putc(out, '\\');
-    cmox_buf_putc(out, (unsigned char)*text < 0x20 ? ' ' : *text);
+    char shown = *text;
+    if ((unsigned char)shown < 0x20) shown = ' ';
+    cmox_buf_putc(out, shown);
   }
 }
 

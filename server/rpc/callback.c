@@ -69,45 +69,6 @@ static cmox_code_t send_match(cmox_hosted_t *hosted, const cmox_action_t *action
   return send_request(hosted->answers, id, "cmdmox.v1.CallbackService/Match", &request.base, error);
 }
 
-static bool is_entry_of(ProtobufCBinaryData entry, const char *name) {
-  size_t len = strlen(name);
-  return entry.len >= len && memcmp(entry.data, name, len) == 0 &&
-         (entry.len == len || entry.data[len] == '=');
-}
-
-/* The call's environment with what its double injects; the bytes of new entries are in *text. */
-static cmox_code_t environment(const cmox_call_t *call, const cmox_expect_t *expect,
-                               ProtobufCBinaryData **out, size_t *count, cmox_buf_t *text,
-                               cmox_error_t *error) {
-  const cmox_injection_facet_t *injection = &expect->facets.injection;
-  ProtobufCBinaryData *list = cmox_calloc(call->data.env.count + injection->count, sizeof *list);
-  for (size_t i = 0; i < injection->count; i++) {
-    const cmox_env_change_t *change = &injection->items[i];
-    if (!change->value) continue;
-    cmox_buf_printf(text, "%s=", change->name);
-    cmox_buf_append(text, change->value, change->value_len);
-  }
-  *out = list;
-  *count = 0;
-  if (!list || text->failed) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
-  for (size_t i = 0; i < call->data.env.count; i++) {
-    ProtobufCBinaryData entry = cmox_to_bytes(call->data.env.items[i]);
-    bool changed = false;
-    for (size_t k = 0; k < injection->count && !changed; k++)
-      changed = is_entry_of(entry, injection->items[k].name);
-    if (!changed) list[(*count)++] = entry;
-  }
-  uint8_t *at = text->data;
-  for (size_t i = 0; i < injection->count; i++) {
-    const cmox_env_change_t *change = &injection->items[i];
-    if (!change->value) continue;
-    size_t len = strlen(change->name) + 1 + change->value_len;
-    list[(*count)++] = (ProtobufCBinaryData){len, at};
-    at += len;
-  }
-  return CMOX_OK;
-}
-
 static cmox_code_t send_handle(cmox_hosted_t *hosted, const cmox_action_t *action, uint32_t id,
                                cmox_error_t *error) {
   const cmox_journal_t *journal = cmox_session_journal(hosted->session);
@@ -115,16 +76,19 @@ static cmox_code_t send_handle(cmox_hosted_t *hosted, const cmox_action_t *actio
   Cmdmox__V1__HandleRequest request = CMDMOX__V1__HANDLE_REQUEST__INIT;
   request.session_id = cmox_to_bytes(cmox_span(hosted->id, sizeof hosted->id));
   request.handler = action->asked.callback;
-  cmox_buf_t text = CMOX_BUF_EMPTY;
-  cmox_code_t code = environment(call, cmox_session_double(hosted->session, call->double_id),
-                                 &request.env_block, &request.n_env_block, &text, error);
-  if (code == CMOX_OK) code = cmox_convert_call(call, &request.invocation, error);
-  if (code == CMOX_OK)
+  cmox_span_list_t env = cmox_call_env(call);
+  ProtobufCBinaryData *block = cmox_calloc(env.count, sizeof *block);
+  if (!block) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
+  for (size_t i = 0; i < env.count; i++) block[i] = cmox_to_bytes(env.items[i]);
+  request.env_block = block;
+  request.n_env_block = env.count;
+  cmox_code_t code = cmox_convert_call(call, &request.invocation, error);
+  if (code == CMOX_OK) {
     code =
         send_request(hosted->answers, id, "cmdmox.v1.CallbackService/Handle", &request.base, error);
-  cmox_free_block(request.invocation);
-  cmox_free_block(request.env_block);
-  cmox_buf_clear(&text);
+    cmox_convert_call_clear(request.invocation);
+  }
+  cmox_free_block(block);
   return code;
 }
 
@@ -182,9 +146,11 @@ static cmox_code_t read_match(const Cmdmox__V1__MatchResponse *response, cmox_ev
 
 static cmox_code_t read_handle(const Cmdmox__V1__HandleResponse *response, cmox_event_t *event,
                                cmox_error_t *error) {
+  Cmdmox__V1__DoubleAction action = CMDMOX__V1__DOUBLE_ACTION__INIT;
   switch (response->outcome_case) {
     case CMDMOX__V1__HANDLE_RESPONSE__OUTCOME_REPLY:
-      return cmox_convert_reply(response->reply, &event->answered.reply, error);
+      action.reply = response->reply;
+      return cmox_convert_reply(&action, &event->answered.reply, error);
     case CMDMOX__V1__HANDLE_RESPONSE__OUTCOME_FAILURE:
       event->answered.failure = or_unsaid(response->failure);
       return CMOX_OK;

@@ -38,7 +38,7 @@ void cmox_assert_now(cmox_rpc_call_t *call) {
     code = cmox_fail(&call->error, CMOX_E_NO_MEMORY, "assertion: out of memory");
   char *text = NULL;
   if (code == CMOX_OK) code = convert_patterns(input, patterns, &call->error);
-  if (code == CMOX_OK)
+  if (hosted && code == CMOX_OK)
     code = cmox_session_assert(hosted->session, input->double_id,
                                (cmox_assertion_kind_t)input->assertion, patterns, input->n_patterns,
                                &text, &call->error);

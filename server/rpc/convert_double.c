@@ -8,50 +8,30 @@ static cmox_code_t no_memory(cmox_error_t *error) {
 
 /* ---- Actions --------------------------------------------------------------- */
 
-cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_t **out,
-                               cmox_error_t *error) {
-  cmox_reply_data_t content = {.out = cmox_from_bytes(from->stdout_data),
-                               .err = cmox_from_bytes(from->stderr_data),
-                               .delay_ms = from->delay_ms};
-  switch (from->end_case) {
-    case CMDMOX__V1__REPLY__END_SIGNAL:
-      if (!cmox_signal_name_ok(cmox_span_str(from->signal)))
-        return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                         "\"%.40s\" is not the name of a signal; write it like SIGTERM",
-                         from->signal);
-      content.signal = from->signal;
-      break;
-    case CMDMOX__V1__REPLY__END_HANG:
-      content.hang = from->hang;
-      break;
-    case CMDMOX__V1__REPLY__END_EXIT_CODE:
-      if (from->exit_code > 255)
-        return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "exit code %u is not within 0 to 255",
-                         from->exit_code);
-      content.exit_code = from->exit_code;
-      break;
-    default: /* none: exit code 0 */
-      if (!cmox_newer_kind(&from->base)) break;
-      return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know end %u of a reply",
-                       cmox_newer_kind(&from->base));
-  }
-  *out = cmox_reply_new(&content);
-  return *out ? CMOX_OK : cmox_fail(error, CMOX_E_NO_MEMORY, "reply: out of memory");
-}
-
 static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
                                   cmox_error_t *error) {
   bool handler = from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER;
-  if ((!handler && from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY) || from->n_chunks ||
-      from->n_files || from->record)
+  if ((!handler && from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY) || from->record)
     return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
-                     "this server knows only plain replies and handlers as actions yet");
+                     "this server knows only replies and handlers as actions yet");
+  if (handler && (from->n_chunks || from->n_files))
+    return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
+                     "this server knows chunks and files of replies only, not of handlers");
   out->repeat = from->repeat;
   if (from->gate[0] && !(out->gate = cmox_strdup(from->gate))) return no_memory(error);
-  if (!handler) return cmox_convert_reply(from->reply, &out->reply, error);
+  if (!handler) return cmox_convert_reply(from, &out->reply, error);
   out->handler = from->handler;
   out->handler_name = cmox_strdup(from->handler_name);
   return out->handler_name ? CMOX_OK : no_memory(error);
+}
+
+cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
+                                 cmox_error_t *error) {
+  if (from->repeat)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "the default action answers all calls that no double accepts: give it no "
+                     "repeat");
+  return convert_action(from, out, error);
 }
 
 static cmox_code_t convert_actions(const Cmdmox__V1__ActionList *from, cmox_answers_facet_t *out,
@@ -92,9 +72,6 @@ static cmox_code_t convert_stdin_policy(const Cmdmox__V1__StdinPolicy *from,
       return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know stdin mode %d",
                        (int)from->mode);
   }
-  if (out->mode == CMOX_STDIN_CAPTURE && from->max_bytes > CMOX_STDIN_MAX_DEFAULT)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "stdin: at most %u bytes can be captured",
-                     CMOX_STDIN_MAX_DEFAULT);
   out->max_bytes = from->max_bytes;
   out->deadline_ms = from->deadline_ms;
   return CMOX_OK;

@@ -5,8 +5,7 @@
 
 /* Declared in the schema, not built yet. */
 static const char *const unimplemented[] = {
-    "cmdmox.v1.ShimService/ReportPassthrough", "cmdmox.v1.ControlService/SetDefaultAction",
-    "cmdmox.v1.ControlService/ReadCallStdin",  "cmdmox.v1.ControlService/LoadFixture",
+    "cmdmox.v1.ShimService/ReportPassthrough", "cmdmox.v1.ControlService/LoadFixture",
     "cmdmox.v1.ControlService/SaveFixture",    "cmdmox.v1.AgentService/OpenLink",
     "cmdmox.v1.AgentService/RelayFrame",       "cmdmox.v1.AgentService/CloseLink",
 };

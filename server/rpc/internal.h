@@ -17,6 +17,15 @@
 #define uthash_nonfatal_oom(element) ((element)->oom = true)
 #include <uthash.h>
 
+/* A place in a reply that goes down in pieces. Its parts are the chunks, the files, what is left of
+ * stdout, what is left of stderr. */
+typedef struct cmox_cursor {
+  size_t part;
+  size_t offset;   /* in the part */
+  size_t out, err; /* bytes of stdout and stderr that the chunks before it hold */
+  bool delayed;    /* the delay of the reply is behind it */
+} cmox_cursor_t;
+
 /* One link and what was said on it. Lives until the link has closed and no
  * call waits for an answer. */
 typedef struct cmox_peer {
@@ -40,7 +49,7 @@ typedef struct cmox_peer {
   uint32_t invoke_id;            /* request id of Invoke; StreamData carries it */
   struct cmox_rpc_call *waiting; /* the request that the next action answers */
   cmox_reply_data_t *streaming;  /* a reference: the reply that is on its way; or NULL */
-  size_t streamed;               /* bytes of its stdout and then its stderr that were sent */
+  cmox_cursor_t sent;            /* how much of it */
   /* Test clients: what they were asked, and have not answered. */
   struct cmox_asked *asked; /* hash, by id */
   uint32_t last_asked;      /* even */
@@ -123,6 +132,10 @@ void cmox_hosted_act(cmox_hosted_t *hosted);
 
 /* What AssertCalls does once the shims have been heard. */
 void cmox_assert_now(cmox_rpc_call_t *call);
+/* ... and ListInvocations. */
+void cmox_list_now(cmox_rpc_call_t *call);
+/* ReadCallStdin. */
+void cmox_read_stdin_now(cmox_rpc_call_t *call);
 
 /* ---- answer.c ---- */
 void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action);
@@ -156,15 +169,19 @@ unsigned cmox_newer_kind(const ProtobufCMessage *message);
 /* The facets that say what is accepted, and the name of a variable (owned by the caller). */
 cmox_code_t cmox_convert_matching(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                   cmox_error_t *error);
-/* *out has one reference. */
-cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, cmox_reply_data_t **out,
-                               cmox_error_t *error);
 cmox_code_t cmox_convert_env_name(ProtobufCBinaryData name, char **out, cmox_error_t *error);
 cmox_code_t cmox_convert_facets(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                 cmox_error_t *error);
+/* The reply of the action with its chunks and files; a reference is the caller's. */
+cmox_code_t cmox_convert_reply(const Cmdmox__V1__DoubleAction *from, cmox_reply_data_t **out,
+                               cmox_error_t *error);
+/* The answer is the caller's to clear, also on failure. */
+cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
+                                 cmox_error_t *error);
 /* Message views of the engine's objects; borrowed from them, freed by the _clear. */
 cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
                               cmox_error_t *error);
+void cmox_convert_call_clear(Cmdmox__V1__Invocation *message);
 cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__VerifyResponse *out,
                                   cmox_error_t *error);
 void cmox_convert_findings_clear(Cmdmox__V1__VerifyResponse *response);

@@ -218,6 +218,7 @@ void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify) {
   event.completed.stderr_written = completed->stderr_written;
   event.completed.broken_pipe = completed->broken_pipe;
   event.completed.failure = completed->failure;
+  event.completed.failed_path = cmox_from_bytes(completed->failed_path);
   (void)cmox_hosted_step(peer->hosted, &event, &error); /* a late word of a dead call is no error */
   cmox_wire_free(message);
   /* It was the shim's last word: waiting for the end of the link is one turn of the loop more. */

@@ -17,11 +17,13 @@ struct cmox_session {
   cmox_findings_t findings;
   cmox_reply_data_t *empty_reply;
   cmox_reply_data_t *no_memory_reply; /* for calls that nobody is left to give an error */
+  cmox_answer_t default_answer; /* to calls that no double accepts; reply NULL: they are refused */
   char *dialect;
   char *label;
   cmox_call_t **held; /* calls that wait at a gate or for a callback */
   size_t held_count;
   size_t held_capacity;
+  cmox_spill_t *spill;   /* borrowed; NULL: none */
   uint64_t now_ns;       /* of the event that is being worked on */
   uint64_t next_tick_ns; /* 0: none */
   uint64_t callback_deadline_ns;
@@ -71,5 +73,13 @@ void cmox_on_answer(cmox_session_t *session, const cmox_event_t *event, cmox_act
                     cmox_error_t *error);
 /* The deadline of its callbacks is over; false: memory is out, and nothing has changed. */
 bool cmox_call_time_out(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions);
+/* ---- declare.c: events of the test ---- */
+cmox_code_t cmox_session_check_open(const cmox_session_t *session, cmox_error_t *error);
+cmox_code_t cmox_session_declare(cmox_session_t *session, const cmox_event_t *event,
+                                 cmox_actions_t *actions, cmox_error_t *error);
+cmox_code_t cmox_session_refine(cmox_session_t *session, const cmox_event_t *event,
+                                cmox_error_t *error);
+cmox_code_t cmox_session_default(cmox_session_t *session, const cmox_event_t *event,
+                                 cmox_error_t *error);
 
 #endif

@@ -18,7 +18,7 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   if (!session) return NULL;
   const char *dialect = options && options->dialect ? options->dialect : "c";
   session->doubles = cmox_doubles_new();
-  session->journal = cmox_journal_new();
+  session->journal = cmox_journal_new(options ? options->max_journal_entries : 0);
   session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
   session->no_memory_reply = cmox_reply_new(&(cmox_reply_data_t){
       .err = cmox_span_str("cmdmox: out of memory\n"), .exit_code = CMOX_EXIT_SHIM_FAILURE});
@@ -27,6 +27,7 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
       (deadline_ms ? deadline_ms : CMOX_CALLBACK_DEADLINE_DEFAULT_MS) * CMOX_NS_PER_MS;
   session->dialect = cmox_strdup(dialect);
   session->label = cmox_strdup(options && options->label ? options->label : "");
+  session->spill = options ? options->spill : NULL;
   if (session->doubles && session->journal && session->empty_reply && session->no_memory_reply &&
       session->dialect && session->label)
     return session;
@@ -41,6 +42,7 @@ void cmox_session_free(cmox_session_t *session) {
   cmox_journal_free(session->journal);
   cmox_reply_unref(session->empty_reply);
   cmox_reply_unref(session->no_memory_reply);
+  cmox_answer_clear(&session->default_answer);
   cmox_free_block(session->dialect);
   cmox_free_block(session->label);
   cmox_free_block(session->refused);
@@ -66,12 +68,7 @@ uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_
     const cmox_expect_t *expect = cmox_doubles_find(session->doubles, double_id);
     return expect ? expect->taken : 0;
   }
-  size_t all = cmox_journal_count(session->journal);
-  if (command.len == 0) return all;
-  uint64_t count = 0;
-  for (size_t i = 0; i < all; i++)
-    count += cmox_span_equal(cmox_journal_at(session->journal, i)->data.command, command);
-  return count;
+  return cmox_journal_total(session->journal, command);
 }
 
 void cmox_actions_clear(cmox_actions_t *actions) {
@@ -138,22 +135,6 @@ cmox_code_t cmox_call_refuse(cmox_session_t *session, cmox_call_t *call, cmox_ve
   return done ? CMOX_OK : cmox_session_no_memory(error);
 }
 
-static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
-                        cmox_actions_t *actions, cmox_error_t *error) {
-  const cmox_answer_t *said = cmox_expect_answer(expect);
-  if (said && said->gate && !(call->gate = cmox_strdup(said->gate)))
-    return cmox_session_no_memory(error);
-  call->double_id = expect->id;
-  call->verdict = CMOX_VERDICT_ACCEPTED;
-  cmox_doubles_take(session->doubles, expect);
-  cmox_tell_match(call, expect);
-  if (said && !said->reply) return cmox_ask_handler(session, call, said, actions, error);
-  call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
-  if (call->gate) cmox_tell_hold(call);
-  bool done = call->gate ? cmox_call_hold(session, call) : cmox_call_answer(actions, call);
-  return done ? CMOX_OK : cmox_session_no_memory(error);
-}
-
 static bool wants(const cmox_call_t *call) {
   return cmox_said_first(call->said, CMOX_SAID_WANTED) != NULL;
 }
@@ -166,6 +147,42 @@ static bool wants_for_report(const cmox_session_t *session, const cmox_call_t *c
   if (nearest) (void)cmox_distance(nearest, call);
   call->said->asking = false;
   return wants(call);
+}
+
+/* said: NULL is the empty reply. */
+static cmox_code_t accept_with(cmox_session_t *session, const cmox_answer_t *said,
+                               cmox_call_t *call, cmox_actions_t *actions, cmox_error_t *error) {
+  if (said && said->gate && !(call->gate = cmox_strdup(said->gate)))
+    return cmox_session_no_memory(error);
+  call->verdict = CMOX_VERDICT_ACCEPTED;
+  if (said && !said->reply) return cmox_ask_handler(session, call, said, actions, error);
+  call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
+  if (call->gate) cmox_tell_hold(call);
+  bool done = call->gate ? cmox_call_hold(session, call) : cmox_call_answer(actions, call);
+  return done ? CMOX_OK : cmox_session_no_memory(error);
+}
+
+static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
+                        cmox_actions_t *actions, cmox_error_t *error) {
+  const cmox_injection_facet_t *injection = &expect->facets.injection;
+  if (!cmox_call_inject(call, injection->items, injection->count))
+    return cmox_session_no_memory(error);
+  const cmox_answer_t *said = cmox_expect_answer(expect);
+  call->double_id = expect->id;
+  cmox_doubles_take(session->doubles, expect);
+  cmox_tell_match(call, expect);
+  return accept_with(session, said, call, actions, error);
+}
+
+/* No double accepts it. */
+static cmox_code_t otherwise(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
+                             cmox_error_t *error) {
+  if (!cmox_answer_is_said(&session->default_answer)) {
+    if (wants_for_report(session, call)) return cmox_ask_predicates(session, call, actions, error);
+    return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  }
+  cmox_tell_default(call);
+  return accept_with(session, &session->default_answer, call, actions, error);
 }
 
 static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
@@ -189,13 +206,11 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
           call->said && call->said->missing
               ? "its predicates cannot all be asked: there are too many, or memory is out"
               : "a regular expression needs too much work to be matched with it";
-      break;
+      return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
     case CMOX_LOOKUP_UNEXPECTED:
-      if (wants_for_report(session, call))
-        return cmox_ask_predicates(session, call, actions, error);
       break;
   }
-  return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  return otherwise(session, call, actions, error);
 }
 
 static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox_actions_t *actions,
@@ -206,8 +221,7 @@ static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox
   cmox_tell_stdin(call, policy);
   call->asked = policy;
   call->stdin_end = CMOX_STDIN_NOT_READ;
-  call->stdin_length = 0;
-  cmox_buf_clear(&call->stdin_data);
+  cmox_stream_clear(&call->stdin_stream);
   return CMOX_OK;
 }
 
@@ -266,6 +280,7 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
   call = cmox_journal_add(session->journal, event->invocation, event->now_ns);
   if (!call) return cmox_session_no_memory(error);
   actions->call_id = call->id;
+  call->stdin_stream.spill = session->spill;
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
@@ -290,24 +305,32 @@ static cmox_code_t on_stdin(cmox_session_t *session, const cmox_event_t *event,
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
   if (call->asked.mode == CMOX_STDIN_DRAIN ||
-      event->bytes.len > call->asked.max_bytes - call->stdin_length)
+      event->bytes.len > call->asked.max_bytes - call->stdin_stream.length)
     return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "stdin: more bytes than were asked for");
-  cmox_buf_append_span(&call->stdin_data, event->bytes);
-  if (call->stdin_data.failed) return cmox_session_no_memory(error);
-  call->stdin_length += event->bytes.len;
-  return CMOX_OK;
+  return cmox_stream_append(&call->stdin_stream, event->bytes) ? CMOX_OK
+                                                               : cmox_session_no_memory(error);
 }
 
 static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *event,
                                cmox_actions_t *actions, cmox_error_t *error) {
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
-  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_length = event->continued.bytes;
+  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_stream.length = event->continued.bytes;
   call->stdin_end = event->continued.end;
   call->told_ns = event->now_ns;
   cmox_code_t code = cmox_call_proceed(session, call, actions, error);
   if (code != CMOX_OK) call->unexpected_why = "memory was out when it was decided";
   return code;
+}
+
+/* NULL: none, or no memory for it. */
+static char *failure_of(const cmox_event_t *event) {
+  const char *failure = event->completed.failure;
+  if (!failure || !*failure) return NULL;
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_buf_append_span(&text, event->completed.failed_path);
+  cmox_buf_printf(&text, "%s%s", text.len ? ": " : "", failure);
+  return cmox_buf_take_text(&text);
 }
 
 static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *event) {
@@ -318,9 +341,9 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   call->stdout_written = event->completed.stdout_written;
   call->stderr_written = event->completed.stderr_written;
   call->broken_pipe = event->completed.broken_pipe;
-  const char *failure = event->completed.failure;
-  if (failure && *failure && !call->failure) call->failure = cmox_strdup(failure);
+  if (!call->failure) call->failure = failure_of(event);
   cmox_tell_completed(call);
+  cmox_journal_settle(session->journal, call);
   return CMOX_OK;
 }
 
@@ -337,65 +360,12 @@ static cmox_code_t on_link_lost(cmox_session_t *session, const cmox_event_t *eve
 
 /* ---- The test ---------------------------------------------------------- */
 
-static cmox_code_t check_open(const cmox_session_t *session, cmox_error_t *error) {
-  if (session->phase != CMOX_PHASE_VERIFIED) return CMOX_OK;
-  return cmox_fail(error, CMOX_E_BAD_STATE,
-                   "the session has been verified: declare doubles before verify");
-}
-
-static cmox_code_t check_facets(cmox_double_kind_t kind, const cmox_facets_t *facets,
-                                cmox_error_t *error) {
-  bool mock = kind == CMOX_KIND_MOCK;
-  if (facets->has_count && !mock)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "a count belongs to a mock: stubs and spies take any number of calls");
-  if (facets->has_count && facets->count.minimum > facets->count.maximum)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "the least number of calls is above the greatest");
-  if ((facets->order.count || facets->after.count) && !mock)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "an order belongs to mocks: stubs and spies may be called at any time");
-  return CMOX_OK;
-}
-
-cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t kind,
-                               const cmox_facets_t *facets, cmox_error_t *error) {
-  cmox_code_t code = check_open(session, error);
-  return code == CMOX_OK ? check_facets(kind, facets, error) : code;
-}
-
-static cmox_code_t on_declare(cmox_session_t *session, const cmox_event_t *event,
-                              cmox_actions_t *actions, cmox_error_t *error) {
-  cmox_code_t code = cmox_session_check(session, event->declared.kind, event->facets, error);
-  if (code != CMOX_OK) return code;
-  cmox_expect_t *expect = cmox_doubles_add(session->doubles, event->command, event->declared.kind,
-                                           event->declared.source);
-  if (!expect) return cmox_session_no_memory(error);
-  code = cmox_doubles_refine(session->doubles, expect, event->facets, error);
-  if (code == CMOX_OK)
-    actions->double_id = expect->id;
-  else
-    cmox_doubles_drop_last(session->doubles);
-  return code;
-}
-
-static cmox_code_t on_refine(cmox_session_t *session, const cmox_event_t *event,
-                             cmox_error_t *error) {
-  cmox_code_t code = check_open(session, error);
-  if (code != CMOX_OK) return code;
-  cmox_expect_t *expect = cmox_doubles_find(session->doubles, event->double_id);
-  if (!expect) return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
-  code = check_facets(expect->kind, event->facets, error);
-  if (code != CMOX_OK) return code;
-  return cmox_doubles_refine(session->doubles, expect, event->facets, error);
-}
-
 static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
   if (session->phase == CMOX_PHASE_VERIFIED)
     return cmox_fail(error, CMOX_E_BAD_STATE,
                      "replay: the session has been verified; start a new one");
   session->phase = CMOX_PHASE_REPLAY;
-  cmox_tell_replay(cmox_journal_count(session->journal));
+  cmox_tell_replay(cmox_journal_total(session->journal, CMOX_ANY_COMMAND));
   return CMOX_OK;
 }
 
@@ -426,7 +396,7 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
       cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;
   session->phase = CMOX_PHASE_VERIFIED;
-  cmox_tell_verify(cmox_journal_count(session->journal), &session->findings);
+  cmox_tell_verify(cmox_journal_total(session->journal, CMOX_ANY_COMMAND), &session->findings);
   for (size_t i = 0; i < session->findings.count; i++) {
     cmox_finding_t *finding = &session->findings.items[i];
     bool unexpected =
@@ -467,16 +437,19 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
       cmox_on_tick(session, event, actions);
       break;
     case CMOX_EVENT_DECLARE:
-      code = on_declare(session, event, actions, error);
+      code = cmox_session_declare(session, event, actions, error);
       break;
     case CMOX_EVENT_REFINE:
-      code = on_refine(session, event, error);
+      code = cmox_session_refine(session, event, error);
+      break;
+    case CMOX_EVENT_DEFAULT:
+      code = cmox_session_default(session, event, error);
       break;
     case CMOX_EVENT_RELEASE:
       code = cmox_on_release(session, event, actions, error);
       break;
     case CMOX_EVENT_REGISTER:
-      code = check_open(session, error);
+      code = cmox_session_check_open(session, error);
       break;
     case CMOX_EVENT_REFUSED:
       code = on_refused(session, event);

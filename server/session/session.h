@@ -29,6 +29,7 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_REGISTER,   /* command */
   CMOX_EVENT_DECLARE,    /* declared */
   CMOX_EVENT_REFINE,     /* double_id, facets (moved out of on success) */
+  CMOX_EVENT_DEFAULT,    /* answer (moved out of on success); NULL: none any more */
   CMOX_EVENT_RELEASE,    /* gate */
   CMOX_EVENT_REFUSED,    /* note: a call that was refused before it could become an INVOKE */
   CMOX_EVENT_UNANSWERED, /* call_id: its answer could not be sent, so that it ended with 125 */
@@ -63,13 +64,15 @@ typedef struct cmox_event {
     uint64_t stdout_written;
     uint64_t stderr_written;
     bool broken_pipe;
-    const char *failure; /* "": none */
+    const char *failure;     /* "": none */
+    cmox_span_t failed_path; /* the file that it speaks of; empty: none */
   } completed;
   struct {
     cmox_double_kind_t kind;
     cmox_source_t source; /* borrowed */
   } declared;
   cmox_facets_t *facets;
+  cmox_answer_t *answer;
 } cmox_event_t;
 
 typedef enum cmox_action_kind {
@@ -108,7 +111,10 @@ void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
 typedef struct cmox_session_options {
   const char *dialect;           /* language of the lines to paste: "c", "python", "shell" */
   const char *label;             /* the test's name; NULL: not known */
+  uint64_t max_journal_entries;  /* 0: no bound */
   uint32_t callback_deadline_ms; /* for one answer of a callback; 0: the default */
+  cmox_spill_t *spill; /* for long streams; borrowed for the session's life. NULL: of those only the
+                          beginning is kept */
 } cmox_session_options_t;
 
 cmox_session_t *cmox_session_new(const cmox_session_options_t *options); /* NULL: out of memory */

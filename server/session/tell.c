@@ -23,6 +23,10 @@ void cmox_tell_match(const cmox_call_t *call, const cmox_expect_t *expect) {
              cmox_trace_number(expect->taken));
 }
 
+void cmox_tell_default(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_DEFAULT, cmox_trace_number(call->id));
+}
+
 /* Of a difference only where it is: the values may be stdin. */
 static const char *first_difference(const cmox_finding_t *finding) {
   for (size_t i = 0; finding && i < finding->difference_count; i++)
@@ -79,9 +83,9 @@ void cmox_tell_lost(const cmox_call_t *call) {
   CMOX_TRACE(SESSION_LOST, cmox_trace_number(call->id));
 }
 
-void cmox_tell_replay(size_t calls) { CMOX_TRACE(SESSION_REPLAY, cmox_trace_number(calls)); }
+void cmox_tell_replay(uint64_t calls) { CMOX_TRACE(SESSION_REPLAY, cmox_trace_number(calls)); }
 
-void cmox_tell_verify(size_t calls, const cmox_findings_t *findings) {
+void cmox_tell_verify(uint64_t calls, const cmox_findings_t *findings) {
   CMOX_TRACE(SESSION_VERIFY, cmox_trace_number(calls), cmox_trace_number(findings->count),
              cmox_trace_number(cmox_findings_passed(findings)));
 }

@@ -10,6 +10,8 @@
 void cmox_tell_invoke(const cmox_call_t *call);
 void cmox_tell_retry(const cmox_call_t *call);
 void cmox_tell_stdin(const cmox_call_t *call, cmox_stdin_policy_t policy);
+/* Of the session's default action. */
+void cmox_tell_default(const cmox_call_t *call);
 void cmox_tell_match(const cmox_call_t *call, const cmox_expect_t *expect);
 /* finding: why, with the nearest double; NULL: no memory for it. */
 void cmox_tell_refuse(const cmox_call_t *call, const cmox_finding_t *finding);
@@ -20,7 +22,7 @@ void cmox_tell_release(const char *gate, size_t calls);
 void cmox_tell_reply(const cmox_call_t *call);
 void cmox_tell_completed(const cmox_call_t *call);
 void cmox_tell_lost(const cmox_call_t *call);
-void cmox_tell_replay(size_t calls);
-void cmox_tell_verify(size_t calls, const cmox_findings_t *findings);
+void cmox_tell_replay(uint64_t calls);
+void cmox_tell_verify(uint64_t calls, const cmox_findings_t *findings);
 
 #endif

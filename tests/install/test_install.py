@@ -203,7 +203,7 @@ class Serves(unittest.TestCase):
             text = run("cmake", "-G", "Ninja", "-S", source, "-B", source + "/build", "-DCMAKE_PREFIX_PATH=" + PREFIX,
                        env=empty, ok=found)
             if "static" in components:
-                self.assertIn("libprotobuf-c >= 1.4, libuv, libpcre2-8, jansson", " ".join(text.split()))
+                self.assertIn("libprotobuf-c >= 1.4, libuv, libpcre2-8, jansson, libmd", " ".join(text.split()))
             if "nonsense" in components:
                 self.assertIn("nonsense", text)
 

@@ -14,7 +14,7 @@ static void setup(void) {
   ck_cmox_replay(mox);
 }
 
-static void teardown(void) { cmox_free(mox); }
+static void teardown(void) { ck_cmox_free(mox); }
 
 static void told(cmox_code_t code, const char *text) {
   ck_assert_int_eq(code, CMOX_E_VERIFICATION_FAILED);
@@ -31,6 +31,7 @@ START_TEST(a_spy_that_was_not_called) {
   told(cmox_assert_any_call(git, CMOX_CALL("push")), "was never called");
   told(cmox_assert_has_calls(git, CMOX_CALL("push")), "was never called");
   ck_assert_uint_eq(cmox_call_count(git), 0);
+  ck_cmox_verify(mox);
 }
 END_TEST
 
@@ -69,6 +70,7 @@ START_TEST(any_order_gives_each_pattern_a_call_of_its_own) {
   told(cmox_assert_has_calls_in_any_order(git, CMOX_CALL("a"), CMOX_CALL_MATCHING(CMOX_ANY),
                                           CMOX_CALL_MATCHING(CMOX_ANY)),
        "there is none for number 3 of 3");
+  ck_cmox_verify(mox);
 }
 END_TEST
 
@@ -84,6 +86,7 @@ START_TEST(a_wrong_question_says_so) {
                    CMOX_E_INVALID_ARGUMENT);
   cmox_double_t *bad = cmox_spy(mox, "a/b");
   ck_assert_int_eq(cmox_assert_called(bad), CMOX_E_BUILDER);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_BUILDER);
 }
 END_TEST
 

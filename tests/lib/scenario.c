@@ -7,9 +7,11 @@
 
 enum { WORDS_MAX = 16 };
 
-void scenario_open(scenario_t *s) {
+void scenario_open(scenario_t *s) { scenario_open_with(s, NULL); }
+
+void scenario_open_with(scenario_t *s, const cmox_session_options_t *options) {
   *s = (scenario_t){.now_ns = 1000};
-  s->session = cmox_session_new(NULL);
+  s->session = cmox_session_new(options);
 }
 
 void scenario_close(scenario_t *s) {
@@ -73,7 +75,7 @@ uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *com
   return s->code == CMOX_OK ? s->actions.double_id : 0;
 }
 
-static cmox_code_t refine(scenario_t *s, uint64_t id, cmox_facets_t *facets) {
+cmox_code_t scenario_refine(scenario_t *s, uint64_t id, cmox_facets_t *facets) {
   cmox_event_t event = {.kind = CMOX_EVENT_REFINE, .double_id = id, .facets = facets};
   step(s, &event);
   cmox_facets_clear(facets);
@@ -82,19 +84,19 @@ static cmox_code_t refine(scenario_t *s, uint64_t id, cmox_facets_t *facets) {
 
 cmox_code_t scenario_times(scenario_t *s, uint64_t id, uint64_t minimum, uint64_t maximum) {
   cmox_facets_t facets = {.has_count = true, .count = {minimum, maximum}};
-  return refine(s, id, &facets);
+  return scenario_refine(s, id, &facets);
 }
 
 cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text) {
   cmox_facets_t facets = {.stdin_match = {.present = true}};
   cmox_test_t test = test_of(cmox_span_str(text));
   s->code = cmox_matchers_compile(&test, 1, &facets.stdin_match.matchers, &s->error);
-  return s->code == CMOX_OK ? refine(s, id, &facets) : s->code;
+  return s->code == CMOX_OK ? scenario_refine(s, id, &facets) : s->code;
 }
 
 cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mode) {
   cmox_facets_t facets = {.has_stdin_policy = true, .stdin_policy = {.mode = mode}};
-  return refine(s, id, &facets);
+  return scenario_refine(s, id, &facets);
 }
 
 cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate) {
@@ -105,7 +107,7 @@ cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const 
     facets.answers.count = 1;
     answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
     answer->gate = cmox_strdup(gate);
-    if (answer->reply && (answer->gate || !gate)) return refine(s, id, &facets);
+    if (answer->reply && (answer->gate || !gate)) return scenario_refine(s, id, &facets);
   }
   cmox_facets_clear(&facets);
   return s->code = CMOX_E_NO_MEMORY;
@@ -119,7 +121,7 @@ cmox_code_t scenario_handler(scenario_t *s, uint64_t id, uint64_t handler, const
     facets.answers.count = 1;
     *answer = (cmox_answer_t){
         .handler = handler, .handler_name = cmox_strdup("build"), .gate = cmox_strdup(gate)};
-    if (answer->handler_name && (answer->gate || !gate)) return refine(s, id, &facets);
+    if (answer->handler_name && (answer->gate || !gate)) return scenario_refine(s, id, &facets);
   }
   cmox_facets_clear(&facets);
   return s->code = CMOX_E_NO_MEMORY;
@@ -150,10 +152,20 @@ cmox_code_t scenario_fails(scenario_t *s, uint64_t call, uint64_t question, cons
   return step(s, &event);
 }
 
+cmox_code_t scenario_default(scenario_t *s, const char *out) {
+  cmox_answer_t answer = {0};
+  cmox_event_t event = {.kind = CMOX_EVENT_DEFAULT, .answer = out ? &answer : NULL};
+  if (out && !(answer.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)})))
+    return s->code = CMOX_E_NO_MEMORY;
+  cmox_code_t code = step(s, &event);
+  cmox_answer_clear(&answer);
+  return code;
+}
+
 cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args) {
   cmox_facets_t facets = {0};
   s->code = args_facet(args, &facets, &s->error);
-  return s->code == CMOX_OK ? refine(s, id, &facets) : s->code;
+  return s->code == CMOX_OK ? scenario_refine(s, id, &facets) : s->code;
 }
 
 cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uint32_t position) {
@@ -168,12 +180,12 @@ cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uin
       return s->code = CMOX_E_NO_MEMORY;
     }
   }
-  return refine(s, id, &facets);
+  return scenario_refine(s, id, &facets);
 }
 
 cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before) {
   cmox_facets_t facets = {.after = {true, true, cmox_memdup(&before, sizeof before), 1}};
-  return facets.after.items ? refine(s, id, &facets) : (s->code = CMOX_E_NO_MEMORY);
+  return facets.after.items ? scenario_refine(s, id, &facets) : (s->code = CMOX_E_NO_MEMORY);
 }
 
 cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count) {
@@ -188,7 +200,7 @@ cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats
     answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(text)});
     complete = answer->reply != NULL;
   }
-  if (complete) return refine(s, id, &facets);
+  if (complete) return scenario_refine(s, id, &facets);
   cmox_facets_clear(&facets);
   return s->code = CMOX_E_NO_MEMORY;
 }

@@ -213,7 +213,7 @@ static const struct {
     {DOUBLE(.actions =
                 NEW(ActionList, action_list,
                     LIST(items, Cmdmox__V1__DoubleAction *, NEWER(DoubleAction, double_action)))),
-     "UNIMPLEMENTED", "plain replies"},
+     "UNIMPLEMENTED", "only replies"},
     {DOUBLE(.actions = NEW(ActionList, action_list,
                            LIST(items, Cmdmox__V1__DoubleAction *,
                                 DOUBLE_ACTION(REPLY, .reply = NEWER(Reply, reply))))),

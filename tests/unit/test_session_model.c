@@ -52,6 +52,7 @@ typedef struct model_call {
 
 static model_double_t doubles[DOUBLES_MAX];
 static int double_count;
+static bool otherwise; /* there is a default action */
 
 static int below(int bound) { return rand() % bound; }
 
@@ -103,7 +104,8 @@ static cmox_verdict_t model_decide(const model_call_t *call, model_double_t **ta
     *taker = &doubles[i];
     return CMOX_VERDICT_ACCEPTED;
   }
-  return blocked ? CMOX_VERDICT_OUT_OF_ORDER : CMOX_VERDICT_UNEXPECTED;
+  if (blocked) return CMOX_VERDICT_OUT_OF_ORDER;
+  return otherwise ? CMOX_VERDICT_ACCEPTED : CMOX_VERDICT_UNEXPECTED;
 }
 
 static char model_answer(const model_double_t *it) {
@@ -205,10 +207,15 @@ static model_call_t random_call(char *line) {
 START_TEST(random_sessions_agree_with_the_model) {
   srand((unsigned)_i + 1);
   int wanted = 1 + below(DOUBLES_MAX - 4);
+  otherwise = false;
   for (int i = 0; i < wanted; i++) declare(i);
   ck_assert_int_eq(scenario_event(&s, CMOX_EVENT_REPLAY), CMOX_OK);
   for (int c = 0; c < CALLS; c++) {
     if (below(5) == 0) refine();
+    if (below(10) == 0) {
+      otherwise = !otherwise;
+      ck_assert_int_eq(scenario_default(&s, otherwise ? "default" : NULL), CMOX_OK);
+    }
     if (below(12) == 0 && double_count < DOUBLES_MAX) declare(double_count);
     char line[64];
     model_call_t wished = random_call(line);
@@ -217,6 +224,10 @@ START_TEST(random_sessions_agree_with_the_model) {
     const cmox_call_t *call = scenario_journal(&s, scenario_call(&s, line, 0));
     ck_assert_msg(call->verdict == verdict, "seed %d, call %d (%s): verdict %d, the model says %d",
                   _i + 1, c, line, call->verdict, verdict);
+    if (!taker && verdict == CMOX_VERDICT_ACCEPTED) {
+      ck_assert_uint_eq(call->double_id, 0);
+      ck_assert_uint_eq(call->reply->out.len, strlen("default"));
+    }
     if (!taker) continue;
     ck_assert_uint_eq(call->double_id, (uint64_t)(taker - doubles) + 1);
     char answer = model_answer(taker);

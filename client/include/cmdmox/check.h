@@ -19,6 +19,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmdmox/cmdmox.h>
@@ -26,6 +27,23 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+static inline void cmox_check_fail_forgotten_(void) {
+  static char text[CMOX_CHECK_TEXT_MAX_]; /* the failure jumps away from here */
+  char place[256];
+  if (!cmox_check_forgotten_(place, text)) return;
+#if CHECK_MAJOR_VERSION > 0 || CHECK_MINOR_VERSION >= 15
+  char *colon = strrchr(place, ':');
+  if (colon) *colon = '\0';
+  if (colon) _ck_assert_failed(place, atoi(colon + 1), "Failed", "%s", text);
+#endif
+  ck_abort_msg("%s", text);
+}
+
+static inline void cmox_check_cleanup_(cmox_t **mox) {
+  cmox_cleanup_(mox);
+  cmox_check_fail_forgotten_();
+}
 
 /* cmox_replay(), and the test fails when it fails. */
 #define ck_cmox_replay(mox)                                                  \
@@ -64,13 +82,24 @@ extern "C" {
   } while (0)
 
 /* Takes the session that a test of this process left behind off the environment; when it was
- * replayed and not verified, verifies it and writes to stderr what is wrong. Nothing is freed: a
- * fixture of yours may still do that. A session with CMOX_ENVIRONMENT_NONE, which may belong to
- * several tests, is left alone; it is verified when the process exits. */
-static inline void ck_cmox_teardown(void) { cmox_check_teardown_(); }
+ * replayed and not verified, verifies it, writes to stderr what is wrong, and fails the test.
+ * Nothing is freed: a fixture of yours may still do that. A session with CMOX_ENVIRONMENT_NONE,
+ * which may belong to several tests, is left alone; it is verified when the process exits. */
+static inline void ck_cmox_teardown(void) {
+  cmox_check_teardown_();
+  cmox_check_fail_forgotten_();
+}
 
-/* Check refuses messages above 4096 bytes altogether. */
-#define CMOX_CHECK_TEXT_MAX_ 3800
+/* cmox_free(), for fixtures; the test fails when the session was not verified. */
+static inline void ck_cmox_free(cmox_t *mox) {
+  cmox_free(mox);
+  cmox_check_fail_forgotten_();
+}
+
+/* As in <cmdmox/cmdmox.h>; a test that returns without cmox_verify() fails at the line of its first
+ * double. */
+#undef CMOX_SCOPED
+#define CMOX_SCOPED __attribute__((cleanup(cmox_check_cleanup_)))
 
 static inline bool cmox_check_told_(cmox_t *mox, const char *name, cmox_code_t code,
                                     char text[CMOX_CHECK_TEXT_MAX_]) {
@@ -85,6 +114,7 @@ static inline bool cmox_check_told_(cmox_t *mox, const char *name, cmox_code_t c
                    "%s: %s (the whole report is on stderr)\n%.3500s ...", name, reason, message);
   }
   cmox_check_teardown_(); /* a test that fails here does not reach its cmox_free() */
+  (void)cmox_check_forgotten_(NULL, NULL);
   return false;
 }
 

@@ -71,6 +71,10 @@ typedef struct cmox_options {
   /* For people: the test's name. */
   const char *label;
   cmox_environment_t environment;
+  /* How many calls the journal keeps, those that started last; 0: all of them, below 0 is refused.
+   * cmox_verify() and cmox_call_count() say the same with any bound; cmox_journal() and the
+   * assertions about arguments see the calls that are kept. */
+  int64_t max_journal_entries;
   /* How long a handler or a predicate may take; 0: 30 s. */
   uint32_t callback_deadline_ms;
 } cmox_options_t;
@@ -89,11 +93,12 @@ typedef struct cmox_options {
 CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
 
 /* Ends the session, restores the environment and frees everything it owns;
- * NULL is fine. A session that was replayed and not verified is verified now, and what
- * is wrong is written to stderr; so it is when the process exits before cmox_free(). One that
- * declares something and was never replayed is told of, too. Shims that late children call answer
- * 125 until the process ends. In a child of fork() it frees the child's copy; the parent's session
- * lives on. */
+ * NULL is fine. A session that was replayed and not verified is verified now, what is wrong is
+ * written to stderr, and it counts as a failure even if nothing is: the test fails where
+ * <cmdmox/check.h> sees it, else the process ends with status 1. So it is when the process exits
+ * before cmox_free(). One that declares something and was never replayed is told of, too. Shims
+ * that late children call answer 125 until the process ends. In a child of fork() it frees the
+ * child's copy; the parent's session lives on. */
 CMOX_API void cmox_free(cmox_t *mox);
 
 /* Frees the session at the end of the scope: CMOX_SCOPED cmox_t *mox = cmox_new(NULL); */
@@ -120,8 +125,10 @@ CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
 CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 
 /* The text of cmox_code() or of the last assertion about calls: one line, one line per mistake
- * ("file:line: function: what: why"), or the whole report. Owned by the session, valid until its
- * next call; "" when there is none. */
+ * ("file:line: function: what: why"), or the whole report, in the format that CMOX_REPORT named
+ * when the session began: text, json, junit or tap. A report in text has colour where stdout and
+ * stderr are terminals and NO_COLOR is not set. Owned by the session, valid until its next call; ""
+ * when there is none. */
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
@@ -357,7 +364,66 @@ CMOX_API cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t whe
 #define cmox_capture_stdin(dbl) cmox_capture_stdin_at((dbl), CMOX_HERE)
 CMOX_API cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where);
 
-/* What the command answers. Set size to sizeof(cmox_reply_t); the macro does. */
+/* The same with limits of your own: bytes (0: 16 MiB) and ms for all of it (0: 5000). Above 1 MiB
+ * a stream is on disk, up to 64 MiB of each and 1 GiB of a session; of one that is longer still
+ * the journal has the beginning, the length and the digest. */
+#define cmox_capture_stdin_up_to(dbl, max_bytes, deadline_ms) \
+  cmox_capture_stdin_up_to_at((dbl), CMOX_HERE, (max_bytes), (deadline_ms))
+CMOX_API cmox_double_t *cmox_capture_stdin_up_to_at(cmox_double_t *dbl, cmox_location_t where,
+                                                    uint64_t max_bytes, uint32_t deadline_ms);
+
+/* A piece of output that is written on its own, so many ms after the one before it. */
+typedef struct cmox_chunk {
+  uint32_t delay_ms;
+  const char *data; /* NULL: a pause */
+  size_t len;       /* bytes; 0: up to the NUL */
+  bool to_stderr;
+} cmox_chunk_t;
+
+typedef struct cmox_chunks {
+  size_t count;
+  const cmox_chunk_t *items;
+} cmox_chunks_t;
+
+/* A file that the call makes, or that gets this content when it is there. Directories are not
+ * made. */
+typedef struct cmox_file {
+  const char *path;    /* from the working directory of the call */
+  const char *content; /* NULL: none */
+  size_t content_len;  /* bytes; 0: up to the NUL */
+  unsigned mode;       /* permission bits, at most 0777; 0: 0666 less the umask of the call */
+} cmox_file_t;
+
+typedef struct cmox_files {
+  size_t count;
+  const cmox_file_t *items;
+} cmox_files_t;
+
+/* .chunks = CMOX_CHUNKS(CMOX_OUT_AFTER(0, "10 %\n"), CMOX_ERR_AFTER(50, "slow\n")),
+ * .files = CMOX_FILES(CMOX_FILE("app.tar", "..."), CMOX_FILE_MODE("run", "#!/bin/sh\n", 0755))
+ * They live as long as the block around them (in C++: as the expression). */
+#ifdef __cplusplus
+#define CMOX_OUT_AFTER(delay_ms, text) (cmox_chunk_t{(delay_ms), (text), 0, false})
+#define CMOX_ERR_AFTER(delay_ms, text) (cmox_chunk_t{(delay_ms), (text), 0, true})
+#define CMOX_CHUNKS(...) cmox_chunks_of_({__VA_ARGS__})
+#define CMOX_FILE_MODE(path, content, mode) (cmox_file_t{(path), (content), 0, (mode)})
+#define CMOX_FILES(...) cmox_files_of_({__VA_ARGS__})
+#else
+#define CMOX_OUT_AFTER(delay_ms, text) ((cmox_chunk_t){(delay_ms), (text), 0, false})
+#define CMOX_ERR_AFTER(delay_ms, text) ((cmox_chunk_t){(delay_ms), (text), 0, true})
+#define CMOX_CHUNKS(...)                                                               \
+  ((cmox_chunks_t){sizeof((const cmox_chunk_t[]){__VA_ARGS__}) / sizeof(cmox_chunk_t), \
+                   (const cmox_chunk_t[]){__VA_ARGS__}})
+#define CMOX_FILE_MODE(path, content, mode) ((cmox_file_t){(path), (content), 0, (mode)})
+#define CMOX_FILES(...)                                                             \
+  ((cmox_files_t){sizeof((const cmox_file_t[]){__VA_ARGS__}) / sizeof(cmox_file_t), \
+                  (const cmox_file_t[]){__VA_ARGS__}})
+#endif
+#define CMOX_FILE(path, content) CMOX_FILE_MODE(path, content, 0)
+
+/* What the command answers: first the chunks, then, after delay_ms, the files, out and err. A file
+ * that cannot be made ends the call with status 125 and fails the test. Set size to
+ * sizeof(cmox_reply_t); the macro does. */
 typedef struct cmox_reply {
   size_t size;
   const char *out;    /* written to stdout */
@@ -366,9 +432,11 @@ typedef struct cmox_reply {
   size_t err_len;     /* bytes; 0: up to the NUL */
   int exit_code;      /* 0..255 */
   const char *signal; /* "SIGTERM": die by this signal instead of exiting */
-  uint32_t delay_ms;  /* before anything is written */
+  uint32_t delay_ms;  /* before the files, out and err */
   bool hang;          /* write, then stay until killed */
   const char *gate;   /* answer only when cmox_release() names this gate; NULL: at once */
+  cmox_chunks_t chunks;
+  cmox_files_t files;
 } cmox_reply_t;
 
 /* cmox_returns(git, .out = "v1.4.0\n", .exit_code = 0); */
@@ -398,6 +466,22 @@ CMOX_API cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t wher
 CMOX_API cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
                                               uint64_t times, const cmox_reply_t *reply);
 
+/* What answers the calls that no double accepts, in place of 125 and a finding: of commands that
+ * have doubles, and of registered ones. They count as accepted, by no double. A call that is one
+ * too many, or out of order, is refused all the same. May be said until cmox_verify(); the last
+ * word counts. cmox_default_fails() takes it back. */
+#ifdef __cplusplus
+#define cmox_default_returns(mox, ...) \
+  cmox_default_returns_at((mox), CMOX_HERE, cmox_reply_t{.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#else
+#define cmox_default_returns(mox, ...)      \
+  cmox_default_returns_at((mox), CMOX_HERE, \
+                          &(const cmox_reply_t){.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#endif
+#define cmox_default_fails(mox) cmox_default_fails_at((mox), CMOX_HERE)
+CMOX_API void cmox_default_returns_at(cmox_t *mox, cmox_location_t where,
+                                      const cmox_reply_t *reply);
+CMOX_API void cmox_default_fails_at(cmox_t *mox, cmox_location_t where);
 /* ---- Code of the test's that runs while a call waits ------------------------
  *
  * A predicate says whether a double accepts a value, a handler stands in for the command. Both run
@@ -447,8 +531,8 @@ CMOX_API cmox_double_t *cmox_runs_at(cmox_double_t *dbl, cmox_location_t where, 
 CMOX_API const struct cmox_invocation *cmox_handled_call(const cmox_handling_t *call);
 
 /* What the command answers; copied at once, so that buffers of the handler's are fine. A handler
- * that says nothing answers with nothing and exit status 0; the last word counts. .gate cannot be
- * used. */
+ * that says nothing answers with nothing and exit status 0; the last word counts. .gate, .chunks
+ * and .files cannot be used. */
 #ifdef __cplusplus
 #define cmox_replies(call, ...) \
   cmox_replies_at((call), CMOX_HERE, cmox_reply_t{.size = sizeof(cmox_reply_t), __VA_ARGS__})
@@ -517,8 +601,16 @@ typedef enum cmox_verdict {
   CMOX_VERDICT_NONE = 0, /* not decided yet */
   CMOX_VERDICT_ACCEPTED = 1,
   CMOX_VERDICT_UNEXPECTED = 2,
-  CMOX_VERDICT_EXCESS = 3
+  CMOX_VERDICT_EXCESS = 3,
+  CMOX_VERDICT_OUT_OF_ORDER = 4
 } cmox_verdict_t;
+
+/* A variable of cmox_with_env(). */
+typedef struct cmox_injected {
+  cmox_bytes_t name;
+  cmox_bytes_t value;
+  bool removed; /* value is empty then */
+} cmox_injected_t;
 
 typedef struct cmox_invocation {
   uint64_t id; /* from 1, in the order of start */
@@ -542,13 +634,30 @@ typedef struct cmox_invocation {
   uint64_t end_ns;    /* 0: not ended */
   cmox_call_state_t state;
   cmox_verdict_t verdict;
+  size_t injected_count; /* what cmox_with_env() changes in env */
+  const cmox_injected_t *injected;
+  uint64_t stdin_length; /* bytes read; more than stdin_data.len when that is the beginning only */
+  uint64_t stdout_length;
+  uint64_t stderr_length;
+  cmox_bytes_t stdin_digest; /* SHA-256, 32 bytes, of all that was read; where stdin_data is the
+                                beginning only, else empty. So the others. */
+  cmox_bytes_t stdout_digest;
+  cmox_bytes_t stderr_digest;
+  uint64_t stdout_written; /* bytes, as the shim counted them */
+  uint64_t stderr_written;
+  bool broken_pipe; /* the reader of stdout or stderr was gone */
 } cmox_invocation_t;
+
+/* The value that a variable has for what handles the call: that of env, with what cmox_with_env()
+ * changes. NULL: not set. Owned by the snapshot. */
+CMOX_API const char *cmox_invocation_env(const cmox_invocation_t *call, const char *name);
 
 /* A snapshot; owned by the caller. */
 typedef struct cmox_invocations {
   cmox_code_t code; /* CMOX_OK, or why the list is empty */
   size_t count;
   const cmox_invocation_t *items;
+  uint64_t dropped; /* calls before them that max_journal_entries did not keep */
 } cmox_invocations_t;
 
 /* The calls that this double took, in order of start. Never NULL; free with
@@ -636,7 +745,12 @@ CMOX_API cmox_code_t cmox_assert_calls_at(cmox_double_t *dbl, cmox_location_t wh
 CMOX_API const char *cmox_version(void);
 
 /* For <cmdmox/check.h>. */
+#define CMOX_CHECK_TEXT_MAX_ 3800 /* Check refuses messages above 4096 bytes altogether */
 CMOX_API void cmox_check_teardown_(void);
+/* Whether a session of this process was left unverified; its place ("file:line", or "") and what
+ * there is to say of it, each of which may be NULL. The process ends with status 1 unless somebody
+ * asks. */
+CMOX_API bool cmox_check_forgotten_(char place[256], char text[CMOX_CHECK_TEXT_MAX_]);
 CMOX_API cmox_t *cmox_session_of_(cmox_double_t *dbl);
 
 #ifdef __cplusplus
@@ -691,6 +805,15 @@ inline cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t 
 inline void cmox_replies_at(cmox_handling_t *call, cmox_location_t where,
                             const cmox_reply_t &reply) {
   cmox_replies_at(call, where, &reply);
+}
+inline cmox_chunks_t cmox_chunks_of_(std::initializer_list<cmox_chunk_t> chunks) {
+  return cmox_chunks_t{chunks.size(), chunks.begin()};
+}
+inline cmox_files_t cmox_files_of_(std::initializer_list<cmox_file_t> files) {
+  return cmox_files_t{files.size(), files.begin()};
+}
+inline void cmox_default_returns_at(cmox_t *mox, cmox_location_t where, const cmox_reply_t &reply) {
+  cmox_default_returns_at(mox, where, &reply);
 }
 inline cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
                                       const cmox_reply_t &reply) {
