@@ -70,6 +70,10 @@ typedef struct cmox_answer {
 } cmox_answer_t;
 
 void cmox_answer_clear(cmox_answer_t *answer); /* frees what it holds */
+/* Whether it says anything: a reply, or a handler that makes one. */
+static inline bool cmox_answer_is_said(const cmox_answer_t *answer) {
+  return answer->reply || answer->handler_name;
+}
 
 typedef struct cmox_answers_facet {
   bool present;

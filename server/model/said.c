@@ -10,7 +10,7 @@ void cmox_said_free(cmox_said_t *said) {
   for (size_t i = 0; i < said->count; i++) {
     cmox_free_block(said->items[i].why);
     cmox_free_block(said->items[i].name);
-    cmox_free_block(said->items[i].copy);
+    cmox_free_block((void *)(uintptr_t)said->items[i].value.data);
   }
   cmox_free_block(said->items);
   cmox_free_block(said);
@@ -29,17 +29,17 @@ static bool note(cmox_said_t *said, uint64_t callback, cmox_span_t name, cmox_sp
   cmox_question_t *grown = cmox_grow(said->items, &said->capacity, said->count + 1, sizeof *grown);
   if (!grown) return false;
   said->items = grown;
-  cmox_question_t question = {.callback = callback, .value = value, .saying = CMOX_SAID_WANTED};
-  const bool stays = value.len <= CMOX_STREAM_MEMORY_MAX;
-  question.name = cmox_strndup(name.data, name.len);
-  question.copy = stays ? NULL : cmox_memdup(value.data, value.len);
-  if (!question.name || (!stays && !question.copy)) {
-    cmox_free_block(question.name);
-    cmox_free_block(question.copy);
+  char *copy = cmox_strndup(name.data, name.len);
+  char *kept = cmox_strndup(value.data, value.len);
+  if (!copy || !kept) {
+    cmox_free_block(copy);
+    cmox_free_block(kept);
     return false;
   }
-  if (question.copy) question.value.data = question.copy;
-  grown[said->count++] = question;
+  grown[said->count++] = (cmox_question_t){.callback = callback,
+                                           .value = cmox_span(kept, value.len),
+                                           .saying = CMOX_SAID_WANTED,
+                                           .name = copy};
   return true;
 }
 

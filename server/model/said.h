@@ -22,8 +22,7 @@ typedef enum cmox_saying {
 
 typedef struct cmox_question {
   uint64_t callback;
-  cmox_span_t value; /* borrowed from the call, or in `copy` */
-  uint8_t *copy;     /* owned; of a value that comes out of a spill and does not stay; or NULL */
+  cmox_span_t value; /* owned: a long stdin is not always in memory */
   cmox_saying_t saying;
   uint64_t number; /* ASKED: by which the answer names it */
   char *why;       /* owned; of NO and FAILED, for people; NULL: it did not say */
@@ -41,8 +40,8 @@ typedef struct cmox_said {
 cmox_said_t *cmox_said_new(void);       /* NULL: memory is out */
 void cmox_said_free(cmox_said_t *said); /* NULL is fine */
 
-/* What the predicate said of the value. said NULL: there is nobody to ask. `name` is copied when
- * the question is noted; a value of up to CMOX_STREAM_MEMORY_MAX must outlive `said`. */
+/* What the predicate said of the value. said NULL: there is nobody to ask. Name and value are
+ * copied when the question is noted. */
 cmox_saying_t cmox_said_of(cmox_said_t *said, uint64_t callback, cmox_span_t name,
                            cmox_span_t value);
 /* Why it refused; NULL: it did not say, or was not asked. */

@@ -34,9 +34,6 @@ cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answ
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      "the default action answers all calls that no double accepts: give it no "
                      "repeat");
-  if (from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "a handler belongs to a double, it cannot be the default action");
   return convert_action(from, out, error);
 }
 

@@ -180,8 +180,10 @@ static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_cal
 /* No double accepts it. */
 static cmox_code_t otherwise(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
                              cmox_error_t *error) {
-  if (!session->default_answer.reply)
+  if (!cmox_answer_is_said(&session->default_answer)) {
+    if (wants_for_report(session, call)) return cmox_ask_predicates(session, call, actions, error);
     return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  }
   if (!keep_gate(call, &session->default_answer)) return cmox_session_no_memory(error);
   cmox_tell_default(call);
   return accept_with(session, &session->default_answer, call, actions, error);
@@ -210,8 +212,6 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
               : "a regular expression needs too much work to be matched with it";
       return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
     case CMOX_LOOKUP_UNEXPECTED:
-      if (wants_for_report(session, call))
-        return cmox_ask_predicates(session, call, actions, error);
       break;
   }
   return otherwise(session, call, actions, error);

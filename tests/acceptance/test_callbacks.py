@@ -208,6 +208,23 @@ class Handlers(Case):
         outs = [self.run_in(session, ["git"])[1] for _ in range(3)]
         self.assertEqual(outs, [b"first\n", b"handled\n", b"handled\n"])
 
+    def test_a_handler_as_the_default_answer(self):
+        self.client.callbacks[1] = lambda asked: shim_pb2.Reply(stdout_data=asked.invocation.argv[1])
+        session = self.session(mock(b"git", [b"add"]))
+        self.client.SetDefaultAction(session_id=session.id, action={"handler": 1, "handler_name": "rest"})
+        self.assertEqual(self.run_in(session, ["git", "pull"])[:2], (0, b"pull"))
+        self.assertEqual(self.run_in(session, ["git", "add"])[:2], (0, b""))
+        self.assert_passed(session)
+
+    def test_a_long_stdin_is_asked_whole(self):
+        data = b"0123456789abcdef" * (2 << 16)  # 2 MiB: the engine keeps it on disk
+        asked = []
+        self.client.callbacks[1] = lambda value: asked.append(value) or True
+        session = self.session(mock(b"git", None, stdin=asks(1)))
+        self.assertEqual(self.run_in(session, ["git"], input=data)[0], 0)
+        self.assert_passed(session)
+        self.assertEqual(asked, [data])
+
     def test_its_answer_waits_at_a_gate(self):
         done = threading.Event()
         self.client.callbacks[1] = lambda asked: done.set() or shim_pb2.Reply(stdout_data=b"go\n")
