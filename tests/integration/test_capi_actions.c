@@ -249,6 +249,20 @@ START_TEST(large_chunks_and_files_arrive_exactly) {
 }
 END_TEST
 
+/* Once in all, not once for each file: the test would run into its guard. */
+START_TEST(the_delay_is_waited_for_once) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  static cmox_file_t many[200];
+  for (size_t i = 0; i < sizeof many / sizeof *many; i++) many[i] = (cmox_file_t){.path = "same"};
+  cmox_returns(cmox_mock(mox, "git"), .out = "done", .delay_ms = 500,
+               .files = {sizeof many / sizeof *many, many});
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN_SHELL("git");
+  ck_assert_str_eq(run.out, "done");
+  ck_cmox_verify(mox);
+}
+END_TEST
+
 START_TEST(mistakes_are_kept) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   cmox_double_t *git = cmox_mock(mox, "git");
@@ -287,6 +301,7 @@ int main(void) {
   tcase_add_test(tests, calls_of_the_default_action_belong_to_no_double);
   tcase_add_test(tests, a_default_action_may_change_in_replay_and_not_after);
   tcase_add_test(tests, large_chunks_and_files_arrive_exactly);
+  tcase_add_test(tests, the_delay_is_waited_for_once);
   tcase_add_test(tests, mistakes_are_kept);
   suite_add_tcase(suite, tests);
   return run_suite(suite);

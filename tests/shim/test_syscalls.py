@@ -172,12 +172,18 @@ def is_one_line(err, before):
     return at >= 0 and before.startswith(err[:at]) and LINE.fullmatch(err[at:]) is not None
 
 
+def file_is_lost(log):
+    """The close of a file that was written failed: what it holds may be nowhere."""
+    closed = [match[1] for line in log if "(INJECTED)" in line and (match := re.match(r"close\((\d+)\)", line))]
+    return any(line.startswith(f"write({number},") for number in closed if int(number) > 2 for line in log)
+
+
 def judge(point, outcome, unharmed):
     """What is wrong, or None."""
     if point.call in BEFORE_MAIN:
         return None if outcome.status == BEFORE_MAIN[point.call] else "it survived: take it off the exceptions"
     if outcome[:4] == unharmed[:4]:
-        return None
+        return "says nothing of a file that is lost" if file_is_lost(outcome.log) else None
     if outcome.status != 125:
         return f"ended with {outcome.status}"
     if not unharmed.out.startswith(outcome.out):
