@@ -21,7 +21,7 @@ CC = os.environ.get("CC", "cc")
 CONSUMER = os.path.join(HERE, "consumer")
 SHARED = ("test_plain", "test_check")
 STATIC = ("test_static", "test_check_static")
-HEADERS = ("cmdmox.h", "check.h", "engine.h", "codes.h")
+HEADERS = ("cmdmox.h", "answers.h", "base.h", "calls.h", "matchers.h", "check.h", "engine.h", "codes.h")
 HANG = 240  # seconds; nothing takes that long
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("CMOX_", "CMDMOX_", "DESTDIR"))}
 
