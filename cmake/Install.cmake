@@ -6,7 +6,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cmdmox)
 set(shim_path ${CMAKE_INSTALL_LIBEXECDIR}/cmdmox/cmdmox-shim)
 file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 # In what a consumer links with the archive, one name for CMake and pkg-config each.
-set(static_modules "libprotobuf-c >= 1.4, libuv, libpcre2-8")
+set(static_modules "libprotobuf-c >= 1.4, libuv, libpcre2-8, jansson, libmd")
 
 if(TARGET cmdmox)
   set_target_properties(cmdmox PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})

@@ -20,9 +20,13 @@
 #define CMOX_DECODE_MEMORY_MAX \
   (64u << 20) /* bytes after decoding; protobuf-c amplifies 41 to 89 times */
 
+/* What the predicates of all doubles may be asked about one call. */
+#define CMOX_QUESTIONS_MAX 1024u
+
 /* Names and paths, bytes. */
 #define CMOX_COMMAND_NAME_MAX 255u /* NAME_MAX of every file system we run on */
 #define CMOX_SOCKET_PATH_MAX 107u  /* sun_path less its NUL; libuv 1.44 cuts silently */
+#define CMOX_FILE_PATH_MAX 4095u   /* PATH_MAX less its NUL */
 #define CMOX_ENDPOINT_MAX 4096u    /* an endpoint file or CMOX_IPC_SOCKET */
 #define CMOX_INVOCATION_KEY_BYTES 16u
 #define CMOX_SESSION_ID_BYTES 16u
@@ -33,9 +37,17 @@
 #define CMOX_HANDSHAKE_DEADLINE_MS 5000u /* a connected peer must have said Hello by then */
 #define CMOX_PROBE_DEADLINE_MS 5000u     /* a launcher must have said its version by then */
 #define CMOX_STDIN_DEADLINE_DEFAULT_MS 5000u
+#define CMOX_CALLBACK_DEADLINE_DEFAULT_MS 30000u /* a test's own code, maybe in a debugger */
 
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)
+
+/* Streams of calls, bytes: above this they leave memory; of one stream and of a session's streams
+ * so much goes to disk, in places up to 2 TiB apart. Of the rest, length and digest are kept. */
+#define CMOX_STREAM_MEMORY_MAX (1u << 20)
+#define CMOX_SPILL_STREAM_MAX (64u << 20)
+#define CMOX_SPILL_SESSION_MAX (UINT64_C(1) << 30)
+#define CMOX_SPILL_PLACES_MAX 32768u
 
 /* Of a large reply no further piece is queued for a shim that has so much to read yet. */
 #define CMOX_REPLY_WINDOW (256u << 10)

@@ -1,7 +1,8 @@
 /* The conversation of one call:
  *   1. connect; Hello and Invoke leave in one write, so that a call is one round trip;
  *   2. HelloReply says whether we speak the same version;
- *   3. pieces of stdout and stderr are written as they come, up to the Response with the action;
+ *   3. pieces of stdout, stderr and files are written as they come, up to the Response with the
+ *      action;
  *   4. after the last action, Completed.
  * Failures: a server that is not there or stays silent past the deadline ends the launcher. One
  * that closes before HelloReply (it ran out of descriptors, say) is asked again until the
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "shim/clock.h"
+#include "shim/file.h"
 #include "shim/os.h"
 #include "shim/say.h"
 #include "shim/trace.h"
@@ -148,7 +150,10 @@ static void take_stream(cmox_call_t *call, const cmox_frame_t *frame) {
     cmox_die("the server sent output of another call");
   if (frame->stream == 0) cmox_die("the server sent output for a stream this shim does not know");
   cmox_clock_sleep(frame->delay_ms, "before writing");
-  cmox_call_write(call, frame->stream, frame->data);
+  if (frame->stream == CMOX_STREAM_FILE)
+    cmox_file_take(call, frame);
+  else
+    cmox_call_write(call, frame->stream, frame->data);
 }
 
 static const char action_names[][12] = {[CMOX_ACTION_UNKNOWN] = "unknown",
@@ -166,6 +171,7 @@ void cmox_call_await(cmox_call_t *call, cmox_action_t *action) {
     if (answer && frame.id != call->request) cmox_die("the server answered another request");
     if (frame.kind == CMOX_FRAME_ERROR) die_refused(&frame);
     if (frame.kind == CMOX_FRAME_ANSWER) {
+      if (call->file) cmox_die("the server answered in the middle of a file");
       if (!cmox_action_decode(call->request, frame.data, action))
         cmox_die("the server does not speak this protocol: malformed action");
       call->id = action->call_id;
@@ -225,7 +231,7 @@ void cmox_call_die_by(cmox_view_t signal) {
 void cmox_call_complete(cmox_call_t *call, const char *failure) {
   call->out.len = 0;
   cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
-                     call->broken[1] || call->broken[2], failure);
+                     call->broken[1] || call->broken[2], failure, &call->failed);
   CMOX_TRACE(SHIM_COMPLETED, CMOX_NO_TEXT, call->written[1], call->written[2]);
   cmox_link_send_best_effort(&call->link, (cmox_view_t){call->out.data, call->out.len});
 }

@@ -14,6 +14,8 @@ typedef struct cmox_call {
   uint64_t id;         /* the server's */
   uint64_t written[3]; /* bytes, by stream */
   bool broken[3];      /* its reader was gone */
+  int file;            /* the one that is being made; 0: none */
+  cmox_view_t failed;  /* path of the one that could not be */
 } cmox_call_t;
 
 /* Connects and states the call. Returns when the server has welcomed us; all else dies. */

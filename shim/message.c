@@ -163,12 +163,14 @@ void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_
 }
 
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
-                        uint64_t stderr_written, bool broken_pipe, const char *failure) {
+                        uint64_t stderr_written, bool broken_pipe, const char *failure,
+                        const cmox_view_t *failed_path) {
   cmdmox_v1_Completed completed = {.call_id = call_id,
                                    .stdout_written = stdout_written,
                                    .stderr_written = stderr_written,
                                    .broken_pipe = broken_pipe};
   if (failure) completed.failure = from(put_text, failure);
+  if (failed_path->len > 0) completed.failed_path = from(put_view, failed_path);
   cmox_view_t payload;
   cmdmox_v1_Frame frame = cmdmox_v1_Frame_init_zero;
   frame.has_notify = true;
@@ -230,6 +232,7 @@ bool cmox_frame_decode(cmox_view_t body, cmox_frame_t *out) {
   status_into(&frame.go_away.status, out);
   frame.response.payload = into(&out->data);
   frame.stream_data.data = into(&out->data);
+  frame.stream_data.path = into(&out->path);
   if (!decode(body, cmdmox_v1_Frame_fields, &frame)) return false;
   out->kind = kind_of(&frame);
   out->id = frame.id;
@@ -238,6 +241,9 @@ bool cmox_frame_decode(cmox_view_t body, cmox_frame_t *out) {
   out->delay_ms = frame.stream_data.delay_ms;
   if (frame.stream_data.stream == cmdmox_v1_Stream_STREAM_STDOUT) out->stream = 1;
   if (frame.stream_data.stream == cmdmox_v1_Stream_STREAM_STDERR) out->stream = 2;
+  if (frame.stream_data.stream == cmdmox_v1_Stream_STREAM_FILE) out->stream = CMOX_STREAM_FILE;
+  out->mode = frame.stream_data.mode;
+  out->eof = frame.stream_data.eof;
   return true;
 }
 

@@ -33,7 +33,8 @@ void cmox_put_stdin(cmox_bytes_t *out, cmox_view_t data);
 void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_t stdin_bytes,
                        cmox_stdin_end_t end);
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
-                        uint64_t stderr_written, bool broken_pipe, const char *failure);
+                        uint64_t stderr_written, bool broken_pipe, const char *failure,
+                        const cmox_view_t *failed_path);
 
 /* Incoming: views point into the bytes that were decoded. */
 
@@ -48,14 +49,19 @@ typedef enum cmox_frame_kind {
   CMOX_FRAME_GO_AWAY
 } cmox_frame_kind_t;
 
+enum { CMOX_STREAM_FILE = 4 };
+
 typedef struct cmox_frame {
   cmox_frame_kind_t kind;
   uint32_t id;
   uint32_t version, max_frame_bytes; /* WELCOME */
   cmox_view_t message, reason;       /* REFUSAL, ERROR, GO_AWAY */
   cmox_view_t data;                  /* ANSWER: the payload; STREAM: the piece */
-  int stream;                        /* STREAM: 1 stdout, 2 stderr, 0 something else */
-  uint32_t delay_ms;                 /* STREAM */
+  int stream;        /* STREAM: 1 stdout, 2 stderr, CMOX_STREAM_FILE, 0 something else */
+  uint32_t delay_ms; /* STREAM */
+  cmox_view_t path;  /* STREAM, of a file: it begins here; empty: it goes on */
+  uint32_t mode;     /* beside path */
+  bool eof;          /* STREAM, of a file: it is whole */
 } cmox_frame_t;
 
 typedef enum cmox_action_kind {

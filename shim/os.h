@@ -52,6 +52,11 @@ bool cmox_os_sleep_until(uint64_t deadline); /* false: the system cannot wait */
 #define CMOX_OS_MISSING (-1)
 int cmox_os_read_file(const char *path, void *out, size_t size, size_t *len);
 
+/* A file of the caller's, to be written with cmox_os_write: emptied when it is there, of exactly
+ * this mode, or for mode 0 as its umask has it. Never on descriptors 0 to 2. 0 or an error. */
+int cmox_os_file_create(const char *path, uint32_t mode, int *file);
+int cmox_os_file_close(int file); /* 0, or why what was written is not there */
+
 /* The link to the server. Never on descriptors 0 to 2, never inherited. */
 typedef intptr_t cmox_os_socket_t;
 
@@ -81,7 +86,7 @@ cmox_os_io_t cmox_os_receive(cmox_os_socket_t socket, void *data, size_t len, si
 enum { CMOX_OS_READ = 1, CMOX_OS_WRITE = 2, CMOX_OS_STDIN = 4, CMOX_OS_ERROR = 8 };
 unsigned cmox_os_wait(cmox_os_socket_t socket, unsigned wanted, uint64_t deadline);
 
-/* The caller's streams: 0 stdin, 1 stdout, 2 stderr. */
+/* The caller's streams: 0 stdin, 1 stdout, 2 stderr; for cmox_os_write a file too. */
 
 /* After cmox_os_wait said CMOX_OS_STDIN. CMOX_OS_CLOSED is the end of the file. */
 cmox_os_io_t cmox_os_read_stdin(void *data, size_t len, size_t *moved);

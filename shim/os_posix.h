@@ -10,6 +10,10 @@
  * being lied to, and must end instead of burning a core for ever. */
 bool cmox_os_again(void);
 
+/* A caller that closed its stdin, stdout or stderr must not find a descriptor of ours there: moves
+ * it; below 0, with errno, when that cannot be. */
+int cmox_os_above_streams(int fd);
+
 /* A call got something done: the row is over. */
 void cmox_os_progress(void);
 

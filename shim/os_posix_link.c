@@ -15,8 +15,7 @@
 #include "shim/os.h"
 #include "shim/os_posix.h"
 
-/* A caller that closed its stdin, stdout or stderr must not find the link there. */
-static int above_streams(int fd) {
+int cmox_os_above_streams(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   const int error = errno;
@@ -60,7 +59,8 @@ cmox_os_io_t cmox_os_connect(const char *path, uint64_t deadline, cmox_os_socket
   memset(&address, 0, sizeof address);
   address.sun_family = AF_UNIX;
   memcpy(address.sun_path, path, strlen(path)); /* checked by the caller */
-  const int fd = above_streams(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int fd =
+      cmox_os_above_streams(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd < 0) {
     *error = errno;
     return CMOX_OS_FAILED;

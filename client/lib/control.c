@@ -3,7 +3,7 @@
  * the response of that id is there; check its bytes, unpack it.
  *
  * What comes between is either news (Notify: the wait starts anew) or a
- * request of the server, which is refused: this library implements no callbacks.
+ * request of the server, which is refused: callbacks have a link of their own (callbacks.c).
  * Failures: the server's Status is given to the caller and the link lives; a
  * silent, absent or confused peer breaks the link, and every later call
  * repeats the first reason. */
@@ -55,20 +55,32 @@ static cmox_code_t flush(cmox_control_t *control, cmox_error_t *error) {
   return code;
 }
 
-static cmox_code_t refuse(cmox_control_t *control, uint32_t id, cmox_error_t *error) {
-  cmox_error_t reason;
-  (void)cmox_fail(&reason, CMOX_E_UNIMPLEMENTED, "this client implements no callbacks");
+cmox_code_t cmox_control_respond(cmox_control_t *control, uint32_t id, cmox_span_t payload,
+                                 cmox_error_t *failure, cmox_error_t *error) {
   Cmdmox__V1__Status status;
-  cmox_wire_status(&reason, &status);
   Cmdmox__V1__Response response = CMDMOX__V1__RESPONSE__INIT;
-  response.result_case = CMDMOX__V1__RESPONSE__RESULT_ERROR;
-  response.error = &status;
+  if (failure) {
+    cmox_wire_status(failure, &status);
+    response.result_case = CMDMOX__V1__RESPONSE__RESULT_ERROR;
+    response.error = &status;
+  } else {
+    response.result_case = CMDMOX__V1__RESPONSE__RESULT_PAYLOAD;
+    response.payload = cmox_to_bytes(payload);
+  }
   Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
   frame.id = id;
   frame.body_case = CMDMOX__V1__FRAME__BODY_RESPONSE;
   frame.response = &response;
   cmox_code_t code = cmox_wire_pack_frame(&frame, control->max_frame, &control->out, error);
-  return code == CMOX_OK ? flush(control, error) : code;
+  if (code == CMOX_OK) return flush(control, error);
+  cmox_buf_clear(&control->out);
+  return code;
+}
+
+static cmox_code_t refuse(cmox_control_t *control, uint32_t id, cmox_error_t *error) {
+  cmox_error_t reason;
+  (void)cmox_fail(&reason, CMOX_E_UNIMPLEMENTED, "this link answers no callbacks");
+  return cmox_control_respond(control, id, (cmox_span_t){NULL, 0}, &reason, error);
 }
 
 static cmox_code_t greet(cmox_control_t *control, const Cmdmox__V1__Frame *frame,
@@ -88,8 +100,8 @@ static cmox_code_t greet(cmox_control_t *control, const Cmdmox__V1__Frame *frame
   return CMOX_OK;
 }
 
-static cmox_code_t receive(cmox_control_t *control, Cmdmox__V1__Frame **frame,
-                           cmox_error_t *error) {
+cmox_code_t cmox_control_receive(cmox_control_t *control, Cmdmox__V1__Frame **frame,
+                                 cmox_error_t *error) {
   cmox_span_t body;
   cmox_code_t code = cmox_channel_receive(&control->channel, &body, error);
   if (code != CMOX_OK) return code;
@@ -154,7 +166,7 @@ static cmox_code_t await(cmox_control_t *control, uint32_t id, Cmdmox__V1__Frame
                          const Cmdmox__V1__Response **response, cmox_error_t *error) {
   cmox_code_t code = flush(control, error);
   while (code == CMOX_OK) {
-    code = receive(control, frame, error);
+    code = cmox_control_receive(control, frame, error);
     if (code == CMOX_OK) code = consider(control, *frame, id, response, error);
     if (code == CMOX_OK && *response) return CMOX_OK;
     if (*frame) cmox_wire_free(&(*frame)->base);

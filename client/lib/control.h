@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "client/lib/channel.h"
+#include "cmdmox/v1/frame.pb-c.h"
 
 typedef struct cmox_control {
   cmox_channel_t channel;
@@ -26,5 +27,14 @@ void cmox_control_close(cmox_control_t *control); /* again is fine */
 cmox_code_t cmox_control_call(cmox_control_t *control, const char *method,
                               const ProtobufCMessage *request, ProtobufCMessage **response,
                               cmox_error_t *error);
+
+/* For a link on which the server asks: waits for its next frame, which the caller owns
+ * (cmox_wire_free). Any failure breaks the link. */
+cmox_code_t cmox_control_receive(cmox_control_t *control, Cmdmox__V1__Frame **frame,
+                                 cmox_error_t *error);
+/* Answers the server's request with a payload, or with *failure when there is one. One thread may
+ * receive while another answers. CMOX_E_FRAME_TOO_LARGE, CMOX_E_NO_MEMORY: nothing was sent. */
+cmox_code_t cmox_control_respond(cmox_control_t *control, uint32_t id, cmox_span_t payload,
+                                 cmox_error_t *failure, cmox_error_t *error);
 
 #endif

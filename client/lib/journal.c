@@ -64,10 +64,11 @@ static void drop(pages_t *pages) {
 /* Two runs over the pages: the first with blocks NULL counts, the second fills. */
 typedef struct arena {
   cmox_invocation_t *calls;
+  cmox_injected_t *injected;
   cmox_bytes_t *strings;
   char *text;
   bool filling;
-  size_t call_count, string_count, text_len;
+  size_t call_count, injected_count, string_count, text_len;
 } arena_t;
 
 static const char *put_text(arena_t *arena, const void *data, size_t len) {
@@ -94,8 +95,30 @@ static const cmox_bytes_t *put_list(arena_t *arena, const ProtobufCBinaryData *i
   return list;
 }
 
+static const cmox_injected_t *put_injected(arena_t *arena, const Cmdmox__V1__Invocation *call) {
+  cmox_injected_t *list = arena->filling ? arena->injected + arena->injected_count : NULL;
+  arena->injected_count += call->n_injected;
+  for (size_t i = 0; i < call->n_injected; i++) {
+    const Cmdmox__V1__EnvChange *from = call->injected[i];
+    bool removed = from->change_case != CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
+    cmox_bytes_t name = put_bytes(arena, from->name);
+    const ProtobufCBinaryData none = {0};
+    cmox_bytes_t value = put_bytes(arena, removed ? none : from->value);
+    if (list) list[i] = (cmox_injected_t){name, value, removed};
+  }
+  return list;
+}
+
 static cmox_bytes_t put_stream(arena_t *arena, const Cmdmox__V1__CapturedStream *stream) {
   return put_bytes(arena, stream ? stream->data : (ProtobufCBinaryData){0});
+}
+
+static cmox_bytes_t put_digest(arena_t *arena, const Cmdmox__V1__CapturedStream *stream) {
+  return put_bytes(arena, stream ? stream->digest : (ProtobufCBinaryData){0});
+}
+
+static uint64_t length_of(const Cmdmox__V1__CapturedStream *stream) {
+  return stream ? stream->length : 0;
 }
 
 static void put_call(arena_t *arena, const Cmdmox__V1__Invocation *call) {
@@ -120,6 +143,17 @@ static void put_call(arena_t *arena, const Cmdmox__V1__Invocation *call) {
       .end_ns = call->end_ns,
       .state = (cmox_call_state_t)call->state,
       .verdict = (cmox_verdict_t)call->verdict,
+      .injected_count = call->n_injected,
+      .injected = put_injected(arena, call),
+      .stdin_length = length_of(call->stdin_capture),
+      .stdout_length = length_of(call->stdout_capture),
+      .stderr_length = length_of(call->stderr_capture),
+      .stdin_digest = put_digest(arena, call->stdin_capture),
+      .stdout_digest = put_digest(arena, call->stdout_capture),
+      .stderr_digest = put_digest(arena, call->stderr_capture),
+      .stdout_written = call->stdout_written,
+      .stderr_written = call->stderr_written,
+      .broken_pipe = call->broken_pipe,
   };
   if (call->end_case == CMDMOX__V1__INVOCATION__END_EXIT_CODE)
     copy.exit_code = (int)call->exit_code;
@@ -139,17 +173,28 @@ static cmox_invocations_t *snapshot(const pages_t *pages, cmox_code_t code) {
   arena_t size = {.filling = false};
   put_pages(&size, pages);
   cmox_invocations_t *all = cmox_malloc(sizeof *all + size.call_count * sizeof(cmox_invocation_t) +
+                                        size.injected_count * sizeof(cmox_injected_t) +
                                         size.string_count * sizeof(cmox_bytes_t) + size.text_len);
   if (!all) return &no_memory;
   cmox_invocation_t *calls = (cmox_invocation_t *)(all + 1);
-  cmox_bytes_t *strings = (cmox_bytes_t *)(calls + size.call_count);
+  cmox_injected_t *injected = (cmox_injected_t *)(calls + size.call_count);
+  cmox_bytes_t *strings = (cmox_bytes_t *)(injected + size.injected_count);
   arena_t arena = {.calls = calls,
+                   .injected = injected,
                    .strings = strings,
                    .text = (char *)(strings + size.string_count),
                    .filling = true};
   put_pages(&arena, pages);
   *all = (cmox_invocations_t){.code = code, .count = size.call_count, .items = calls};
+  if (pages->count) all->dropped = pages->items[0]->dropped;
   return all;
+}
+
+cmox_invocations_t *cmox_invocations_of_one(Cmdmox__V1__Invocation *call) {
+  page_t page = {.n_invocations = 1, .invocations = &call};
+  page_t *list = &page;
+  const pages_t pages = {.items = &list, .count = 1};
+  return snapshot(&pages, CMOX_OK);
 }
 
 static cmox_invocations_t *empty(cmox_code_t code) {
@@ -183,6 +228,19 @@ cmox_invocations_t *cmox_invocations(cmox_double_t *dbl) {
   cmox_invocations_t *taken = dbl->id ? list(dbl->mox, dbl->id) : empty(CMOX_E_BUILDER);
   cmox_leave(dbl->mox);
   return taken;
+}
+
+/* In the order in which they were said, the last one about a variable counts. */
+const char *cmox_invocation_env(const cmox_invocation_t *call, const char *name) {
+  if (!call || !name) return NULL;
+  for (size_t i = call->injected_count; i-- > 0;)
+    if (strcmp(call->injected[i].name.data, name) == 0)
+      return call->injected[i].removed ? NULL : call->injected[i].value.data;
+  size_t len = strlen(name);
+  for (size_t i = 0; i < call->env_count; i++)
+    if (strncmp(call->env[i].data, name, len) == 0 && call->env[i].data[len] == '=')
+      return call->env[i].data + len + 1;
+  return NULL;
 }
 
 void cmox_invocations_free(cmox_invocations_t *invocations) {

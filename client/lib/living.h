@@ -13,4 +13,7 @@ void cmox_process_release(void);
 void cmox_living_add(cmox_t *mox);
 void cmox_living_remove(cmox_t *mox); /* again is fine; waits for nobody who settles it */
 
+/* Keeps that a session ended unverified, unless another is kept; text is what there is to say. */
+void cmox_forgotten_keep(const char *place, const char *text);
+
 #endif

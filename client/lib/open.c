@@ -34,6 +34,11 @@ static cmox_code_t read_settings(const cmox_options_t *given, settings_t *settin
       options->environment != CMOX_ENVIRONMENT_NONE)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "options: .environment is %d",
                      (int)options->environment);
+  if (options->max_journal_entries < 0)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "options: .max_journal_entries is %lld: a journal keeps at least 1 call, or, "
+                     "with 0, all of them",
+                     (long long)options->max_journal_entries);
   if (options->address && options->shim)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      "options: .shim goes with an engine of this process; the server at .address "
@@ -87,6 +92,12 @@ static cmox_code_t create_session(cmox_t *mox, const settings_t *settings, cmox_
     request.path_presence_case = CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
     request.path = borrow(settings->path);
   }
+  if (settings->options.max_journal_entries > 0) {
+    request.journal_bound_case =
+        CMDMOX__V1__CREATE_SESSION_REQUEST__JOURNAL_BOUND_MAX_JOURNAL_ENTRIES;
+    request.max_journal_entries = (uint64_t)settings->options.max_journal_entries;
+  }
+  request.callback_deadline_ms = mox->callback_deadline_ms;
   if (!mox->engine) request.temporary_directory = borrow(settings->options.temporary_directory);
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "CreateSession", &request.base, &response, error);
@@ -100,11 +111,17 @@ cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *
   settings_t settings;
   cmox_code_t code = read_settings(options, &settings, error);
   if (code != CMOX_OK) return code;
+  code = cmox_report_choose(&mox->report, error);
+  if (code != CMOX_OK) return code;
   CMOX_TRACE(CLIENT_OPEN,
              cmox_trace_text(settings.options.address ? settings.options.address : "own"));
   mox->environment = settings.options.environment;
   mox->label = cmox_utf8_copy(settings.options.label);
   if (!mox->label) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
+  mox->callback_deadline_ms = settings.options.callback_deadline_ms;
+  mox->address = cmox_strdup(settings.options.address);
+  if (settings.options.address && !mox->address)
+    return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
   int fd = -1;
   if (settings.options.address)
     code = cmox_channel_connect(settings.options.address, settings.timeout_ms, &fd, error);

@@ -92,9 +92,22 @@ static cmox_code_t replay(cmox_t *mox) {
   return conclude(mox, error.code, error.code == CMOX_OK ? NULL : cmox_strdup(error.message));
 }
 
+/* What only the test itself may do: a handler would end what waits for it. */
+static bool in_callback(cmox_t *mox, const char *function) {
+  if (!cmox_in_callback(mox)) return false;
+  cmox_error_t error;
+  (void)cmox_fail(&error, CMOX_E_BAD_STATE, "a handler or a predicate may not call it");
+  cmox_keep_problem(mox, (cmox_location_t){0}, function, &error);
+  return true;
+}
+
 cmox_code_t cmox_replay(cmox_t *mox) {
   cmox_code_t code = cmox_enter(mox);
   if (code != CMOX_OK) return code;
+  if (in_callback(mox, "cmox_replay")) {
+    cmox_leave(mox);
+    return CMOX_E_BAD_STATE;
+  }
   code = replay(mox);
   cmox_leave(mox);
   return code;
@@ -104,6 +117,8 @@ cmox_code_t cmox_replay(cmox_t *mox) {
 static cmox_code_t ask_verify(cmox_t *mox, char **text) {
   Cmdmox__V1__VerifyRequest request = CMDMOX__V1__VERIFY_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
+  request.format = mox->report.format;
+  request.color = mox->report.color;
   cmox_error_t error;
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "Verify", &request.base, &response, &error);
@@ -145,6 +160,10 @@ static cmox_code_t verify(cmox_t *mox) {
 cmox_code_t cmox_verify(cmox_t *mox) {
   cmox_code_t code = cmox_enter(mox);
   if (code != CMOX_OK) return code;
+  if (in_callback(mox, "cmox_verify")) {
+    cmox_leave(mox);
+    return CMOX_E_BAD_STATE;
+  }
   code = verify(mox);
   cmox_leave(mox);
   return code;
@@ -180,18 +199,30 @@ static void delete_session(cmox_t *mox) {
   cmox_wire_free(response);
 }
 
-void cmox_settle(cmox_t *mox) {
-  if (mox->unverified && verify(mox) != CMOX_OK) {
-    name_t name = name_of(mox);
-    const char *text = mox->text ? mox->text : cmox_code_text(mox->result);
-    (void)fprintf(stderr, "cmdmox: %s ends without cmox_verify(), which fails:\n%s\n", name.text,
-                  text);
-  }
+/* A test that never asks would pass whatever happened: that it asks is part of passing. */
+static void settle_unverified(cmox_t *mox, cmox_silence_t silence) {
+  bool passes = verify(mox) == CMOX_OK;
+  name_t name = name_of(mox);
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_buf_printf(&text, "cmdmox: %s ends without cmox_verify(), which ", name.text);
+  if (passes)
+    cmox_buf_puts(&text, "would have passed: call it, or no failure is ever seen\n");
+  else
+    cmox_buf_printf(&text, "fails:\n%s\n", mox->text ? mox->text : cmox_code_text(mox->result));
+  char *whole = cmox_buf_take_text(&text);
+  const char *said = whole ? whole : "cmdmox: a session ends without cmox_verify()\n";
+  if (!passes || silence == CMOX_TELL_ALL) (void)fputs(said, stderr);
+  cmox_forgotten_keep(mox->place, said);
+  cmox_free_block(whole);
+}
+
+void cmox_settle(cmox_t *mox, cmox_silence_t silence) {
+  if (mox->unverified) settle_unverified(mox, silence);
   (void)cmox_environment_restore(&mox->applied, NULL);
 }
 
 static void end(cmox_t *mox) {
-  cmox_settle(mox);
+  cmox_settle(mox, CMOX_TELL_ALL);
   if (mox->declared && !mox->replay_called && mox->problems.count == 0) {
     name_t name = name_of(mox);
     (void)fprintf(stderr,
@@ -218,6 +249,7 @@ static void release(cmox_t *mox) {
   cmox_entries_clear(&mox->entries);
   cmox_free_block(mox->text);
   cmox_free_block(mox->label);
+  cmox_free_block(mox->address);
   cmox_free_block(mox->place);
   cmox_free_block(mox->shim_directory);
   cmox_free_block(mox);
@@ -226,11 +258,18 @@ static void release(cmox_t *mox) {
 
 void cmox_free(cmox_t *mox) {
   if (!mox || mox->shared) return;
+  if (cmox_in_callback(mox)) {
+    if (cmox_enter(mox) != CMOX_OK) return;
+    (void)in_callback(mox, "cmox_free");
+    cmox_leave(mox);
+    return;
+  }
   cmox_living_remove(mox);
   if (mox->pid != getpid()) {
     /* The parent's session lives on: leave its link and its engine, whose thread is not here. */
     (void)cmox_environment_restore(&mox->applied, NULL);
     cmox_control_close(&mox->control);
+    cmox_callbacks_forget(mox->callbacks);
     release(mox);
     return;
   }
@@ -238,8 +277,17 @@ void cmox_free(cmox_t *mox) {
     end(mox);
     cmox_leave(mox);
   }
+  const bool ended = cmox_callbacks_end(mox->callbacks);
   cmox_control_close(&mox->control);
   cmox_engine_stop(mox->engine);
+  if (!ended) {
+    name_t name = name_of(mox);
+    (void)fprintf(stderr,
+                  "cmdmox: %s has ended, and a handler or a predicate of it still runs: its memory "
+                  "is left to that\n",
+                  name.text);
+    return;
+  }
   (void)pthread_mutex_destroy(&mox->lock);
   release(mox);
 }
@@ -247,4 +295,22 @@ void cmox_free(cmox_t *mox) {
 void cmox_cleanup_(cmox_t **mox) {
   cmox_free(*mox);
   *mox = NULL;
+}
+
+uint64_t cmox_release(cmox_t *mox, const char *gate) {
+  if (cmox_enter(mox) != CMOX_OK) return 0;
+  Cmdmox__V1__ReleaseCallsRequest request = CMDMOX__V1__RELEASE_CALLS_REQUEST__INIT;
+  request.session_id = cmox_session_id(mox);
+  request.gate = cmox_utf8_copy(gate);
+  ProtobufCMessage *response = NULL;
+  cmox_error_t error = {.code = CMOX_E_NO_MEMORY, .message = "out of memory"};
+  cmox_code_t code = CMOX_E_NO_MEMORY;
+  if (request.gate) code = cmox_call(mox, "ReleaseCalls", &request.base, &response, &error);
+  uint64_t released =
+      code == CMOX_OK ? ((const Cmdmox__V1__ReleaseCallsResponse *)response)->released : 0;
+  if (code != CMOX_OK) cmox_keep_problem(mox, (cmox_location_t){0}, "cmox_release", &error);
+  cmox_wire_free(response);
+  cmox_free_block(request.gate);
+  cmox_leave(mox);
+  return released;
 }

@@ -6,10 +6,13 @@
 #include <cmdmox/engine.h>
 #include <pthread.h>
 
+#include "client/lib/callbacks.h"
 #include "client/lib/control.h"
 #include "client/lib/environment.h"
 #include "client/lib/living.h"
 #include "client/lib/problems.h"
+#include "client/lib/report.h"
+#include "cmdmox/v1/control.pb-c.h"
 #include "proto/limits.h"
 #include "server/wire/wire.h"
 
@@ -30,6 +33,9 @@ struct cmox {
 
   pthread_mutex_t lock; /* guards all that follows */
   cmox_engine_t *engine;
+  char *address;               /* of the server; NULL: the engine */
+  cmox_callbacks_t *callbacks; /* NULL: the test has none */
+  uint32_t callback_deadline_ms;
   cmox_control_t control;
   uint8_t id[CMOX_SESSION_ID_BYTES];
   size_t id_len;
@@ -38,9 +44,11 @@ struct cmox {
   char *shim_directory;
   cmox_entries_t entries; /* for the environment of the code under test */
   cmox_environment_t environment;
+  cmox_report_choice_t report;
   cmox_applied_t applied;
   cmox_environ_copy_t *copies; /* what cmox_environ() gave */
   cmox_double_t *doubles;
+  uint32_t next_position; /* in sequences */
   cmox_problems_t problems;
   bool declared;      /* a double or a command */
   bool replay_called; /* with replayed unset: and it failed */
@@ -69,9 +77,13 @@ ProtobufCBinaryData cmox_session_id(cmox_t *mox);
 /* Notes that the test declares something, and where it does that first. */
 void cmox_note_declared(cmox_t *mox, cmox_location_t where);
 
+/* Whether a session that would have passed is told of too. */
+typedef enum cmox_silence { CMOX_TELL_FAILURES, CMOX_TELL_ALL } cmox_silence_t;
+
 /* For a session that is entered: what was left undone. Restores the environment; when it was
- * replayed and not verified, verifies it, and writes to stderr what is wrong. */
-void cmox_settle(cmox_t *mox);
+ * replayed and not verified, verifies it, writes to stderr what is wrong, and keeps it as
+ * forgotten. */
+void cmox_settle(cmox_t *mox, cmox_silence_t silence);
 
 /* Keeps a mistake. What a broken link does to later calls is kept once. */
 void cmox_keep_problem(cmox_t *mox, cmox_location_t where, const char *function,
@@ -88,6 +100,9 @@ bool cmox_copy_sized(void *to, size_t size, size_t least, const void *from);
 /* Makes the session of a handle that has its lock: reads options and the
  * environment, starts the engine or connects, greets. */
 cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *error);
+
+/* A snapshot of one call; its count is 0 when memory is out. */
+cmox_invocations_t *cmox_invocations_of_one(Cmdmox__V1__Invocation *call);
 
 /* UTF-8 for the schema's text fields: an owned copy in which bytes that are
  * none stand as '?'; NULL gives "". NULL when memory is out. */

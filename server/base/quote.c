@@ -78,6 +78,21 @@ void cmox_quote_c(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
   say_cut(out, text, shown_max);
 }
 
+void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
+  cmox_span_t shown = shown_part(text, shown_max);
+  for (size_t i = 0; i < shown.len;) {
+    cmox_span_t rest = cmox_span(shown.data + i, shown.len - i);
+    size_t len = cmox_utf8_length(rest);
+    bool as_it_is = len > 0 && (is_printable(rest, len) || rest.data[0] == '\t');
+    if (as_it_is)
+      cmox_buf_append(out, rest.data, len);
+    else
+      escape_byte(out, rest.data[0], false);
+    i += as_it_is ? len : 1;
+  }
+  say_cut(out, text, shown_max);
+}
+
 static bool is_plain(cmox_span_t text) {
   if (text.len == 0) return false;
   for (size_t i = 0; i < text.len; i++) {

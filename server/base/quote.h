@@ -15,6 +15,9 @@ size_t cmox_utf8_length(cmox_span_t text);
  * shown_max bytes of text it is cut and the whole length is said. */
 void cmox_quote_c(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 
+/* One line as it is, with control characters escaped and tabs kept. */
+void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
+
 /* A word of a POSIX shell: bare when it is plain, else in single quotes, with
  * $'...' where control characters need it. */
 void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max);

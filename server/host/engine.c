@@ -23,6 +23,7 @@
 #include "server/base/alloc.h"
 #include "server/base/trace.h"
 #include "server/host/shimdir.h"
+#include "server/host/spill.h"
 #include "server/host/streams.h"
 #include "server/host/watchers.h"
 #include "server/rpc/rpc.h"
@@ -69,6 +70,7 @@ struct cmox_site {
   cmox_hosted_t *hosted; /* NULL: closed */
   cmox_shimdir_t *dir;
   cmox_listener_t *listener;
+  cmox_spill_file_t spill;
 };
 
 static cmox_code_t copy_error(const cmox_error_t *error, char *text, size_t size) {
@@ -143,6 +145,7 @@ static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t t
                               site, &site->listener, error);
   if (code == CMOX_OK) {
     engine->open_listeners++;
+    cmox_spill_file_init(&site->spill, cmox_shimdir_socket(site->dir));
     *out = site;
     return CMOX_OK;
   }
@@ -152,6 +155,8 @@ static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t t
 }
 
 static const char *site_bin(const cmox_site_t *site) { return cmox_shimdir_bin(site->dir); }
+
+static cmox_spill_t *site_spill(cmox_site_t *site) { return &site->spill.door; }
 
 static const char *site_socket(const cmox_site_t *site) { return cmox_shimdir_socket(site->dir); }
 
@@ -170,6 +175,7 @@ static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
 
 static void close_site(cmox_site_t *site) {
   site->hosted = NULL;
+  cmox_spill_file_close(&site->spill);
   cmox_listener_close(site->listener); /* frees site when it is gone */
   cmox_shimdir_entomb(site->dir);
   site->dir = NULL;
@@ -231,6 +237,7 @@ static cmox_code_t open_parts(cmox_engine_t *engine, cmox_error_t *error) {
                                 .open_site = open_site,
                                 .site_bin = site_bin,
                                 .site_socket = site_socket,
+                                .site_spill = site_spill,
                                 .add_shim = add_shim,
                                 .check_shims = check_shims,
                                 .close_site = close_site};

@@ -69,9 +69,10 @@ static void in_forked_child(void) {
  */
 static bool is_owner(void) { return owner == getpid() && owner_generation == generation; }
 
-/* After every atexit handler: those may still run commands.
- * What a process that outlives us still has on its PATH stays, and a later sweep takes it. */
-__attribute__((destructor(101))) static void remove_all(void) {
+/* After every atexit handler: those may still run commands. Before the client library, which may
+ * end the process here, at 101. What a process that outlives us still has on its PATH stays, and a
+ * later sweep takes it. */
+__attribute__((destructor(102))) static void remove_all(void) {
   static cmox_litter_t litter[CMOX_SHIMDIRS_MAX];
   hold(); /* an engine's thread may still be making one */
   const size_t mine = is_owner() ? used : 0;

@@ -1,48 +1,9 @@
 #include "server/match/expect.h"
 
+#include <string.h>
+
 #include "proto/limits.h"
 #include "server/base/alloc.h"
-
-static void clear_argv(cmox_argv_facet_t *facet) {
-  cmox_matchers_unref(facet->matchers);
-  cmox_free_block(facet->nodes);
-}
-
-static void clear_answer(cmox_answer_t *answer) {
-  cmox_reply_unref(answer->reply);
-  cmox_free_block(answer->gate);
-}
-
-void cmox_facets_clear(cmox_facets_t *facets) {
-  clear_argv(&facets->argv);
-  cmox_matchers_unref(facets->stdin_match.matchers);
-  clear_answer(&facets->answer);
-  *facets = (cmox_facets_t){0};
-}
-
-void cmox_facets_apply(cmox_facets_t *into, cmox_facets_t *from) {
-  if (from->argv.present) {
-    clear_argv(&into->argv);
-    into->argv = from->argv;
-  }
-  if (from->stdin_match.present) {
-    cmox_matchers_unref(into->stdin_match.matchers);
-    into->stdin_match = from->stdin_match;
-  }
-  if (from->answer.present) {
-    clear_answer(&into->answer);
-    into->answer = from->answer;
-  }
-  if (from->has_count) {
-    into->has_count = true;
-    into->count = from->count;
-  }
-  if (from->has_stdin_policy) {
-    into->has_stdin_policy = true;
-    into->stdin_policy = from->stdin_policy;
-  }
-  *from = (cmox_facets_t){0};
-}
 
 void cmox_expect_free(cmox_expect_t *expect) {
   if (!expect) return;
@@ -62,6 +23,21 @@ bool cmox_expect_saturated(const cmox_expect_t *expect) {
   return expect->taken >= cmox_expect_count(expect).maximum;
 }
 
+bool cmox_expect_satisfied(const cmox_expect_t *expect) {
+  return expect->taken >= cmox_expect_count(expect).minimum;
+}
+
+const cmox_answer_t *cmox_expect_answer(const cmox_expect_t *expect) {
+  const cmox_answers_facet_t *answers = &expect->facets.answers;
+  uint64_t before = expect->taken;
+  for (size_t i = 0; i < answers->count; i++) {
+    const cmox_answer_t *answer = &answers->items[i];
+    if (answer->repeat == 0 || before < answer->repeat || i + 1 == answers->count) return answer;
+    before -= answer->repeat;
+  }
+  return NULL;
+}
+
 cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect) {
   cmox_stdin_policy_t policy = {CMOX_STDIN_IGNORE, 0, 0};
   if (expect->facets.has_stdin_policy) policy = expect->facets.stdin_policy;
@@ -71,25 +47,65 @@ cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect) {
   return policy;
 }
 
-cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect,
-                                             const cmox_invocation_data_t *data) {
-  const cmox_argv_facet_t *argv = &expect->facets.argv;
-  if (!argv->present) return CMOX_ACCEPTS;
-  cmox_span_list_t args = cmox_call_args(data);
-  if (args.count != argv->count) return CMOX_REFUSES;
-  cmox_accept_t whole = CMOX_ACCEPTS;
-  for (size_t i = 0; i < args.count; i++) {
-    cmox_accept_t one = cmox_matchers_accept(argv->matchers, argv->nodes[i], args.items[i]);
-    if (one == CMOX_REFUSES) return CMOX_REFUSES;
-    if (one == CMOX_GIVES_UP) whole = CMOX_GIVES_UP;
+bool cmox_env_value(cmox_span_list_t env, const char *name, cmox_span_t *value) {
+  size_t len = strlen(name);
+  for (size_t i = 0; i < env.count; i++) {
+    cmox_span_t entry = env.items[i];
+    if (entry.len <= len || entry.data[len] != '=' || memcmp(entry.data, name, len) != 0) continue;
+    *value = cmox_span(entry.data + len + 1, entry.len - len - 1);
+    return true;
   }
+  return false;
+}
+
+cmox_accept_t cmox_env_item_accepts(const cmox_env_item_t *item, cmox_span_list_t env,
+                                    cmox_said_t *said) {
+  cmox_span_t value;
+  bool set = cmox_env_value(env, item->name, &value);
+  if (item->absent || !set) return item->absent && !set ? CMOX_ACCEPTS : CMOX_REFUSES;
+  return cmox_matchers_accept(item->matchers, item->node, value, said);
+}
+
+bool cmox_env_change_fits(const cmox_env_change_t *change, cmox_span_list_t list) {
+  cmox_span_t value;
+  return !change->value || !cmox_env_value(list, change->name, &value) ||
+         cmox_span_equal(value, cmox_span(change->value, change->value_len));
+}
+
+/* What one part says, added to what the others said. */
+static bool narrow(cmox_accept_t *whole, cmox_accept_t part) {
+  if (part != CMOX_ACCEPTS) *whole = part;
+  return part != CMOX_REFUSES;
+}
+
+cmox_accept_t cmox_expect_accepts_invocation(const cmox_expect_t *expect, const cmox_call_t *call) {
+  const cmox_invocation_data_t *data = &call->data;
+  const cmox_facets_t *facets = &expect->facets;
+  cmox_accept_t whole = CMOX_ACCEPTS;
+  if (facets->argv.present &&
+      !narrow(&whole, cmox_argv_accepts(facets->argv.argv, cmox_call_args(data), call->said)))
+    return CMOX_REFUSES;
+  for (size_t i = 0; i < facets->env.count; i++)
+    if (!narrow(&whole, cmox_env_item_accepts(&facets->env.items[i], data->env, call->said)))
+      return CMOX_REFUSES;
+  for (size_t i = 0; i < facets->injection.count; i++)
+    if (!cmox_env_change_fits(&facets->injection.items[i], data->env)) return CMOX_REFUSES;
+  if (facets->cwd.present &&
+      !narrow(&whole,
+              cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, data->cwd, call->said)))
+    return CMOX_REFUSES;
   return whole;
 }
 
 cmox_accept_t cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_call_t *call) {
-  const cmox_stdin_facet_t *facet = &expect->facets.stdin_match;
+  const cmox_value_facet_t *facet = &expect->facets.stdin_match;
   if (!facet->present) return CMOX_ACCEPTS;
   /* Only a whole stdin can be compared. */
-  if (call->stdin_end != CMOX_STDIN_EOF) return CMOX_REFUSES;
-  return cmox_matchers_accept(facet->matchers, facet->node, cmox_buf_span(&call->stdin_data));
+  const cmox_stream_t *stream = &call->stdin_stream;
+  if (call->stdin_end != CMOX_STDIN_EOF || !cmox_stream_whole(stream)) return CMOX_REFUSES;
+  cmox_span_t bytes = cmox_stream_bytes(stream);
+  if (bytes.len != stream->length) return CMOX_GIVES_UP;
+  cmox_accept_t answer = cmox_matchers_accept(facet->matchers, facet->node, bytes, call->said);
+  cmox_stream_done(stream, bytes);
+  return answer;
 }

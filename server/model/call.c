@@ -33,11 +33,87 @@ cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data) {
   return call;
 }
 
+/* ---- Injected variables -------------------------------------------------- */
+
+static bool is_entry_of(cmox_span_t entry, cmox_span_t name) {
+  return entry.len > name.len && entry.data[name.len] == '=' && cmox_span_starts_with(entry, name);
+}
+
+static size_t remove_all(cmox_span_t *items, size_t count, cmox_span_t name) {
+  size_t kept = 0;
+  for (size_t i = 0; i < count; i++)
+    if (!is_entry_of(items[i], name)) items[kept++] = items[i];
+  return kept;
+}
+
+/* The first one is the one that getenv() finds. */
+static size_t set(cmox_span_t *items, size_t count, cmox_span_t name, cmox_span_t entry) {
+  size_t i = 0;
+  while (i < count && !is_entry_of(items[i], name)) i++;
+  items[i] = entry;
+  return i < count ? count : count + 1;
+}
+
+static void copy_change(uint8_t **at, const cmox_env_change_t *from, cmox_env_change_t *to,
+                        cmox_span_t *entry) {
+  size_t name_len = strlen(from->name);
+  to->name = (char *)*at;
+  (void)copy_to(at, cmox_span(from->name, name_len + 1));
+  if (!from->value) return;
+  entry->data = *at;
+  entry->len = name_len + 1 + from->value_len;
+  (void)copy_to(at, cmox_span(from->name, name_len));
+  (void)copy_to(at, cmox_span("=", 1));
+  to->value = (char *)*at;
+  to->value_len = from->value_len;
+  (void)copy_to(at, cmox_span(from->value, from->value_len));
+  *(*at)++ = '\0';
+}
+
+bool cmox_call_inject(cmox_call_t *call, const cmox_env_change_t *changes, size_t count) {
+  if (count == 0) return true;
+  size_t most = call->data.env.count + count;
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; i++)
+    bytes += 2 * strlen(changes[i].name) + 3 + changes[i].value_len;
+  cmox_env_change_t *copies =
+      cmox_calloc(1, count * sizeof *copies + most * sizeof(cmox_span_t) + bytes);
+  if (!copies) return false;
+  cmox_span_t *items = (cmox_span_t *)(copies + count);
+  uint8_t *at = (uint8_t *)(items + most);
+  size_t kept = call->data.env.count;
+  if (kept) memcpy(items, call->data.env.items, kept * sizeof *items);
+  for (size_t i = 0; i < count; i++) {
+    cmox_span_t entry = {NULL, 0};
+    copy_change(&at, &changes[i], &copies[i], &entry);
+    cmox_span_t name = cmox_span_str(copies[i].name);
+    kept = copies[i].value ? set(items, kept, name, entry) : remove_all(items, kept, name);
+  }
+  call->injected = copies;
+  call->injected_count = count;
+  call->changed_env = (cmox_span_list_t){items, kept};
+  return true;
+}
+
+cmox_span_list_t cmox_call_env(const cmox_call_t *call) {
+  return call->injected ? call->changed_env : call->data.env;
+}
+
+cmox_call_t cmox_call_as_seen(const cmox_call_t *call) {
+  cmox_call_t seen = *call;
+  seen.data.env = cmox_call_env(call);
+  return seen;
+}
+
 void cmox_call_free(cmox_call_t *call) {
   if (!call) return;
+  cmox_free_block(call->injected);
   cmox_reply_unref(call->reply);
-  cmox_buf_clear(&call->stdin_data);
+  cmox_stream_clear(&call->stdin_stream);
   cmox_free_block(call->gate);
   cmox_free_block(call->failure);
+  cmox_free_block(call->callback_failure);
+  cmox_free_block(call->handler_name);
+  cmox_said_free(call->said);
   cmox_free_block(call);
 }

@@ -9,9 +9,11 @@
 #include "server/base/buf.h"
 #include "server/base/span.h"
 #include "server/model/reply.h"
+#include "server/model/said.h"
+#include "server/model/stream.h"
 
 typedef enum cmox_call_state {
-  CMOX_CALL_PENDING = 1, /* waits for stdin or at a gate */
+  CMOX_CALL_PENDING = 1, /* waits for stdin, for a callback or at a gate */
   CMOX_CALL_ANSWERED,    /* the shim has not said that it is done */
   CMOX_CALL_COMPLETED,
   CMOX_CALL_LOST /* the shim was gone before it was done */
@@ -21,7 +23,8 @@ typedef enum cmox_verdict {
   CMOX_VERDICT_NONE, /* not decided */
   CMOX_VERDICT_ACCEPTED,
   CMOX_VERDICT_UNEXPECTED,
-  CMOX_VERDICT_EXCESS
+  CMOX_VERDICT_EXCESS,
+  CMOX_VERDICT_OUT_OF_ORDER
 } cmox_verdict_t;
 
 typedef enum cmox_stdin_end {
@@ -57,6 +60,13 @@ typedef struct cmox_invocation_data {
   uint8_t key[CMOX_INVOCATION_KEY_BYTES];
 } cmox_invocation_data_t;
 
+/* A variable that is set, or removed. */
+typedef struct cmox_env_change {
+  char *name;
+  char *value; /* value_len bytes; NULL: removed */
+  size_t value_len;
+} cmox_env_change_t;
+
 typedef struct cmox_call {
   uint64_t id;                 /* from 1, in the order of start */
   cmox_invocation_data_t data; /* owned: points into this block, env into the journal's store */
@@ -64,11 +74,17 @@ typedef struct cmox_call {
   uint64_t end_ns; /* 0: not ended */
   cmox_call_state_t state;
   cmox_verdict_t verdict;
-  uint64_t double_id;       /* 0: none took it */
+  uint64_t double_id;       /* who took it, or refused it as excess or out of order; 0: none */
+  uint64_t blocker_id;      /* OUT_OF_ORDER: the double that should have been called first, or */
+  bool blocker_called;      /* that has been called and comes after it */
   cmox_reply_data_t *reply; /* one reference; NULL: not answered */
 
-  cmox_buf_t stdin_data;
-  uint64_t stdin_length; /* bytes read; more than stdin_data holds when drained */
+  /* What the double changes in its environment; see cmox_call_env(). Owned, one block. */
+  cmox_env_change_t *injected;
+  size_t injected_count;
+  cmox_span_list_t changed_env; /* points into that block and at data.env */
+
+  cmox_stream_t stdin_stream; /* when drained: its length only */
   cmox_stdin_end_t stdin_end;
 
   uint64_t stdout_written; /* from Completed */
@@ -76,7 +92,11 @@ typedef struct cmox_call {
   bool broken_pipe;
   char *failure; /* owned; what kept the shim from doing all of it; NULL: nothing */
 
-  const char *unexpected_why; /* static text, for calls refused whatever the doubles say; or NULL */
+  cmox_said_t *said;      /* owned; what predicates said of it; NULL: none was needed */
+  char *callback_failure; /* owned; of a handler or a predicate, with its name; NULL: none */
+
+  const char *unexpected_why; /* static text, for calls that ended with 125 whatever the doubles
+                                 say; or NULL */
 
   /* While the shim waits. */
   uint64_t link;             /* its connection; 0: gone */
@@ -84,11 +104,25 @@ typedef struct cmox_call {
   uint64_t told_ns;          /* when it last heard from us */
   cmox_stdin_policy_t asked; /* what it was told to read; mode IGNORE: nothing */
   char *gate;                /* owned; what holds it; NULL: nothing */
-  size_t held_index;         /* in the session's list of held calls */
+  bool held;                 /* it is in the session's list of held calls, */
+  size_t held_index;         /* at this place */
+  uint64_t handling;         /* the question that its handler is to answer; 0: none */
+  char *handler_name;        /* owned; of the handler that took it; NULL: none did */
+  uint64_t asked_ns;         /* when its callbacks were asked last */
 } cmox_call_t;
 
 /* The arguments after argv[0]. */
 cmox_span_list_t cmox_call_args(const cmox_invocation_data_t *data);
+
+/* Gives the call a copy of these changes; false when memory is out. Once, and after data.env is
+ * there. */
+bool cmox_call_inject(cmox_call_t *call, const cmox_env_change_t *changes, size_t count);
+
+/* The environment with what was injected: what handlers, the real command and those who ask the
+ * journal are to see. data.env is what the shim saw. */
+cmox_span_list_t cmox_call_env(const cmox_call_t *call);
+/* A copy that has this as its data.env; borrowed from the call, never freed. */
+cmox_call_t cmox_call_as_seen(const cmox_call_t *call);
 
 /* A copy of everything but env, which stays empty; NULL when memory is out. */
 cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data);

@@ -9,13 +9,13 @@ static const char *const secret_words[] =
         "credential", "authorization", "_pwd"}; /* MYSQL_PWD; PWD itself is the working directory */
 static const char first_letters[] = "pPsStTaAcC_";
 
-enum { PARTS_MAX = 16 };
+enum { PARTS_MAX = 16, QUOTED_NAME_MAX = 128 };
 
 static const cmox_span_t mask = {(const uint8_t *)"***", 3};
 
 static bool is_masked(cmox_span_t value) { return cmox_span_equal(value, mask); }
 
-static bool names_secret(cmox_span_t name) {
+bool cmox_secret_name(cmox_span_t name) {
   for (size_t i = 0; i < name.len; i++) {
     if (!memchr(first_letters, name.data[i], sizeof first_letters - 1)) continue;
     for (size_t w = 0; w < sizeof secret_words / sizeof *secret_words; w++) {
@@ -66,7 +66,7 @@ static cmox_span_t query_value(cmox_span_t arg) {
     if (arg.data[i] != '?' && arg.data[i] != '&') continue;
     cmox_span_t pair = from(arg, i + 1);
     size_t name = keyed_name(pair);
-    if (!name || pair.data[name] != '=' || !names_secret(cmox_span(pair.data, name))) continue;
+    if (!name || pair.data[name] != '=' || !cmox_secret_name(cmox_span(pair.data, name))) continue;
     cmox_span_t value = from(pair, name + 1);
     const uint8_t *end = value.len ? memchr(value.data, '&', value.len) : NULL;
     if (end) value.len = (size_t)(end - value.data);
@@ -88,6 +88,56 @@ static cmox_span_t header_value(cmox_span_t arg) {
   return cmox_span(NULL, 0);
 }
 
+/* NAME=VALUE and NAME: VALUE, also where it is the value of another one: --env=NAME=VALUE. */
+static cmox_span_t keyed_value(cmox_span_t arg) {
+  for (size_t name; (name = keyed_name(arg)) > 0; arg = from(arg, name + 1))
+    if (cmox_secret_name(cmox_span(arg.data, name))) return from(arg, name + 1);
+  return cmox_span(NULL, 0);
+}
+
+static bool is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/* The name in quotes that ends before `colon`; empty: there is none. */
+static cmox_span_t quoted_name(cmox_span_t arg, size_t colon) {
+  size_t end = colon;
+  while (end > 0 && is_blank(arg.data[end - 1])) end--;
+  if (end < 2 || (arg.data[end - 1] != '"' && arg.data[end - 1] != '\'')) return cmox_span(NULL, 0);
+  size_t start = --end;
+  while (start > 0 && end - start < QUOTED_NAME_MAX && arg.data[start - 1] != arg.data[end])
+    start--;
+  return cmox_span(arg.data + start, end - start);
+}
+
+/* What stands behind the colon of a member: the inside of a text, a word; of an object or a list,
+ * whose end only a parser finds, all that is left. */
+static cmox_span_t member_value(cmox_span_t text) {
+  size_t start = 0;
+  while (start < text.len && is_blank(text.data[start])) start++;
+  cmox_span_t value = from(text, start);
+  if (value.len == 0 || value.data[0] == '{' || value.data[0] == '[') return value;
+  uint8_t quote = value.data[0];
+  bool quoted = quote == '"' || quote == '\'';
+  if (quoted) value = from(value, 1);
+  size_t len = 0;
+  for (; len < value.len; len++) {
+    uint8_t c = value.data[len];
+    if (quoted ? c == quote : is_blank(c) || memchr(",}]", c, 3)) break;
+    if (quoted && c == '\\' && len + 1 < value.len) len++;
+  }
+  value.len = len;
+  return value;
+}
+
+/* "NAME": VALUE, a member of a JSON object, also of one that is a text in another. */
+static cmox_span_t json_value(cmox_span_t arg) {
+  for (size_t i = 0; i < arg.len; i++) {
+    if (arg.data[i] != ':' || !cmox_secret_name(quoted_name(arg, i))) continue;
+    cmox_span_t value = member_value(from(arg, i + 1));
+    if (value.len && !is_masked(value)) return value;
+  }
+  return cmox_span(NULL, 0);
+}
+
 /* What stands behind an option and is another one, not its value: "--all", "-a". */
 static bool is_option(cmox_span_t arg) {
   return arg.len >= 2 && arg.data[0] == '-' && (arg.data[1] == '-' || arg.len == 2);
@@ -98,16 +148,16 @@ cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index) {
   if (arg.len == 0 || is_masked(arg)) return cmox_span(NULL, 0);
   cmox_span_t header = header_value(arg);
   if (header.len) return is_masked(header) ? cmox_span(NULL, 0) : header;
-  size_t name = keyed_name(arg);
-  if (name && names_secret(cmox_span(arg.data, name))) {
-    cmox_span_t value = from(arg, name + 1);
-    return is_masked(value) ? cmox_span(NULL, 0) : value;
-  }
+  cmox_span_t keyed = keyed_value(arg);
+  if (keyed.len) return is_masked(keyed) ? cmox_span(NULL, 0) : keyed;
   if (index > 0 && !is_option(arg)) {
     cmox_span_t before = args.items[index - 1];
-    if (before.len > 2 && before.data[0] == '-' && keyed_name(before) == 0 && names_secret(before))
+    if (before.len > 2 && before.data[0] == '-' && keyed_name(before) == 0 &&
+        cmox_secret_name(before))
       return arg;
   }
+  cmox_span_t member = json_value(arg);
+  if (member.len) return member;
   cmox_span_t query = query_value(arg);
   if (query.len) return query;
   cmox_span_t userinfo = url_userinfo(arg);
@@ -147,4 +197,30 @@ bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out) {
   cmox_buf_clear(&text);
   cmox_buf_clear(&next);
   return parts > 0 || failed;
+}
+
+bool cmox_mask_text(cmox_span_t text, cmox_buf_t *out) {
+  cmox_buf_t all = CMOX_BUF_EMPTY;
+  bool any = false;
+  for (size_t start = 0; start < text.len;) {
+    const uint8_t *end = memchr(text.data + start, '\n', text.len - start);
+    size_t stop = end ? (size_t)(end - text.data) : text.len;
+    size_t indent = start;
+    while (indent < stop && (is_blank(text.data[indent]) || text.data[indent] == '-')) indent++;
+    cmox_buf_append(&all, text.data + start, indent - start);
+    cmox_span_t line = cmox_span(text.data + indent, stop - indent);
+    if (cmox_mask_argument((cmox_span_list_t){&line, 1}, 0, &all))
+      any = true;
+    else
+      cmox_buf_append_span(&all, line);
+    if (end) cmox_buf_putc(&all, '\n');
+    start = stop + 1;
+  }
+  if (all.failed)
+    cmox_buf_append_span(out, mask);
+  else if (any)
+    cmox_buf_append_span(out, cmox_buf_span(&all));
+  any |= all.failed;
+  cmox_buf_clear(&all);
+  return any;
 }

@@ -16,4 +16,11 @@ cmox_span_t cmox_secret_part(cmox_span_list_t args, size_t index);
  * one. */
 bool cmox_mask_argument(cmox_span_list_t args, size_t index, cmox_buf_t *out);
 
+/* The text with the secret parts of each of its lines replaced; `out` is only touched when there
+ * are any. For what is no argument: stdin. */
+bool cmox_mask_text(cmox_span_t text, cmox_buf_t *out);
+
+/* Whether a value of this name (a JSON member, an environment variable) looks secret. */
+bool cmox_secret_name(cmox_span_t name);
+
 #endif

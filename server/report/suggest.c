@@ -19,20 +19,78 @@ typedef struct dialect {
   const char *close;
   const char *no_args;    /* instead of args and close when there are none */
   const char *stdin_open; /* around all of that, to expect a stdin too */
-  const char *stdin_args; /* NULL: this language cannot */
+  const char *stdin_args; /* NULL: this language cannot, nor what follows */
+  const char *cwd_open;   /* the same for a working directory */
+  const char *cwd_args;
+  const char *env_open; /* and for a variable: its name, env_is, its value, env_close */
+  const char *env_args;
+  const char *env_is;
+  const char *env_close;
+  const char *env_unset;  /* instead of env_is and all behind it; NULL: this language cannot */
   const char *times_open; /* around a number of calls */
   const char *times_close;
   bool shell; /* values are shell words */
 } dialect_t;
 
 static const dialect_t dialects[] = {
-    {"c", "cmox_with_args(cmox_mock(mox, ", "), ", "cmox_with_matching_args(cmox_mock(mox, ", "), ",
-     ", ", "CMOX_EQ(", ")", "CMOX_ANY", ");", "));", "cmox_with_stdin(", ", ", "cmox_times(d, ",
-     ");", false},
-    {"python", "mox.mock(", ").with_args(", "mox.mock(", ").with_matching_args(", ", ", "", "",
-     "Any()", ")", ").with_args()", "", ".with_stdin(", ".times(", ")", false},
-    {"shell", "cmdmox mock ", " -- ", "cmdmox mock ", " -- ", " ", "", "", "'*'", "", " --", "",
-     NULL, "--times ", "", true},
+    {"c",
+     "cmox_with_args(cmox_mock(mox, ",
+     "), ",
+     "cmox_with_matching_args(cmox_mock(mox, ",
+     "), ",
+     ", ",
+     "CMOX_EQ(",
+     ")",
+     "CMOX_ANY",
+     ");",
+     "));",
+     "cmox_with_stdin(",
+     ", ",
+     "cmox_with_cwd(",
+     ", ",
+     "cmox_with_matching_env(",
+     ", ",
+     ", CMOX_EQ(",
+     "));",
+     ", CMOX_UNSET);",
+     "cmox_times(d, ",
+     ");",
+     false},
+    {"python",
+     "mox.mock(",
+     ").with_args(",
+     "mox.mock(",
+     ").with_matching_args(",
+     ", ",
+     "",
+     "",
+     "Any()",
+     ")",
+     ").with_args()",
+     "",
+     ".with_stdin(",
+     "",
+     ".with_cwd(",
+     "",
+     ".with_env({",
+     ": ",
+     "})",
+     NULL,
+     ".times(",
+     ")",
+     false},
+    {"shell",    "cmdmox mock ",
+     " -- ",     "cmdmox mock ",
+     " -- ",     " ",
+     "",         "",
+     "'*'",      "",
+     " --",      "",
+     NULL,       NULL,
+     NULL,       NULL,
+     NULL,       NULL,
+     NULL,       NULL,
+     "--times ", "",
+     true},
 };
 
 static const dialect_t *find(const char *name) {
@@ -84,22 +142,79 @@ static void with_arguments(cmox_buf_t *out, const dialect_t *dialect, const cmox
   cmox_buf_puts(out, dialect->close);
 }
 
-/* The whole stdin that the nearest expectation looked at; one with a NUL is no C text. */
+/* The whole stdin that the nearest expectation looked at; one with a NUL is no C text, and a secret
+ * belongs into no source. */
+static bool looks_secret(cmox_span_t text) {
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  bool secret = cmox_mask_text(text, &masked);
+  cmox_buf_clear(&masked);
+  return secret;
+}
+
 static bool shown_stdin(const dialect_t *dialect, const cmox_finding_t *finding) {
   const cmox_call_t *call = finding->call;
+  cmox_span_t stdin_text = cmox_buf_span(&call->stdin_stream.memory); /* not too long, so there */
   return dialect->stdin_args && finding->expect && finding->expect->facets.stdin_match.present &&
          call->stdin_end == CMOX_STDIN_EOF &&
-         !memchr(call->stdin_data.data ? call->stdin_data.data : (const uint8_t *)"x", 0,
-                 call->stdin_data.len);
+         (stdin_text.len == 0 || !memchr(stdin_text.data, 0, stdin_text.len)) &&
+         !looks_secret(stdin_text);
 }
 
 /* Nobody pastes more than this. */
 enum { SUGGESTION_MAX = 8192 };
 
 static bool too_long(const cmox_call_t *call) {
-  size_t bytes = call->stdin_data.len;
+  uint64_t bytes = call->stdin_stream.length;
   for (size_t i = 0; i < call->data.argv.count; i++) bytes += call->data.argv.items[i].len + 4;
   return bytes > SUGGESTION_MAX;
+}
+
+/* Puts `open` before all there is, and `args` behind it. */
+static void wrap(cmox_buf_t *out, const char *open, const char *args) {
+  if (!out->failed && out->len && out->data[out->len - 1] == ';') out->len--;
+  cmox_buf_t whole = CMOX_BUF_EMPTY;
+  cmox_buf_puts(&whole, open);
+  cmox_buf_append_span(&whole, cmox_buf_span(out));
+  cmox_buf_puts(&whole, args);
+  whole.failed |= out->failed;
+  cmox_buf_clear(out);
+  *out = whole;
+}
+
+static void with_variable(cmox_buf_t *out, const dialect_t *dialect, const cmox_call_t *call,
+                          const char *name) {
+  cmox_span_t actual;
+  bool set = cmox_env_value(call->data.env, name, &actual);
+  if (cmox_secret_name(cmox_span_str(name)) || (set ? looks_secret(actual) : !dialect->env_unset))
+    return;
+  wrap(out, dialect->env_open, dialect->env_args);
+  value(out, dialect, cmox_span_str(name));
+  if (!set) {
+    cmox_buf_puts(out, dialect->env_unset);
+    return;
+  }
+  cmox_buf_puts(out, dialect->env_is);
+  value(out, dialect, actual);
+  cmox_buf_puts(out, dialect->env_close);
+}
+
+/* The variables and the working directory that the nearest expectation wanted otherwise. */
+static void with_context(cmox_buf_t *out, const dialect_t *dialect, const cmox_finding_t *finding) {
+  const cmox_facets_t *facets = &finding->expect->facets;
+  const cmox_call_t *call = finding->call;
+  for (size_t i = 0; i < facets->env.count; i++)
+    if (cmox_env_item_accepts(&facets->env.items[i], call->data.env, call->said) != CMOX_ACCEPTS)
+      with_variable(out, dialect, call, facets->env.items[i].name);
+  for (size_t i = 0; i < facets->injection.count; i++)
+    if (!cmox_env_change_fits(&facets->injection.items[i], call->data.env))
+      with_variable(out, dialect, call, facets->injection.items[i].name);
+  if (!facets->cwd.present || looks_secret(call->data.cwd) ||
+      cmox_matchers_accept(facets->cwd.matchers, facets->cwd.node, call->data.cwd, call->said) ==
+          CMOX_ACCEPTS)
+    return;
+  wrap(out, dialect->cwd_open, dialect->cwd_args);
+  value(out, dialect, call->data.cwd);
+  cmox_buf_puts(out, dialect->close);
 }
 
 char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
@@ -111,14 +226,12 @@ char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
                     finding->expect->taken + finding->expect->excess, dialect->times_close);
     return cmox_buf_take_text(&out);
   }
-  bool with_stdin = shown_stdin(dialect, finding);
-  if (with_stdin) cmox_buf_puts(&out, dialect->stdin_open);
   with_arguments(&out, dialect, finding->call);
-  if (with_stdin) {
-    if (!out.failed && out.len && out.data[out.len - 1] == ';') out.len--;
-    cmox_buf_puts(&out, dialect->stdin_args);
-    value(&out, dialect, cmox_buf_span(&finding->call->stdin_data));
+  if (shown_stdin(dialect, finding)) {
+    wrap(&out, dialect->stdin_open, dialect->stdin_args);
+    value(&out, dialect, cmox_buf_span(&finding->call->stdin_stream.memory));
     cmox_buf_puts(&out, dialect->close);
   }
+  if (finding->expect && dialect->stdin_args) with_context(&out, dialect, finding);
   return cmox_buf_take_text(&out);
 }

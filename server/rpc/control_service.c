@@ -14,7 +14,7 @@
   (void)service;       \
   (void)closure
 
-enum { PAGE_SIZE_DEFAULT = 256, PAGE_BYTES_MAX = 4u << 20, PATH_BYTES_MAX = 1u << 20 };
+enum { PATH_BYTES_MAX = 1u << 20 };
 
 /* ---- The server ------------------------------------------------------------- */
 
@@ -68,9 +68,14 @@ HANDLER(ping, Ping) {
 
 static cmox_code_t check_create(const Cmdmox__V1__CreateSessionRequest *input,
                                 cmox_error_t *error) {
-  if (input->idle_timeout_ms || input->max_journal_entries)
-    return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
-                     "this server does not know idle_timeout_ms and max_journal_entries yet");
+  if (input->idle_timeout_ms)
+    return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know idle_timeout_ms yet");
+  bool bounded = input->journal_bound_case ==
+                 CMDMOX__V1__CREATE_SESSION_REQUEST__JOURNAL_BOUND_MAX_JOURNAL_ENTRIES;
+  if (bounded && input->max_journal_entries == 0)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "max_journal_entries: a journal keeps at least 1 call; leave it out to keep "
+                     "all of them");
   bool given = input->path_presence_case == CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
   if (given &&
       (input->path.len > PATH_BYTES_MAX ||
@@ -261,6 +266,35 @@ HANDLER(update_double, UpdateDouble) {
   cmox_rpc_answer(&response.base, call);
 }
 
+HANDLER(set_default_action, SetDefaultAction) {
+  UNUSED_SERVICE;
+  cmox_rpc_call_t *call = data;
+  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  if (!hosted) return;
+  cmox_answer_t answer = {0};
+  cmox_event_t event = {.kind = CMOX_EVENT_DEFAULT, .answer = input->action ? &answer : NULL};
+  cmox_code_t code = CMOX_OK;
+  if (input->action) code = cmox_convert_default(input->action, &answer, &call->error);
+  if (code == CMOX_OK) code = cmox_hosted_step(hosted, &event, &call->error);
+  cmox_answer_clear(&answer);
+  if (code != CMOX_OK) {
+    cmox_rpc_fail(call);
+    return;
+  }
+  Cmdmox__V1__SetDefaultActionResponse response = CMDMOX__V1__SET_DEFAULT_ACTION_RESPONSE__INIT;
+  cmox_rpc_answer(&response.base, call);
+}
+
+HANDLER(serve_callbacks, ServeCallbacks) {
+  UNUSED_SERVICE;
+  cmox_rpc_call_t *call = data;
+  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  if (!hosted) return;
+  hosted->answers = call->peer;
+  Cmdmox__V1__ServeCallbacksResponse response = CMDMOX__V1__SERVE_CALLBACKS_RESPONSE__INIT;
+  cmox_rpc_answer(&response.base, call);
+}
+
 HANDLER(release_calls, ReleaseCalls) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
@@ -300,7 +334,10 @@ static void verify_now(cmox_rpc_call_t *call) {
   if (!step(call, hosted, &event)) return;
   const cmox_findings_t *findings = cmox_session_findings(hosted->session);
   Cmdmox__V1__VerifyResponse response = CMDMOX__V1__VERIFY_RESPONSE__INIT;
-  char *text = cmox_report_text(findings);
+  const cmox_report_options_t options = {.format = (cmox_report_format_t)input->format,
+                                         .color = input->color,
+                                         .label = cmox_session_label(hosted->session)};
+  char *text = cmox_report(findings, &options);
   cmox_code_t code = text ? cmox_convert_findings(findings, &response, &call->error)
                           : cmox_fail(&call->error, CMOX_E_NO_MEMORY, "report: out of memory");
   if (code == CMOX_OK) {
@@ -313,59 +350,6 @@ static void verify_now(cmox_rpc_call_t *call) {
     cmox_rpc_fail(call);
   }
   cmox_free_block(text);
-}
-
-static bool is_listed(const cmox_call_t *call, const Cmdmox__V1__ListInvocationsRequest *input) {
-  if (input->double_id &&
-      (call->double_id != input->double_id || call->verdict != CMOX_VERDICT_ACCEPTED))
-    return false;
-  return input->command.len == 0 ||
-         cmox_span_equal(call->data.command, cmox_from_bytes(input->command));
-}
-
-/* The page token is the index of the next call, little-endian. */
-static size_t token_read(ProtobufCBinaryData token) {
-  uint64_t index = 0;
-  for (size_t i = 0; i < token.len && i < 8; i++) index |= (uint64_t)token.data[i] << (8 * i);
-  return index > SIZE_MAX ? SIZE_MAX : (size_t)index;
-}
-
-static void list_now(cmox_rpc_call_t *call) {
-  const Cmdmox__V1__ListInvocationsRequest *input =
-      (const Cmdmox__V1__ListInvocationsRequest *)call->input;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
-  if (!hosted) return;
-  const cmox_journal_t *journal = cmox_session_journal(hosted->session);
-  size_t page = input->page_size && input->page_size < PAGE_SIZE_DEFAULT ? input->page_size
-                                                                         : PAGE_SIZE_DEFAULT;
-  Cmdmox__V1__Invocation *shown[PAGE_SIZE_DEFAULT];
-  Cmdmox__V1__ListInvocationsResponse response = CMDMOX__V1__LIST_INVOCATIONS_RESPONSE__INIT;
-  response.invocations = shown;
-  size_t bytes = 0;
-  size_t all = cmox_journal_count(journal);
-  size_t index = token_read(input->page_token);
-  cmox_code_t code = CMOX_OK;
-  for (; index < all && response.n_invocations < page; index++) {
-    const cmox_call_t *entry = cmox_journal_at(journal, index);
-    if (!is_listed(entry, input)) continue;
-    Cmdmox__V1__Invocation *view = NULL;
-    code = cmox_convert_call(entry, &view, &call->error);
-    if (code != CMOX_OK) break;
-    bytes += cmdmox__v1__invocation__get_packed_size(view);
-    if (response.n_invocations && bytes > PAGE_BYTES_MAX) {
-      cmox_free_block(view);
-      break;
-    }
-    shown[response.n_invocations++] = view;
-  }
-  uint8_t token[8];
-  for (size_t i = 0; i < sizeof token; i++) token[i] = (uint8_t)((uint64_t)index >> (8 * i));
-  if (index < all) response.next_page_token = cmox_to_bytes(cmox_span(token, sizeof token));
-  if (code == CMOX_OK)
-    cmox_rpc_answer(&response.base, call);
-  else
-    cmox_rpc_fail(call);
-  for (size_t i = 0; i < response.n_invocations; i++) cmox_free_block(shown[i]);
 }
 
 static void count_now(cmox_rpc_call_t *call) {
@@ -386,7 +370,9 @@ static void on_drained(void *data) {
   if (type == &cmdmox__v1__verify_request__descriptor)
     verify_now(call);
   else if (type == &cmdmox__v1__list_invocations_request__descriptor)
-    list_now(call);
+    cmox_list_now(call);
+  else if (type == &cmdmox__v1__assert_calls_request__descriptor)
+    cmox_assert_now(call);
   else
     count_now(call);
   rpc->open_handles--;
@@ -420,6 +406,18 @@ HANDLER(get_call_count, GetCallCount) {
   after_drain(data);
 }
 
+HANDLER(assert_calls, AssertCalls) {
+  UNUSED_SERVICE;
+  (void)input;
+  after_drain(data);
+}
+
+HANDLER(read_call_stdin, ReadCallStdin) {
+  UNUSED_SERVICE;
+  (void)input;
+  cmox_read_stdin_now(data); /* what a client knows of a call has come before */
+}
+
 /* ---- Not built yet: dispatch refuses these before they are reached ---------------- */
 
 #define UNIMPLEMENTED(name, Message)                                     \
@@ -431,8 +429,6 @@ HANDLER(get_call_count, GetCallCount) {
     cmox_rpc_fail(call);                                                 \
   }
 
-UNIMPLEMENTED(set_default_action, SetDefaultAction)
-UNIMPLEMENTED(read_call_stdin, ReadCallStdin)
 UNIMPLEMENTED(load_fixture, LoadFixture)
 UNIMPLEMENTED(save_fixture, SaveFixture)
 

@@ -5,8 +5,7 @@
 
 /* Declared in the schema, not built yet. */
 static const char *const unimplemented[] = {
-    "cmdmox.v1.ShimService/ReportPassthrough", "cmdmox.v1.ControlService/SetDefaultAction",
-    "cmdmox.v1.ControlService/ReadCallStdin",  "cmdmox.v1.ControlService/LoadFixture",
+    "cmdmox.v1.ShimService/ReportPassthrough", "cmdmox.v1.ControlService/LoadFixture",
     "cmdmox.v1.ControlService/SaveFixture",    "cmdmox.v1.AgentService/OpenLink",
     "cmdmox.v1.AgentService/RelayFrame",       "cmdmox.v1.AgentService/CloseLink",
 };
@@ -67,6 +66,13 @@ static void note_refusal(cmox_peer_t *peer, const cmox_error_t *error) {
   (void)cmox_hosted_step(peer->hosted, &event, &ignored); /* always accepted */
 }
 
+void cmox_rpc_note_unanswered(cmox_peer_t *peer) {
+  if (!peer->shim || !peer->hosted || !peer->call_id) return;
+  cmox_event_t event = {.kind = CMOX_EVENT_UNANSWERED, .call_id = peer->call_id};
+  cmox_error_t ignored;
+  (void)cmox_hosted_step(peer->hosted, &event, &ignored); /* always accepted */
+}
+
 void cmox_rpc_fail(cmox_rpc_call_t *call) {
   note_refusal(call->peer, &call->error);
   respond_error(call->peer, call->id, &call->error);
@@ -81,6 +87,7 @@ void cmox_rpc_answer(const ProtobufCMessage *message, void *data) {
     (void)cmox_fail(&call->error, payload.failed ? CMOX_E_NO_MEMORY : CMOX_E_FRAME_TOO_LARGE,
                     payload.failed ? "out of memory" : "the answer is larger than a frame");
     cmox_buf_clear(&payload);
+    cmox_rpc_note_unanswered(call->peer);
     cmox_rpc_fail(call);
     return;
   }

@@ -5,6 +5,9 @@
 typedef struct call_view {
   Cmdmox__V1__Invocation message; /* first: the view is the message */
   Cmdmox__V1__CapturedStream streams[3];
+  uint8_t digests[3][CMOX_DIGEST_BYTES];
+  const cmox_call_t *call;
+  cmox_span_t stdin_bytes; /* to be given back */
   ProtobufCBinaryData bytes[];
 } call_view_t;
 
@@ -22,15 +25,27 @@ static void fill_stream(Cmdmox__V1__CapturedStream *to, cmox_span_t bytes, uint6
   *room -= shown;
   to->data = cmox_to_bytes(cmox_span(bytes.data, shown));
   to->length = length;
-  to->truncated = shown < bytes.len;
+  to->truncated = shown < length;
+}
+
+static void fill_digest(Cmdmox__V1__CapturedStream *to, uint8_t digest[CMOX_DIGEST_BYTES]) {
+  to->digest = cmox_to_bytes(cmox_span(digest, CMOX_DIGEST_BYTES));
+}
+
+static void fill_answer(call_view_t *view, size_t number, cmox_span_t bytes, size_t *room) {
+  Cmdmox__V1__CapturedStream *to = &view->streams[number];
+  fill_stream(to, bytes, bytes.len, room);
+  if (!to->truncated) return;
+  cmox_digest(bytes, view->digests[number]);
+  fill_digest(to, view->digests[number]);
 }
 
 static void fill_outcome(const cmox_call_t *call, call_view_t *view, size_t *room) {
   Cmdmox__V1__Invocation *to = &view->message;
   const cmox_reply_data_t *reply = call->reply;
   if (!reply || call->state == CMOX_CALL_PENDING) return;
-  fill_stream(&view->streams[1], reply->out, reply->out.len, room);
-  fill_stream(&view->streams[2], reply->err, reply->err.len, room);
+  fill_answer(view, 1, reply->out, room);
+  fill_answer(view, 2, reply->err, room);
   to->stdout_capture = &view->streams[1];
   to->stderr_capture = &view->streams[2];
   if (call->state == CMOX_CALL_LOST || reply->hang) return;
@@ -46,20 +61,48 @@ static void fill_outcome(const cmox_call_t *call, call_view_t *view, size_t *roo
 static void fill_stdin(const cmox_call_t *call, call_view_t *view, size_t *room) {
   if (call->asked.mode == CMOX_STDIN_IGNORE) return;
   Cmdmox__V1__CapturedStream *stream = &view->streams[0];
-  fill_stream(stream, cmox_buf_span(&call->stdin_data), call->stdin_length, room);
+  const cmox_stream_t *from = &call->stdin_stream;
+  view->stdin_bytes = cmox_stream_bytes(from);
+  fill_stream(stream, view->stdin_bytes, from->length, room);
+  if (stream->truncated && call->asked.mode != CMOX_STDIN_DRAIN) {
+    cmox_stream_digest(from, view->digests[0]);
+    fill_digest(stream, view->digests[0]);
+  }
   stream->truncated |= call->stdin_end != CMOX_STDIN_EOF || call->asked.mode == CMOX_STDIN_DRAIN;
   stream->stdin_end = (Cmdmox__V1__StdinEnd)call->stdin_end; /* same numbers; checked in tests */
   view->message.stdin_capture = stream;
+}
+
+/* Behind the byte strings of the view. */
+static void fill_injected(const cmox_call_t *call, call_view_t *view, size_t bytes) {
+  size_t count = call->injected_count;
+  Cmdmox__V1__EnvChange **list = (Cmdmox__V1__EnvChange **)(void *)(view->bytes + bytes);
+  Cmdmox__V1__EnvChange *changes = (Cmdmox__V1__EnvChange *)(void *)(list + count);
+  for (size_t i = 0; i < count; i++) {
+    const cmox_env_change_t *from = &call->injected[i];
+    cmdmox__v1__env_change__init(&changes[i]);
+    changes[i].name = cmox_to_bytes(cmox_span_str(from->name));
+    if (from->value) {
+      changes[i].change_case = CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
+      changes[i].value = cmox_to_bytes(cmox_span(from->value, from->value_len));
+    }
+    list[i] = &changes[i];
+  }
+  view->message.injected = list;
+  view->message.n_injected = count;
 }
 
 cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
                               cmox_error_t *error) {
   const cmox_invocation_data_t *data = &call->data;
   size_t bytes = data->argv.count + data->env.count;
-  call_view_t *view = cmox_calloc(1, sizeof *view + bytes * sizeof(ProtobufCBinaryData));
+  size_t changes =
+      call->injected_count * (sizeof(Cmdmox__V1__EnvChange) + sizeof(Cmdmox__V1__EnvChange *));
+  call_view_t *view = cmox_calloc(1, sizeof *view + bytes * sizeof(ProtobufCBinaryData) + changes);
   if (!view) return cmox_fail(error, CMOX_E_NO_MEMORY, "journal: out of memory");
   Cmdmox__V1__Invocation *to = &view->message;
   cmdmox__v1__invocation__init(to);
+  view->call = call;
   to->invocation_id = call->id;
   to->double_id = call->double_id;
   to->command = cmox_to_bytes(data->command);
@@ -69,6 +112,7 @@ cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **
   to->env_block = view->bytes + data->argv.count;
   to->n_env_block = data->env.count;
   fill_list(data->env, to->env_block);
+  fill_injected(call, view, bytes);
   to->cwd = cmox_to_bytes(data->cwd);
   to->pid = data->pid;
   to->ppid = data->ppid;
@@ -86,6 +130,13 @@ cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **
   fill_outcome(call, view, &room);
   *out = to;
   return CMOX_OK;
+}
+
+void cmox_convert_call_clear(Cmdmox__V1__Invocation *message) {
+  if (!message) return;
+  call_view_t *view = (call_view_t *)message;
+  if (view->stdin_bytes.data) cmox_stream_done(&view->call->stdin_stream, view->stdin_bytes);
+  cmox_free_block(view);
 }
 
 /* ---- Findings --------------------------------------------------------------- */

@@ -59,16 +59,24 @@ cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_er
 static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRequest *request,
                         cmox_error_t *error) {
   cmox_rpc_t *rpc = hosted->rpc;
-  cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL};
-  hosted->session = cmox_session_new(&options);
-  if (!hosted->session || open_timer(hosted) != CMOX_OK)
-    return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   cmox_code_t code = rpc->host.random(rpc->host.context, hosted->id, sizeof hosted->id, error);
   if (code != CMOX_OK) return code;
   (void)snprintf(hosted->name, sizeof hosted->name, "%02x%02x%02x%02x", hosted->id[0],
                  hosted->id[1], hosted->id[2], hosted->id[3]);
-  return rpc->host.open_site(rpc->host.context, hosted,
+  code = rpc->host.open_site(rpc->host.context, hosted,
                              cmox_from_bytes(request->temporary_directory), &hosted->site, error);
+  if (code != CMOX_OK) return code;
+  cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL,
+                                    .label = request->label,
+                                    .max_journal_entries = request->max_journal_entries,
+                                    .callback_deadline_ms = request->callback_deadline_ms};
+  if (rpc->host.site_spill) options.spill = rpc->host.site_spill(hosted->site);
+  hosted->session = cmox_session_new(&options);
+  hosted->spare = cmox_malloc(sizeof *hosted->spare);
+  hosted->spare_capacity = 1;
+  if (!hosted->session || !hosted->spare || open_timer(hosted) != CMOX_OK)
+    return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  return CMOX_OK;
 }
 
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
@@ -78,15 +86,17 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
   if (!hosted) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   hosted->rpc = rpc;
   hosted->owner = owner;
+  hosted->answers = owner;
   cmox_code_t code = fill(hosted, request, error);
   if (code == CMOX_OK) {
     HASH_ADD(hh, rpc->sessions, id, sizeof hosted->id, hosted);
     if (hosted->oom) code = cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   }
   if (code != CMOX_OK) {
-    if (hosted->site) rpc->host.close_site(hosted->site);
     close_timer(hosted);
     cmox_session_free(hosted->session);
+    if (hosted->site) rpc->host.close_site(hosted->site);
+    cmox_free_block(hosted->spare);
     cmox_free_block(hosted);
     return code;
   }
@@ -112,15 +122,17 @@ static void dismiss(cmox_peer_t *peer) {
 void cmox_hosted_end(cmox_hosted_t *hosted) {
   CMOX_TRACE(HOST_SESSION_CLOSE, cmox_trace_text(hosted->name));
   HASH_DEL(hosted->rpc->sessions, hosted);
+  cmox_callback_end(hosted);
   cmox_peer_t *peer, *next;
   HASH_ITER(hh, hosted->shims, peer, next) {
     HASH_DEL(hosted->shims, peer);
     dismiss(peer);
   }
-  hosted->rpc->host.close_site(hosted->site);
   close_timer(hosted);
-  cmox_session_free(hosted->session);
+  cmox_session_free(hosted->session); /* which uses its site to the end */
+  hosted->rpc->host.close_site(hosted->site);
   cmox_actions_clear(&hosted->actions);
+  cmox_free_block(hosted->spare);
   cmox_free_block(hosted);
 }
 

@@ -17,6 +17,15 @@
 #define uthash_nonfatal_oom(element) ((element)->oom = true)
 #include <uthash.h>
 
+/* A place in a reply that goes down in pieces. Its parts are the chunks, the files, what is left of
+ * stdout, what is left of stderr. */
+typedef struct cmox_cursor {
+  size_t part;
+  size_t offset;   /* in the part */
+  size_t out, err; /* bytes of stdout and stderr that the chunks before it hold */
+  bool delayed;    /* the delay of the reply is behind it */
+} cmox_cursor_t;
+
 /* One link and what was said on it. Lives until the link has closed and no
  * call waits for an answer. */
 typedef struct cmox_peer {
@@ -40,7 +49,10 @@ typedef struct cmox_peer {
   uint32_t invoke_id;            /* request id of Invoke; StreamData carries it */
   struct cmox_rpc_call *waiting; /* the request that the next action answers */
   cmox_reply_data_t *streaming;  /* a reference: the reply that is on its way; or NULL */
-  size_t streamed;               /* bytes of its stdout and then its stderr that were sent */
+  cmox_cursor_t sent;            /* how much of it */
+  /* Test clients: what they were asked, and have not answered. */
+  struct cmox_asked *asked; /* hash, by id */
+  uint32_t last_asked;      /* even */
 } cmox_peer_t;
 
 /* One request until it is answered. */
@@ -59,11 +71,14 @@ struct cmox_hosted {
   char name[9]; /* the start of id in hex, for the trace */
   cmox_rpc_t *rpc;
   cmox_session_t *session;
-  cmox_peer_t *owner; /* goes with its link */
+  cmox_peer_t *owner;   /* goes with its link */
+  cmox_peer_t *answers; /* whom its callbacks are asked of; NULL: the client has closed that link */
   cmox_site_t *site;
   cmox_peer_t *shims; /* hash, by number */
   uv_timer_t *tick;
   cmox_actions_t actions;
+  cmox_action_t *spare; /* room for at least one: see cmox_hosted_act() */
+  size_t spare_capacity;
 };
 
 struct cmox_rpc {
@@ -98,6 +113,8 @@ void cmox_rpc_check_closed(cmox_rpc_t *rpc);
 void cmox_dispatch(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Request *request);
 /* Answers with the error kept in `call`; frees it. */
 void cmox_rpc_fail(cmox_rpc_call_t *call);
+/* Memory was out for what this shim should have heard of its call: verify is to know. */
+void cmox_rpc_note_unanswered(cmox_peer_t *peer);
 /* Answers with a message; frees the call. The ProtobufC closure of every method. */
 void cmox_rpc_answer(const ProtobufCMessage *message, void *call);
 cmox_code_t cmox_services_check(const cmox_rpc_t *rpc, cmox_error_t *error);
@@ -113,12 +130,26 @@ void cmox_shim_lost(cmox_peer_t *peer);
 /* Carries out what the session's last step decided. */
 void cmox_hosted_act(cmox_hosted_t *hosted);
 
+/* What AssertCalls does once the shims have been heard. */
+void cmox_assert_now(cmox_rpc_call_t *call);
+/* ... and ListInvocations. */
+void cmox_list_now(cmox_rpc_call_t *call);
+/* ReadCallStdin. */
+void cmox_read_stdin_now(cmox_rpc_call_t *call);
+
 /* ---- answer.c ---- */
 void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action);
 void cmox_answer_reply(cmox_peer_t *peer, cmox_reply_data_t *content);
 /* The link has room. */
 void cmox_answer_more(cmox_peer_t *peer);
 void cmox_answer_drop(cmox_peer_t *peer);
+
+/* ---- callback.c ---- */
+void cmox_hosted_ask(cmox_hosted_t *hosted, const cmox_action_t *action);
+void cmox_callback_response(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Response *response);
+/* The peer's link has closed; the session is over. */
+void cmox_callback_lost(cmox_peer_t *peer);
+void cmox_callback_end(cmox_hosted_t *hosted);
 
 /* ---- hosted.c ---- */
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
@@ -132,11 +163,33 @@ cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_er
 cmox_code_t cmox_convert_invocation(const Cmdmox__V1__InvokeRequest *request,
                                     cmox_invocation_data_t *out, cmox_error_t *error);
 void cmox_convert_invocation_clear(cmox_invocation_data_t *data);
+/* Where one of several must be set and none is: the number of the one that a newer client has
+ * set; 0: it has set none. */
+unsigned cmox_newer_kind(const ProtobufCMessage *message);
+/* The facets that say what is accepted, and the name of a variable (owned by the caller). */
+cmox_code_t cmox_convert_matching(const Cmdmox__V1__Double *from, cmox_facets_t *out,
+                                  cmox_error_t *error);
+cmox_code_t cmox_convert_env_name(ProtobufCBinaryData name, char **out, cmox_error_t *error);
 cmox_code_t cmox_convert_facets(const Cmdmox__V1__Double *from, cmox_facets_t *out,
                                 cmox_error_t *error);
+/* What goes ahead of a reply; borrowed. */
+typedef struct cmox_extras {
+  size_t n_chunks;
+  Cmdmox__V1__TimedChunk **chunks;
+  size_t n_files;
+  Cmdmox__V1__FileEffect **files;
+} cmox_extras_t;
+
+/* A reply with its chunks and files; a reference is the caller's. */
+cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, const cmox_extras_t *extras,
+                               cmox_reply_data_t **out, cmox_error_t *error);
+/* The answer is the caller's to clear, also on failure. */
+cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
+                                 cmox_error_t *error);
 /* Message views of the engine's objects; borrowed from them, freed by the _clear. */
 cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
                               cmox_error_t *error);
+void cmox_convert_call_clear(Cmdmox__V1__Invocation *message); /* NULL is fine */
 cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__VerifyResponse *out,
                                   cmox_error_t *error);
 void cmox_convert_findings_clear(Cmdmox__V1__VerifyResponse *response);

@@ -137,12 +137,14 @@ static void on_body(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame) {
     case CMDMOX__V1__FRAME__BODY_NOTIFY:
       if (peer->hosted) cmox_shim_notify(peer, frame->notify);
       return;
+    case CMDMOX__V1__FRAME__BODY_RESPONSE:
+      cmox_callback_response(peer, frame->id, frame->response);
+      return;
     case CMDMOX__V1__FRAME__BODY_GO_AWAY:
       if (peer->link) cmox_link_close(peer->link, CMOX_OK);
       return;
-    /* A cancelled request still gets its one response, and ours are quick.
-     * Responses answer requests that this server does not make yet. What is
-     * unknown is from a newer peer, and ignored. */
+    /* A cancelled request still gets its one response, and ours are quick. What is unknown is from
+     * a newer peer, and ignored. */
     default:
       return;
   }
@@ -183,10 +185,12 @@ static void on_closed(cmox_link_t *link, cmox_code_t why) {
   CMOX_TRACE(LINK_CLOSE, cmox_trace_number(peer->number), cmox_trace_text(cmox_code_reason(why)));
   cmox_rpc_t *rpc = peer->rpc;
   peer->link = NULL;
+  if (why == CMOX_E_NO_MEMORY) cmox_rpc_note_unanswered(peer);
   if (peer->shim)
     cmox_shim_lost(peer);
   else
     end_sessions_of(peer);
+  cmox_callback_lost(peer);
   if (peer->previous)
     peer->previous->next = peer->next;
   else

@@ -26,6 +26,8 @@ typedef struct cmox_rpc_host {
                            cmox_site_t **out, cmox_error_t *error);
   const char *(*site_bin)(const cmox_site_t *site);
   const char *(*site_socket)(const cmox_site_t *site);
+  /* For the long streams of its calls, until close_site. NULL: there is none. */
+  cmox_spill_t *(*site_spill)(cmox_site_t *site);
   cmox_code_t (*add_shim)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
   cmox_code_t (*check_shims)(cmox_site_t *site, cmox_error_t *error);
   void (*close_site)(cmox_site_t *site); /* its shims answer 125 from now on */

@@ -41,23 +41,53 @@ static void send_progress(cmox_peer_t *peer) {
   cmox_peer_send(peer, &frame);
 }
 
-void cmox_hosted_act(cmox_hosted_t *hosted) {
-  for (size_t i = 0; i < hosted->actions.count; i++) {
-    const cmox_action_t *action = &hosted->actions.items[i];
-    cmox_peer_t *peer = find_shim(hosted, action->link);
-    if (!peer) continue;
-    switch (action->kind) {
-      case CMOX_ACTION_REPLY:
-        cmox_answer_reply(peer, action->reply);
-        break;
-      case CMOX_ACTION_READ_STDIN:
-        answer_read_stdin(peer, action);
-        break;
-      case CMOX_ACTION_PROGRESS:
-        send_progress(peer);
-        break;
-    }
+static void act(cmox_hosted_t *hosted, const cmox_action_t *action) {
+  cmox_peer_t *peer = find_shim(hosted, action->link);
+  if (!peer) return;
+  switch (action->kind) {
+    case CMOX_ACTION_REPLY:
+      cmox_answer_reply(peer, action->reply);
+      return;
+    case CMOX_ACTION_READ_STDIN:
+      answer_read_stdin(peer, action);
+      return;
+    case CMOX_ACTION_PROGRESS:
+      send_progress(peer);
+      return;
+    case CMOX_ACTION_MATCH:
+    case CMOX_ACTION_HANDLE:
+      return; /* not for the shim */
   }
+}
+
+static bool is_question(const cmox_action_t *action) {
+  return action->kind == CMOX_ACTION_MATCH || action->kind == CMOX_ACTION_HANDLE;
+}
+
+static void swap_lists(cmox_hosted_t *hosted) {
+  cmox_action_t *items = hosted->actions.items;
+  size_t capacity = hosted->actions.capacity;
+  hosted->actions.items = hosted->spare;
+  hosted->actions.capacity = hosted->spare_capacity;
+  hosted->spare = items;
+  hosted->spare_capacity = capacity;
+}
+
+/* What cannot be asked fails at once, which is a step of its own with one action: it gets the spare
+ * list, since this one is still being read. */
+void cmox_hosted_act(cmox_hosted_t *hosted) {
+  const size_t count = hosted->actions.count;
+  bool asks = false;
+  for (size_t i = 0; i < count; i++) {
+    act(hosted, &hosted->actions.items[i]);
+    asks |= is_question(&hosted->actions.items[i]);
+  }
+  if (!asks) return;
+  swap_lists(hosted);
+  for (size_t i = 0; i < count; i++)
+    if (is_question(&hosted->spare[i])) cmox_hosted_ask(hosted, &hosted->spare[i]);
+  swap_lists(hosted);
+  hosted->actions.count = 0;
 }
 
 /* ---- Requests ------------------------------------------------------------ */
@@ -188,6 +218,7 @@ void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify) {
   event.completed.stderr_written = completed->stderr_written;
   event.completed.broken_pipe = completed->broken_pipe;
   event.completed.failure = completed->failure;
+  event.completed.failed_path = cmox_from_bytes(completed->failed_path);
   (void)cmox_hosted_step(peer->hosted, &event, &error); /* a late word of a dead call is no error */
   cmox_wire_free(message);
   /* It was the shim's last word: waiting for the end of the link is one turn of the loop more. */

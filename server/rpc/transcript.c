@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 
+#include "cmdmox/v1/callback.pb-c.h"
 #include "cmdmox/v1/control.pb-c.h"
 #include "cmdmox/v1/frame.pb-c.h"
 #include "cmdmox/v1/shim.pb-c.h"
@@ -100,7 +101,8 @@ static bool is_shown(const ProtobufCFieldDescriptor *field) {
 
 static const ProtobufCMessageDescriptor *input_of(cmox_span_t method) {
   static const ProtobufCServiceDescriptor *const services[] = {
-      &cmdmox__v1__shim_service__descriptor, &cmdmox__v1__control_service__descriptor};
+      &cmdmox__v1__shim_service__descriptor, &cmdmox__v1__control_service__descriptor,
+      &cmdmox__v1__callback_service__descriptor};
   for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
     cmox_span_t service = cmox_span_str(services[i]->name);
     if (!cmox_span_starts_with(method, service) || method.len <= service.len) continue;

@@ -1,50 +1,35 @@
 /* The decision about a call.
  *
  * 1. INVOKE: the call enters the journal. A retry (same key) gets the answer it missed.
- * 2. Gather: when a candidate looks at stdin, the shim is told to read it; STDIN pieces come in,
- * CONTINUE ends them.
+ * 2. Gather: predicates that may decide are asked, and ANSWERs come in (callback.c); when a
+ * candidate looks at stdin, the shim is told to read it; STDIN pieces come in, CONTINUE ends them.
  * 3. Decide: one lookup over the doubles takes the call or refuses it, and consumes the slot at
- * once.
- * 4. Answer: the double's reply, at once or when its gate is released.
+ * once. If it finds that a predicate must still be asked, it decides nothing and is made again.
+ * 4. Answer: the double's reply, or what its handler answers; at once or when its gate is released.
  * 5. COMPLETED: the shim has written everything. LINK_LOST before that: it was killed.
  *
  * Fails closed: a call before replay, after verify, or that nothing accepts is
  * answered with one line and 125, and stays in the journal for verify. */
-#include "server/session/session.h"
-
-#include "server/base/alloc.h"
-#include "server/match/doubles.h"
-#include "server/report/report.h"
+#include "server/session/internal.h"
 #include "server/session/tell.h"
-#include "server/verify/verify.h"
-
-#define NS_PER_MS UINT64_C(1000000)
-enum { PROGRESS_PER_SILENCE = 3 }; /* a shim hears from us this often before it gives up */
-
-struct cmox_session {
-  cmox_phase_t phase;
-  cmox_doubles_t *doubles;
-  cmox_journal_t *journal;
-  cmox_findings_t findings;
-  cmox_reply_data_t *empty_reply;
-  char *dialect;
-  cmox_call_t **held; /* calls at a gate */
-  size_t held_count;
-  size_t held_capacity;
-  uint64_t next_tick_ns; /* 0: none */
-  char *refused;         /* why the first refused request was; NULL: none */
-  uint64_t refused_count;
-};
 
 cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   cmox_session_t *session = cmox_calloc(1, sizeof *session);
   if (!session) return NULL;
   const char *dialect = options && options->dialect ? options->dialect : "c";
   session->doubles = cmox_doubles_new();
-  session->journal = cmox_journal_new();
+  session->journal = cmox_journal_new(options ? options->max_journal_entries : 0);
   session->empty_reply = cmox_reply_new(&(cmox_reply_data_t){0});
+  session->no_memory_reply = cmox_reply_new(&(cmox_reply_data_t){
+      .err = cmox_span_str("cmdmox: out of memory\n"), .exit_code = CMOX_EXIT_SHIM_FAILURE});
+  uint32_t deadline_ms = options ? options->callback_deadline_ms : 0;
+  session->callback_deadline_ns =
+      (deadline_ms ? deadline_ms : CMOX_CALLBACK_DEADLINE_DEFAULT_MS) * CMOX_NS_PER_MS;
   session->dialect = cmox_strdup(dialect);
-  if (session->doubles && session->journal && session->empty_reply && session->dialect)
+  session->label = cmox_strdup(options && options->label ? options->label : "");
+  session->spill = options ? options->spill : NULL;
+  if (session->doubles && session->journal && session->empty_reply && session->no_memory_reply &&
+      session->dialect && session->label)
     return session;
   cmox_session_free(session);
   return NULL;
@@ -56,11 +41,16 @@ void cmox_session_free(cmox_session_t *session) {
   cmox_doubles_free(session->doubles);
   cmox_journal_free(session->journal);
   cmox_reply_unref(session->empty_reply);
+  cmox_answer_clear(&session->default_answer);
+  cmox_reply_unref(session->no_memory_reply);
   cmox_free_block(session->dialect);
+  cmox_free_block(session->label);
   cmox_free_block(session->refused);
   cmox_free_block(session->held);
   cmox_free_block(session);
 }
+
+const char *cmox_session_label(const cmox_session_t *session) { return session->label; }
 
 cmox_phase_t cmox_session_phase(const cmox_session_t *session) { return session->phase; }
 
@@ -78,12 +68,7 @@ uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_
     const cmox_expect_t *expect = cmox_doubles_find(session->doubles, double_id);
     return expect ? expect->taken : 0;
   }
-  size_t all = cmox_journal_count(session->journal);
-  if (command.len == 0) return all;
-  uint64_t count = 0;
-  for (size_t i = 0; i < all; i++)
-    count += cmox_span_equal(cmox_journal_at(session->journal, i)->data.command, command);
-  return count;
+  return cmox_journal_total(session->journal, command);
 }
 
 void cmox_actions_clear(cmox_actions_t *actions) {
@@ -91,71 +76,33 @@ void cmox_actions_clear(cmox_actions_t *actions) {
   *actions = (cmox_actions_t){0};
 }
 
-static cmox_code_t no_memory(cmox_error_t *error) {
+const cmox_expect_t *cmox_session_double(const cmox_session_t *session, uint64_t id) {
+  return cmox_doubles_find(session->doubles, id);
+}
+
+cmox_code_t cmox_session_no_memory(cmox_error_t *error) {
   return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
 }
 
-static cmox_action_t *add_action(cmox_actions_t *actions, cmox_action_kind_t kind,
-                                 const cmox_call_t *call) {
+bool cmox_actions_reserve(cmox_actions_t *actions) {
   cmox_action_t *grown =
       cmox_grow(actions->items, &actions->capacity, actions->count + 1, sizeof *grown);
-  if (!grown) return NULL;
-  actions->items = grown;
-  cmox_action_t *action = &grown[actions->count++];
+  if (grown) actions->items = grown;
+  return grown != NULL;
+}
+
+cmox_action_t *cmox_action_add(cmox_actions_t *actions, cmox_action_kind_t kind,
+                               const cmox_call_t *call) {
+  if (!cmox_actions_reserve(actions)) return NULL;
+  cmox_action_t *action = &actions->items[actions->count++];
   *action = (cmox_action_t){.kind = kind, .link = call->link, .call_id = call->id};
   return action;
 }
 
-/* ---- Gates ------------------------------------------------------------- */
-
-static void unhold(cmox_session_t *session, cmox_call_t *call) {
-  if (!call->gate) return;
-  cmox_call_t *last = session->held[--session->held_count];
-  session->held[call->held_index] = last;
-  last->held_index = call->held_index;
-  cmox_free_block(call->gate);
-  call->gate = NULL;
-}
-
-static void want_tick(cmox_session_t *session, const cmox_call_t *call) {
-  if (call->silence_ms == 0) return;
-  uint64_t at = call->told_ns + call->silence_ms * NS_PER_MS / PROGRESS_PER_SILENCE;
-  if (session->next_tick_ns == 0 || at < session->next_tick_ns) session->next_tick_ns = at;
-}
-
-static bool hold(cmox_session_t *session, cmox_call_t *call, const char *gate) {
-  cmox_call_t **grown =
-      cmox_grow(session->held, &session->held_capacity, session->held_count + 1, sizeof *grown);
-  if (!grown) return false;
-  session->held = grown;
-  call->gate = cmox_strdup(gate);
-  if (!call->gate) return false;
-  call->held_index = session->held_count;
-  grown[session->held_count++] = call;
-  cmox_tell_hold(call);
-  want_tick(session, call);
-  return true;
-}
-
-static cmox_code_t on_tick(cmox_session_t *session, const cmox_event_t *event,
-                           cmox_actions_t *actions, cmox_error_t *error) {
-  session->next_tick_ns = 0;
-  for (size_t i = 0; i < session->held_count; i++) {
-    cmox_call_t *call = session->held[i];
-    uint64_t at = call->told_ns + call->silence_ms * NS_PER_MS / PROGRESS_PER_SILENCE;
-    if (call->silence_ms && call->link && event->now_ns >= at) {
-      if (!add_action(actions, CMOX_ACTION_PROGRESS, call)) return no_memory(error);
-      call->told_ns = event->now_ns;
-    }
-    if (call->link) want_tick(session, call);
-  }
-  return CMOX_OK;
-}
-
 /* ---- Calls ------------------------------------------------------------- */
 
-static bool answer(cmox_actions_t *actions, cmox_call_t *call) {
-  cmox_action_t *action = add_action(actions, CMOX_ACTION_REPLY, call);
+bool cmox_call_answer(cmox_actions_t *actions, cmox_call_t *call) {
+  cmox_action_t *action = cmox_action_add(actions, CMOX_ACTION_REPLY, call);
   if (!action) return false;
   action->reply = call->reply;
   call->state = CMOX_CALL_ANSWERED;
@@ -165,7 +112,7 @@ static bool answer(cmox_actions_t *actions, cmox_call_t *call) {
 
 /* The reply of a refused call: its finding in one line, status 125. Without
  * memory for the words it is refused without them. */
-static cmox_reply_data_t *refusal(const cmox_session_t *session, const cmox_call_t *call) {
+cmox_reply_data_t *cmox_call_refusal(const cmox_session_t *session, const cmox_call_t *call) {
   cmox_findings_t findings = {0};
   char *text = NULL;
   if (cmox_verify_refused(session->doubles, call, &findings))
@@ -179,57 +126,128 @@ static cmox_reply_data_t *refusal(const cmox_session_t *session, const cmox_call
   return reply;
 }
 
-static cmox_code_t refuse(cmox_session_t *session, cmox_call_t *call, cmox_verdict_t verdict,
-                          cmox_actions_t *actions, cmox_error_t *error) {
+cmox_code_t cmox_call_refuse(cmox_session_t *session, cmox_call_t *call, cmox_verdict_t verdict,
+                             cmox_actions_t *actions, cmox_error_t *error) {
   call->verdict = verdict;
-  call->reply = refusal(session, call);
-  if (!call->reply || !answer(actions, call)) return no_memory(error);
-  return CMOX_OK;
+  call->reply = cmox_call_refusal(session, call);
+  /* Without a link the reply is there if the shim asks again. */
+  bool done = call->reply && (!call->link || cmox_call_answer(actions, call));
+  return done ? CMOX_OK : cmox_session_no_memory(error);
+}
+
+static bool keep_gate(cmox_call_t *call, const cmox_answer_t *said) {
+  return !said || !said->gate || (call->gate = cmox_strdup(said->gate)) != NULL;
+}
+
+/* said: NULL is the empty reply. Its gate has been kept. */
+static cmox_code_t accept_with(cmox_session_t *session, const cmox_answer_t *said,
+                               cmox_call_t *call, cmox_actions_t *actions, cmox_error_t *error) {
+  call->verdict = CMOX_VERDICT_ACCEPTED;
+  if (said && !said->reply) return cmox_ask_handler(session, call, said, actions, error);
+  call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
+  if (call->gate) cmox_tell_hold(call);
+  bool done = call->gate ? cmox_call_hold(session, call) : cmox_call_answer(actions, call);
+  return done ? CMOX_OK : cmox_session_no_memory(error);
+}
+
+static bool wants(const cmox_call_t *call) {
+  return cmox_said_first(call->said, CMOX_SAID_WANTED) != NULL;
+}
+
+/* The report of a refused call shows the nearest double: its predicates are asked for that, too. */
+static bool wants_for_report(const cmox_session_t *session, const cmox_call_t *call) {
+  if (!call->said) return false;
+  const cmox_expect_t *nearest = cmox_nearest(session->doubles, call);
+  call->said->asking = true;
+  if (nearest) (void)cmox_distance(nearest, call);
+  call->said->asking = false;
+  return wants(call);
 }
 
 static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_call_t *call,
                         cmox_actions_t *actions, cmox_error_t *error) {
-  const cmox_answer_t *said = &expect->facets.answer;
-  cmox_reply_data_t *reply = said->present ? said->reply : session->empty_reply;
-  call->reply = cmox_reply_ref(reply);
+  const cmox_injection_facet_t *injection = &expect->facets.injection;
+  const cmox_answer_t *said = cmox_expect_answer(expect);
+  /* Before anything is consumed: a call for which there is no memory has taken nothing. */
+  if (!cmox_call_inject(call, injection->items, injection->count) || !keep_gate(call, said))
+    return cmox_session_no_memory(error);
   call->double_id = expect->id;
-  call->verdict = CMOX_VERDICT_ACCEPTED;
-  expect->taken++;
+  cmox_doubles_take(session->doubles, expect);
   cmox_tell_match(call, expect);
-  bool done = said->gate ? hold(session, call, said->gate) : answer(actions, call);
-  return done ? CMOX_OK : no_memory(error);
+  return accept_with(session, said, call, actions, error);
+}
+
+/* No double accepts it. */
+static cmox_code_t otherwise(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
+                             cmox_error_t *error) {
+  if (!cmox_answer_is_said(&session->default_answer)) {
+    if (wants_for_report(session, call)) return cmox_ask_predicates(session, call, actions, error);
+    return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  }
+  if (!keep_gate(call, &session->default_answer)) return cmox_session_no_memory(error);
+  cmox_tell_default(call);
+  return accept_with(session, &session->default_answer, call, actions, error);
 }
 
 static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
                           cmox_error_t *error) {
   cmox_lookup_t lookup = cmox_doubles_lookup(session->doubles, call);
+  if (wants(call)) return cmox_ask_predicates(session, call, actions, error);
   switch (lookup.kind) {
     case CMOX_LOOKUP_TAKEN:
       return take(session, lookup.expect, call, actions, error);
     case CMOX_LOOKUP_EXCESS:
       call->double_id = lookup.expect->id;
       lookup.expect->excess++;
-      return refuse(session, call, CMOX_VERDICT_EXCESS, actions, error);
+      return cmox_call_refuse(session, call, CMOX_VERDICT_EXCESS, actions, error);
+    case CMOX_LOOKUP_ORDER:
+      call->double_id = lookup.expect->id;
+      call->blocker_id = lookup.blocker->id;
+      call->blocker_called = cmox_expect_satisfied(lookup.blocker);
+      return cmox_call_refuse(session, call, CMOX_VERDICT_OUT_OF_ORDER, actions, error);
     case CMOX_LOOKUP_GAVE_UP:
-      call->unexpected_why = "a regular expression needs too much work to be matched with it";
-      break;
+      call->unexpected_why =
+          call->said && call->said->missing
+              ? "its predicates cannot all be asked: there are too many, or memory is out"
+              : "a regular expression needs too much work to be matched with it";
+      return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
     case CMOX_LOOKUP_UNEXPECTED:
       break;
   }
-  return refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  return otherwise(session, call, actions, error);
 }
 
 static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox_actions_t *actions,
                              cmox_error_t *error) {
-  cmox_action_t *action = add_action(actions, CMOX_ACTION_READ_STDIN, call);
-  if (!action) return no_memory(error);
+  cmox_action_t *action = cmox_action_add(actions, CMOX_ACTION_READ_STDIN, call);
+  if (!action) return cmox_session_no_memory(error);
   action->stdin_policy = policy;
   cmox_tell_stdin(call, policy);
   call->asked = policy;
   call->stdin_end = CMOX_STDIN_NOT_READ;
-  call->stdin_length = 0;
-  cmox_buf_clear(&call->stdin_data);
+  cmox_stream_clear(&call->stdin_stream);
   return CMOX_OK;
+}
+
+/* Predicates are asked before stdin is read: it belongs to the caller, unless a double that looks
+ * at it may take the call. */
+cmox_code_t cmox_call_proceed(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
+                              cmox_error_t *error) {
+  if (session->phase != CMOX_PHASE_REPLAY) {
+    call->unexpected_why = session->phase == CMOX_PHASE_RECORD
+                               ? "the test has not called replay yet"
+                               : "the test has already called verify";
+    return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+  }
+  if (!call->said && cmox_doubles_ask(session->doubles, call->data.command)) {
+    call->said = cmox_said_new();
+    if (!call->said) return cmox_session_no_memory(error);
+  }
+  if (call->asked.mode != CMOX_STDIN_IGNORE) return decide(session, call, actions, error);
+  cmox_stdin_policy_t policy = cmox_doubles_gather(session->doubles, call);
+  if (wants(call)) return cmox_ask_predicates(session, call, actions, error);
+  if (policy.mode != CMOX_STDIN_IGNORE) return ask_stdin(call, policy, actions, error);
+  return decide(session, call, actions, error);
 }
 
 /* The shim lost its connection before it heard from us and asks again. */
@@ -242,14 +260,18 @@ static cmox_code_t answer_again(cmox_session_t *session, cmox_call_t *call,
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
   cmox_tell_retry(call);
-  if (call->gate) {
+  if (call->verdict == CMOX_VERDICT_ACCEPTED && call->reply != session->no_memory_reply)
+    call->unexpected_why = NULL; /* what it was not told before it hears now */
+  if (call->held) {
     call->state = CMOX_CALL_PENDING;
-    want_tick(session, call);
+    cmox_call_want_tick(session, call);
     return CMOX_OK;
   }
-  if (call->reply) return answer(actions, call) ? CMOX_OK : no_memory(error);
+  if (call->reply) return cmox_call_answer(actions, call) ? CMOX_OK : cmox_session_no_memory(error);
   call->state = CMOX_CALL_PENDING;
-  return ask_stdin(call, call->asked, actions, error);
+  bool unread = call->asked.mode != CMOX_STDIN_IGNORE && call->stdin_end == CMOX_STDIN_NOT_READ;
+  if (unread) return ask_stdin(call, call->asked, actions, error);
+  return cmox_call_proceed(session, call, actions, error);
 }
 
 static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
@@ -260,21 +282,14 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
     return answer_again(session, call, event, actions, error);
   }
   call = cmox_journal_add(session->journal, event->invocation, event->now_ns);
-  if (!call) return no_memory(error);
+  if (!call) return cmox_session_no_memory(error);
   actions->call_id = call->id;
+  call->stdin_stream.spill = session->spill;
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;
   cmox_tell_invoke(call);
-  if (session->phase != CMOX_PHASE_REPLAY) {
-    call->unexpected_why = session->phase == CMOX_PHASE_RECORD
-                               ? "the test has not called replay yet"
-                               : "the test has already called verify";
-    return refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
-  }
-  cmox_stdin_policy_t policy = cmox_doubles_gather(session->doubles, call);
-  if (policy.mode != CMOX_STDIN_IGNORE) return ask_stdin(call, policy, actions, error);
-  return decide(session, call, actions, error);
+  return cmox_call_proceed(session, call, actions, error);
 }
 
 /* The call an event speaks of, when it comes from the call's own connection and
@@ -294,22 +309,32 @@ static cmox_code_t on_stdin(cmox_session_t *session, const cmox_event_t *event,
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
   if (call->asked.mode == CMOX_STDIN_DRAIN ||
-      event->bytes.len > call->asked.max_bytes - call->stdin_length)
+      event->bytes.len > call->asked.max_bytes - call->stdin_stream.length)
     return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "stdin: more bytes than were asked for");
-  cmox_buf_append_span(&call->stdin_data, event->bytes);
-  if (call->stdin_data.failed) return no_memory(error);
-  call->stdin_length += event->bytes.len;
-  return CMOX_OK;
+  return cmox_stream_append(&call->stdin_stream, event->bytes) ? CMOX_OK
+                                                               : cmox_session_no_memory(error);
 }
 
 static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *event,
                                cmox_actions_t *actions, cmox_error_t *error) {
   cmox_call_t *call = reading_call(session, event, error);
   if (!call) return CMOX_E_BAD_STATE;
-  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_length = event->continued.bytes;
+  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_stream.length = event->continued.bytes;
   call->stdin_end = event->continued.end;
   call->told_ns = event->now_ns;
-  return decide(session, call, actions, error);
+  cmox_code_t code = cmox_call_proceed(session, call, actions, error);
+  if (code != CMOX_OK) call->unexpected_why = "memory was out when it was decided";
+  return code;
+}
+
+/* NULL: none, or no memory for it. */
+static char *failure_of(const cmox_event_t *event) {
+  const char *failure = event->completed.failure;
+  if (!failure || !*failure) return NULL;
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_buf_append_span(&text, event->completed.failed_path);
+  cmox_buf_printf(&text, "%s%s", text.len ? ": " : "", failure);
+  return cmox_buf_take_text(&text);
 }
 
 static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *event) {
@@ -320,9 +345,9 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   call->stdout_written = event->completed.stdout_written;
   call->stderr_written = event->completed.stderr_written;
   call->broken_pipe = event->completed.broken_pipe;
-  const char *failure = event->completed.failure;
-  if (failure && *failure && !call->failure) call->failure = cmox_strdup(failure);
+  if (!call->failure) call->failure = failure_of(event);
   cmox_tell_completed(call);
+  cmox_journal_settle(session->journal, call);
   return CMOX_OK;
 }
 
@@ -334,75 +359,17 @@ static cmox_code_t on_link_lost(cmox_session_t *session, const cmox_event_t *eve
   call->state = CMOX_CALL_LOST;
   cmox_tell_lost(call);
   call->end_ns = event->now_ns;
-  return CMOX_OK; /* a gate keeps it: the shim may ask again */
-}
-
-static cmox_code_t on_release(cmox_session_t *session, const cmox_event_t *event,
-                              cmox_actions_t *actions, cmox_error_t *error) {
-  for (size_t i = session->held_count; i-- > 0;) {
-    cmox_call_t *call = session->held[i];
-    if (strcmp(call->gate, event->gate) != 0) continue;
-    if (call->link && !answer(actions, call)) return no_memory(error);
-    unhold(session, call);
-  }
-  cmox_tell_release(event->gate, actions->count);
-  return CMOX_OK;
+  return CMOX_OK; /* what holds it keeps it: the shim may ask again */
 }
 
 /* ---- The test ---------------------------------------------------------- */
-
-static cmox_code_t check_open(const cmox_session_t *session, cmox_error_t *error) {
-  if (session->phase != CMOX_PHASE_VERIFIED) return CMOX_OK;
-  return cmox_fail(error, CMOX_E_BAD_STATE,
-                   "the session has been verified: declare doubles before verify");
-}
-
-static cmox_code_t check_facets(cmox_double_kind_t kind, const cmox_facets_t *facets,
-                                cmox_error_t *error) {
-  if (facets->has_count && kind != CMOX_KIND_MOCK)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "a count belongs to a mock: stubs and spies take any number of calls");
-  if (facets->has_count && facets->count.minimum > facets->count.maximum)
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "the least number of calls is above the greatest");
-  return CMOX_OK;
-}
-
-cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t kind,
-                               const cmox_facets_t *facets, cmox_error_t *error) {
-  cmox_code_t code = check_open(session, error);
-  return code == CMOX_OK ? check_facets(kind, facets, error) : code;
-}
-
-static cmox_code_t on_declare(cmox_session_t *session, const cmox_event_t *event,
-                              cmox_actions_t *actions, cmox_error_t *error) {
-  cmox_code_t code = cmox_session_check(session, event->declared.kind, event->facets, error);
-  if (code != CMOX_OK) return code;
-  cmox_expect_t *expect = cmox_doubles_add(session->doubles, event->command, event->declared.kind,
-                                           event->declared.source);
-  if (!expect) return no_memory(error);
-  cmox_facets_apply(&expect->facets, event->facets);
-  actions->double_id = expect->id;
-  return CMOX_OK;
-}
-
-static cmox_code_t on_refine(cmox_session_t *session, const cmox_event_t *event,
-                             cmox_error_t *error) {
-  cmox_code_t code = check_open(session, error);
-  if (code != CMOX_OK) return code;
-  cmox_expect_t *expect = cmox_doubles_find(session->doubles, event->double_id);
-  if (!expect) return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
-  code = check_facets(expect->kind, event->facets, error);
-  if (code == CMOX_OK) cmox_facets_apply(&expect->facets, event->facets);
-  return code;
-}
 
 static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
   if (session->phase == CMOX_PHASE_VERIFIED)
     return cmox_fail(error, CMOX_E_BAD_STATE,
                      "replay: the session has been verified; start a new one");
   session->phase = CMOX_PHASE_REPLAY;
-  cmox_tell_replay(cmox_journal_count(session->journal));
+  cmox_tell_replay(cmox_journal_total(session->journal, CMOX_ANY_COMMAND));
   return CMOX_OK;
 }
 
@@ -410,6 +377,13 @@ static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
 static cmox_code_t on_refused(cmox_session_t *session, const cmox_event_t *event) {
   session->refused_count++;
   if (!session->refused) session->refused = cmox_strdup(event->note);
+  return CMOX_OK;
+}
+
+static cmox_code_t on_unanswered(cmox_session_t *session, const cmox_event_t *event) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  if (call && call->state != CMOX_CALL_COMPLETED)
+    call->unexpected_why = "memory was out when its answer was sent";
   return CMOX_OK;
 }
 
@@ -426,7 +400,7 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
       cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;
   session->phase = CMOX_PHASE_VERIFIED;
-  cmox_tell_verify(cmox_journal_count(session->journal), &session->findings);
+  cmox_tell_verify(cmox_journal_total(session->journal, CMOX_ANY_COMMAND), &session->findings);
   for (size_t i = 0; i < session->findings.count; i++) {
     cmox_finding_t *finding = &session->findings.items[i];
     bool unexpected =
@@ -442,6 +416,7 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
   actions->count = 0;
   actions->call_id = 0;
   actions->double_id = 0;
+  session->now_ns = event->now_ns;
   cmox_code_t code = CMOX_OK;
   switch (event->kind) {
     case CMOX_EVENT_INVOKE:
@@ -453,6 +428,9 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
     case CMOX_EVENT_CONTINUE:
       code = on_continue(session, event, actions, error);
       break;
+    case CMOX_EVENT_ANSWER:
+      cmox_on_answer(session, event, actions, error);
+      break;
     case CMOX_EVENT_COMPLETED:
       code = on_completed(session, event);
       break;
@@ -460,22 +438,28 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
       code = on_link_lost(session, event);
       break;
     case CMOX_EVENT_TICK:
-      code = on_tick(session, event, actions, error);
+      cmox_on_tick(session, event, actions);
       break;
     case CMOX_EVENT_DECLARE:
-      code = on_declare(session, event, actions, error);
+      code = cmox_session_declare(session, event, actions, error);
       break;
     case CMOX_EVENT_REFINE:
-      code = on_refine(session, event, error);
+      code = cmox_session_refine(session, event, error);
+      break;
+    case CMOX_EVENT_DEFAULT:
+      code = cmox_session_default(session, event, error);
       break;
     case CMOX_EVENT_RELEASE:
-      code = on_release(session, event, actions, error);
+      code = cmox_on_release(session, event, actions, error);
       break;
     case CMOX_EVENT_REGISTER:
-      code = check_open(session, error);
+      code = cmox_session_check_open(session, error);
       break;
     case CMOX_EVENT_REFUSED:
       code = on_refused(session, event);
+      break;
+    case CMOX_EVENT_UNANSWERED:
+      code = on_unanswered(session, event);
       break;
     case CMOX_EVENT_REPLAY:
       code = on_replay(session, error);

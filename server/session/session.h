@@ -2,15 +2,16 @@
  * no file. Events come in with their time, actions go out; who carries the
  * bytes is not its business.
  *
- * A call is decided in two phases: gather what matching needs (stdin), then one
- * atomic match-and-consume, so that two concurrent calls cannot both take
- * the last slot of a mock. */
+ * A call is decided in two phases: gather what matching needs (stdin, what predicates say), then
+ * one atomic match-and-consume, so that two concurrent calls cannot both take the last slot of a
+ * mock. It never waits: a handler may run mocked commands itself. */
 #ifndef CMOX_SESSION_H
 #define CMOX_SESSION_H
 
 #include "server/base/error.h"
 #include "server/journal/journal.h"
 #include "server/match/expect.h"
+#include "server/verify/assertion.h"
 #include "server/verify/finding.h"
 
 typedef struct cmox_session cmox_session_t;
@@ -21,14 +22,17 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_INVOKE,    /* link, invocation, silence_ms */
   CMOX_EVENT_STDIN,     /* call_id, bytes: a piece of its stdin */
   CMOX_EVENT_CONTINUE,  /* call_id, continued: its stdin is all here */
+  CMOX_EVENT_ANSWER,    /* call_id, answered: what a callback said */
   CMOX_EVENT_COMPLETED, /* call_id, completed */
   CMOX_EVENT_LINK_LOST, /* link, call_id */
   CMOX_EVENT_TICK,
-  CMOX_EVENT_REGISTER, /* command */
-  CMOX_EVENT_DECLARE,  /* declared */
-  CMOX_EVENT_REFINE,   /* double_id, facets (moved out of on success) */
-  CMOX_EVENT_RELEASE,  /* gate */
-  CMOX_EVENT_REFUSED,  /* note: a call that was refused before it could become an INVOKE */
+  CMOX_EVENT_REGISTER,   /* command */
+  CMOX_EVENT_DECLARE,    /* declared */
+  CMOX_EVENT_REFINE,     /* double_id, facets (moved out of on success) */
+  CMOX_EVENT_DEFAULT,    /* answer (moved out of on success); NULL: none any more */
+  CMOX_EVENT_RELEASE,    /* gate */
+  CMOX_EVENT_REFUSED,    /* note: a call that was refused before it could become an INVOKE */
+  CMOX_EVENT_UNANSWERED, /* call_id: its answer could not be sent, so that it ended with 125 */
   CMOX_EVENT_REPLAY,
   CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves; or NULL */
 } cmox_event_kind_t;
@@ -50,22 +54,33 @@ typedef struct cmox_event {
     cmox_stdin_end_t end;
   } continued;
   struct {
+    uint64_t question;
+    const char *failure;      /* NULL: none */
+    bool matched;             /* of a predicate */
+    const char *why;          /* of a predicate that refuses; may be empty */
+    cmox_reply_data_t *reply; /* of a handler; the session takes a reference */
+  } answered;
+  struct {
     uint64_t stdout_written;
     uint64_t stderr_written;
     bool broken_pipe;
-    const char *failure; /* "": none */
+    const char *failure;     /* "": none */
+    cmox_span_t failed_path; /* the file that it speaks of; empty: none */
   } completed;
   struct {
     cmox_double_kind_t kind;
     cmox_source_t source; /* borrowed */
   } declared;
   cmox_facets_t *facets;
+  cmox_answer_t *answer;
 } cmox_event_t;
 
 typedef enum cmox_action_kind {
   CMOX_ACTION_REPLY,      /* answer the call on link with reply */
   CMOX_ACTION_READ_STDIN, /* have the shim read its stdin, as stdin_policy says */
-  CMOX_ACTION_PROGRESS    /* tell the shim that its call is being worked on */
+  CMOX_ACTION_PROGRESS,   /* tell the shim that its call is being worked on */
+  CMOX_ACTION_MATCH,      /* ask the test whether a predicate accepts a value: asked */
+  CMOX_ACTION_HANDLE      /* have the test run a handler: asked */
 } cmox_action_kind_t;
 
 typedef struct cmox_action {
@@ -74,6 +89,11 @@ typedef struct cmox_action {
   uint64_t call_id;
   cmox_reply_data_t *reply; /* valid until the next step; longer with a reference of one's own */
   cmox_stdin_policy_t stdin_policy;
+  struct {
+    uint64_t question; /* the ANSWER names it */
+    uint64_t callback;
+    cmox_span_t value; /* MATCH; borrowed from the call */
+  } asked;
 } cmox_action_t;
 
 /* What one step decided. Zero it before the first use. */
@@ -89,7 +109,12 @@ typedef struct cmox_actions {
 void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
 
 typedef struct cmox_session_options {
-  const char *dialect; /* language of the lines to paste: "c", "python", "shell" */
+  const char *dialect;          /* language of the lines to paste: "c", "python", "shell" */
+  const char *label;            /* the test's name; NULL: not known */
+  uint64_t max_journal_entries; /* 0: no bound */
+  cmox_spill_t *spill; /* for long streams; borrowed for the session's life. NULL: of those only the
+                          beginning is kept */
+  uint32_t callback_deadline_ms; /* for one answer of a callback; 0: the default */
 } cmox_session_options_t;
 
 cmox_session_t *cmox_session_new(const cmox_session_options_t *options); /* NULL: out of memory */
@@ -105,10 +130,17 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
 cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t kind,
                                const cmox_facets_t *facets, cmox_error_t *error);
 
+const char *cmox_session_label(const cmox_session_t *session); /* "" when it is not known */
 cmox_phase_t cmox_session_phase(const cmox_session_t *session);
 const cmox_journal_t *cmox_session_journal(const cmox_session_t *session);
+const cmox_expect_t *cmox_session_double(const cmox_session_t *session, uint64_t id); /* or NULL */
 /* The findings of the last VERIFY; empty before. */
 const cmox_findings_t *cmox_session_findings(const cmox_session_t *session);
+/* Asserts something about the calls that a double took: *text is NULL when it holds, else what is
+ * wrong, for people; owned by the caller. The patterns' facets stay the caller's. */
+cmox_code_t cmox_session_assert(const cmox_session_t *session, uint64_t double_id,
+                                cmox_assertion_kind_t kind, const cmox_facets_t *patterns,
+                                size_t count, char **text, cmox_error_t *error);
 /* Calls that this double took, or (double_id 0) calls of this command, or
  * (command empty too) all calls. */
 uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_id,

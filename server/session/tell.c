@@ -23,6 +23,10 @@ void cmox_tell_match(const cmox_call_t *call, const cmox_expect_t *expect) {
              cmox_trace_number(expect->taken));
 }
 
+void cmox_tell_default(const cmox_call_t *call) {
+  CMOX_TRACE(SESSION_DEFAULT, cmox_trace_number(call->id));
+}
+
 /* Of a difference only where it is: the values may be stdin. */
 static const char *first_difference(const cmox_finding_t *finding) {
   for (size_t i = 0; finding && i < finding->difference_count; i++)
@@ -34,12 +38,23 @@ void cmox_tell_refuse(const cmox_call_t *call, const cmox_finding_t *finding) {
   static const cmox_expect_t none = {0};
   const cmox_expect_t *nearest = finding && finding->expect ? finding->expect : &none;
   const char *why = call->unexpected_why                   ? call->unexpected_why
+                    : call->callback_failure               ? "a callback failed"
                     : call->verdict == CMOX_VERDICT_EXCESS ? "the double has had all its calls"
                     : finding && nearest == &none          ? "no double of this command"
                                                            : "no double accepts it";
   CMOX_TRACE(SESSION_REFUSE, cmox_trace_number(call->id), cmox_trace_text(why),
              cmox_trace_number(nearest->id), cmox_trace_text(nearest->source.file),
              cmox_trace_number(nearest->source.line), cmox_trace_text(first_difference(finding)));
+}
+
+void cmox_tell_ask(const cmox_call_t *call, uint64_t question, const char *kind, const char *name) {
+  CMOX_TRACE(SESSION_ASK, cmox_trace_number(call->id), cmox_trace_number(question),
+             cmox_trace_text(kind), cmox_trace_text(name));
+}
+
+void cmox_tell_answered(const cmox_call_t *call, uint64_t question, bool fine) {
+  CMOX_TRACE(SESSION_ANSWERED, cmox_trace_number(call->id), cmox_trace_number(question),
+             cmox_trace_text(fine ? "answered" : "failed"));
 }
 
 void cmox_tell_hold(const cmox_call_t *call) {
@@ -68,9 +83,9 @@ void cmox_tell_lost(const cmox_call_t *call) {
   CMOX_TRACE(SESSION_LOST, cmox_trace_number(call->id));
 }
 
-void cmox_tell_replay(size_t calls) { CMOX_TRACE(SESSION_REPLAY, cmox_trace_number(calls)); }
+void cmox_tell_replay(uint64_t calls) { CMOX_TRACE(SESSION_REPLAY, cmox_trace_number(calls)); }
 
-void cmox_tell_verify(size_t calls, const cmox_findings_t *findings) {
+void cmox_tell_verify(uint64_t calls, const cmox_findings_t *findings) {
   CMOX_TRACE(SESSION_VERIFY, cmox_trace_number(calls), cmox_trace_number(findings->count),
              cmox_trace_number(cmox_findings_passed(findings)));
 }

@@ -28,3 +28,23 @@ bool cmox_findings_passed(const cmox_findings_t *findings) {
     if (!findings->items[i].advisory) return false;
   return true;
 }
+
+const char *cmox_finding_name(cmox_finding_kind_t kind) {
+  switch (kind) {
+#define NAME(name)          \
+  case CMOX_FINDING_##name: \
+    return #name;
+    NAME(UNEXPECTED_CALL)
+    NAME(EXCESS_CALL)
+    NAME(WRONG_COUNT)
+    NAME(ORDER)
+    NAME(UNFULFILLED)
+    NAME(IN_FLIGHT)
+    NAME(NEVER_COMPLETED)
+    NAME(HANDLER_FAILED)
+    NAME(REFUSED_CALL)
+    NAME(SHIMS_CHANGED)
+#undef NAME
+  }
+  return "UNSPECIFIED";
+}

@@ -12,9 +12,11 @@ typedef enum cmox_finding_kind {
   CMOX_FINDING_UNEXPECTED_CALL = 1, /* numbers as in control.proto */
   CMOX_FINDING_EXCESS_CALL = 2,
   CMOX_FINDING_WRONG_COUNT = 3,
+  CMOX_FINDING_ORDER = 4,
   CMOX_FINDING_UNFULFILLED = 5,
   CMOX_FINDING_IN_FLIGHT = 7,
   CMOX_FINDING_NEVER_COMPLETED = 8,
+  CMOX_FINDING_HANDLER_FAILED = 9, /* or a predicate */
   CMOX_FINDING_REFUSED_CALL = 10,
   CMOX_FINDING_SHIMS_CHANGED = 11
 } cmox_finding_kind_t;
@@ -36,6 +38,9 @@ typedef struct cmox_findings {
   size_t count;
   size_t capacity;
 } cmox_findings_t;
+
+/* "UNEXPECTED_CALL" */
+const char *cmox_finding_name(cmox_finding_kind_t kind);
 
 void cmox_findings_clear(cmox_findings_t *findings);
 /* A zeroed finding at the end of the list; NULL when memory is out. */

@@ -25,6 +25,10 @@ void cmox_describe_count(cmox_buf_t *out, cmox_count_t count) {
     cmox_buf_puts(out, "no call");
   else if (count.maximum == count.minimum)
     cmox_buf_printf(out, "exactly %" PRIu64 " %s", count.minimum, plural(count.minimum));
+  else if (count.minimum == 0 && count.maximum == CMOX_COUNT_UNBOUNDED)
+    cmox_buf_puts(out, "any number of calls");
+  else if (count.minimum == 0)
+    cmox_buf_printf(out, "at most %" PRIu64 " %s", count.maximum, plural(count.maximum));
   else if (count.maximum == CMOX_COUNT_UNBOUNDED)
     cmox_buf_printf(out, "at least %" PRIu64 " %s", count.minimum, plural(count.minimum));
   else
@@ -35,6 +39,30 @@ void cmox_describe_count(cmox_buf_t *out, cmox_count_t count) {
 static bool finish(cmox_finding_t *finding, cmox_buf_t *text) {
   finding->message = cmox_buf_take_text(text);
   return finding->message != NULL;
+}
+
+/* "out of order: git push: mock git commit (t.c:3) must be called first" */
+static bool out_of_order(const cmox_doubles_t *doubles, const cmox_call_t *call,
+                         cmox_finding_t *finding, cmox_buf_t *text) {
+  finding->kind = CMOX_FINDING_ORDER;
+  finding->expect = cmox_doubles_find(doubles, call->double_id);
+  cmox_buf_puts(text, "out of order: ");
+  cmox_describe_call(text, call);
+  cmox_buf_puts(text, ": ");
+  cmox_describe_double(text, cmox_doubles_find(doubles, call->blocker_id));
+  cmox_buf_puts(text, call->blocker_called ? " comes after it and has already been called"
+                                           : " must be called first");
+  return finish(finding, text);
+}
+
+/* "the handler build failed: no such file: git push" */
+static bool callback_failed(const cmox_doubles_t *doubles, const cmox_call_t *call,
+                            cmox_finding_t *finding, cmox_buf_t *text) {
+  finding->kind = CMOX_FINDING_HANDLER_FAILED;
+  finding->expect = cmox_doubles_find(doubles, call->double_id);
+  cmox_buf_printf(text, "%s: ", call->callback_failure);
+  cmox_describe_call(text, call);
+  return finish(finding, text);
 }
 
 bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
@@ -50,6 +78,9 @@ bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
     cmox_describe_call(&text, call);
     return finish(finding, &text);
   }
+  if (call->callback_failure) return callback_failed(doubles, call, finding, &text);
+  if (call->verdict == CMOX_VERDICT_OUT_OF_ORDER)
+    return out_of_order(doubles, call, finding, &text);
   finding->kind = CMOX_FINDING_UNEXPECTED_CALL;
   cmox_buf_puts(&text, "unexpected call: ");
   cmox_describe_call(&text, call);
@@ -69,7 +100,9 @@ static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_
                               cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    bool refused = call->verdict == CMOX_VERDICT_UNEXPECTED || call->verdict == CMOX_VERDICT_EXCESS;
+    bool refused =
+        call->verdict != CMOX_VERDICT_NONE &&
+        (call->verdict != CMOX_VERDICT_ACCEPTED || call->callback_failure || call->unexpected_why);
     if (refused && !cmox_verify_refused(doubles, call, findings)) return false;
   }
   return true;
@@ -100,6 +133,13 @@ static bool add_counts(const cmox_doubles_t *doubles, bool called, cmox_findings
   return true;
 }
 
+static void put_waiting(cmox_buf_t *text, const char *kind, const char *name) {
+  cmox_buf_printf(text, " (its %s", kind);
+  if (*name) cmox_buf_putc(text, ' ');
+  if (*name) cmox_quote_shell(text, cmox_span_str(name), CMOX_SHOWN_MAX);
+  cmox_buf_puts(text, " has not answered)");
+}
+
 static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findings) {
   bool undecided = call->verdict == CMOX_VERDICT_NONE;
   bool lost = call->state == CMOX_CALL_LOST;
@@ -119,6 +159,11 @@ static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findin
   cmox_describe_call(&text, call);
   if (!lost && undecided && call->asked.mode != CMOX_STDIN_IGNORE)
     cmox_buf_puts(&text, " (reading its stdin, which has not ended)");
+  const cmox_question_t *asked = cmox_said_first(call->said, CMOX_SAID_ASKED);
+  if (!lost && undecided && asked)
+    put_waiting(&text, "predicate", asked->name);
+  else if (!lost && call->handling)
+    put_waiting(&text, "handler", call->handler_name);
   return finish(finding, &text);
 }
 

@@ -15,9 +15,9 @@ typedef struct cmox_verify_notes {
 } cmox_verify_notes_t;
 
 /* Fills *findings (emptied first) in this order: changed shims, refused requests, unexpected and
- * excess calls, answers that could not be written, wrong counts, unfulfilled expectations, calls in
- * flight, calls whose shim was gone before it was done. Only CMOX_E_NO_MEMORY can fail; never a
- * shorter list. */
+ * excess calls and those whose callbacks failed, answers that could not be written, wrong counts,
+ * unfulfilled expectations, calls in flight, calls whose shim was gone before it was done. Only
+ * CMOX_E_NO_MEMORY can fail; never a shorter list. */
 cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
                             const cmox_verify_notes_t *notes, cmox_findings_t *findings,
                             cmox_error_t *error);

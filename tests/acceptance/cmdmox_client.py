@@ -10,7 +10,8 @@
         print(session.verify().text)
 
 The one thing encoded by hand is the length prefix of a frame. Frames are read on a thread of their own, so that
-requests can be made from any thread. A client that offers handlers answers CallbackService where `_refuse` stands.
+requests can be made from any thread. `client.callbacks[7] = function` answers for handler or predicate 7, each on a thread
+of its own: a handler takes a HandleRequest and gives a Reply, a predicate takes bytes and gives a bool or a MatchResponse.
 """
 
 import os
@@ -18,7 +19,7 @@ import queue
 import subprocess
 import threading
 
-from cmdmox.v1 import control_pb2, frame_pb2
+from cmdmox.v1 import callback_pb2, control_pb2, frame_pb2
 
 MAGIC = 0x584D4443
 CONTROL = control_pb2.DESCRIPTOR.services_by_name["ControlService"]
@@ -71,6 +72,7 @@ class Client:
 
     def __init__(self, reader, writer, role=frame_pb2.ROLE_CONTROLLER, versions=(1, 1), timeout=30):
         self.reader, self.writer, self.timeout = reader, writer, timeout
+        self.callbacks = {}
         self.next_id, self.waiting, self.go_away, self.open = 1, {0: queue.Queue()}, None, True
         self.lock = threading.Lock()
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -128,7 +130,7 @@ class Client:
             if body in ("hello_reply", "response") and frame.id in self.waiting:
                 self.waiting[frame.id].put(getattr(frame, body))
             elif body == "request":
-                self._refuse(frame)
+                threading.Thread(target=self._serve, args=(frame.id, frame.request), daemon=True).start()
             elif body == "go_away":
                 self.go_away = frame.go_away.status
         with self.lock:
@@ -136,9 +138,23 @@ class Client:
             for waiter in self.waiting.values():
                 waiter.put(None)
 
-    def _refuse(self, frame):
-        status = {"code": 12, "reason": "UNIMPLEMENTED", "message": "this client has no handlers"}
-        self.send(id=frame.id, response=frame_pb2.Response(error=status))
+    def _serve(self, request_id, request):
+        try:
+            answer = {"payload": self._call_back(request).SerializeToString()}
+        except Exception as error:  # pylint: disable=broad-except
+            answer = {"error": {"code": 2, "reason": "UNKNOWN", "message": f"{type(error).__name__}: {error}"}}
+        try:
+            self.send(id=request_id, response=frame_pb2.Response(**answer))
+        except LinkClosed:
+            pass
+
+    def _call_back(self, request):
+        if request.method.endswith("/Handle"):
+            asked = callback_pb2.HandleRequest.FromString(request.payload)
+            return callback_pb2.HandleResponse(reply=self.callbacks[asked.handler](asked))
+        asked = callback_pb2.MatchRequest.FromString(request.payload)
+        said = self.callbacks[asked.callback](asked.value)
+        return callback_pb2.MatchResponse(matched=said) if isinstance(said, bool) else said
 
 
 class serve:  # pylint: disable=invalid-name
@@ -174,8 +190,8 @@ class Session:
     def replay(self):
         self.client.Replay(session_id=self.id)
 
-    def verify(self):
-        return self.client.Verify(session_id=self.id)
+    def verify(self, **fields):
+        return self.client.Verify(session_id=self.id, **fields)
 
     def invocations(self, **filters):
         found, token = [], b""

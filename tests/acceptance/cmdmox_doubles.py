@@ -14,6 +14,16 @@ def returns(out=b"", err=b"", exit_code=0, gate="", **reply):
     return {"actions": {"items": [double_pb2.DoubleAction(reply=reply, gate=gate)]}}
 
 
+def runs(handler, name="", gate=""):
+    """The facet that has a handler of the client answer."""
+    return {"actions": {"items": [double_pb2.DoubleAction(handler=handler, handler_name=name, gate=gate)]}}
+
+
+def asks(callback, name=""):
+    """A matcher that is a predicate of the client's."""
+    return Matcher(callback=callback, callback_name=name)
+
+
 def times(least, most=None):
     return {"count": {"minimum": least} if most is None else {"minimum": least, "maximum": most}}
 
@@ -31,6 +41,7 @@ def double(kind, command, args, *facets, stdin=None, **fields):
     if stdin is not None:
         fields["stdin_match"] = {"node": len(table)}
         table.append(stdin if isinstance(stdin, Matcher) else Matcher(equals=stdin))
+    table += fields.pop("matchers", [])
     for facet in facets:
         fields.update(facet)
     return double_pb2.Double(command=command, kind=kind, matchers=table, **fields)

@@ -57,17 +57,23 @@ class Watched(unittest.TestCase):
     limit = LIMIT
 
     def run(self, result=None):
+        self.begin()
+        try:
+            return super().run(result)
+        finally:
+            self.done()
+
+    def begin(self):
         self._allowed = set()
         self.place = tempfile.mkdtemp(dir="/tmp", prefix="t-")
         os.chmod(self.place, 0o711)
         self._before = descriptors()
         self.addCleanup(self._look)  # the first to be added is the last to run
         faulthandler.dump_traceback_later(self.limit, exit=True)
-        try:
-            return super().run(result)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-            shutil.rmtree(self.place)
+
+    def done(self):
+        faulthandler.cancel_dump_traceback_later()
+        shutil.rmtree(self.place)
 
     def leaves(self, what, why):
         """what: "descriptors", "processes" or "files"."""

@@ -3,9 +3,11 @@
 Each scenario declares, calls, and verifies; its file holds what the calls wrote to stderr and the text of the report.
 """
 
+import json
 import os
 import re
 import unittest
+import xml.etree.ElementTree
 
 from support import ROOT, Case, until
 from cmdmox_doubles import ANY, Matcher, capture_stdin, mock, returns, stub, times
@@ -28,8 +30,8 @@ class Reports(Case):
             errors.append(self.run_in(session, command, input=stdin)[2].decode("utf-8", "backslashreplace"))
         self.compare(name, session, "".join(errors))
 
-    def compare(self, name, session, errors):
-        report = session.verify()
+    def compare(self, name, session, errors, **fields):
+        report = session.verify(**fields)
         text = f"--- stderr of the calls\n{errors}--- report ({'passed' if report.passed else 'failed'})\n{report.text}"
         text = text.replace(os.path.dirname(session.shims.decode()), "DIR")
         text = re.sub(r"\bpid \d+", "pid N", text)
@@ -98,6 +100,75 @@ class Reports(Case):
         for dialect in ("python", "shell"):
             session = self.session(stub(b"git", [b"status"], **at(2)), dialect=dialect)
             self.check(f"dialect_{dialect}", session, ["git", "add", "it's a file"], ["git"])
+
+    def test_order(self):
+        def step(position, name="release"):
+            return {"sequences": {"steps": [{"sequence": name, "position": position}]}}
+        session = self.session(
+            mock(b"git", [b"commit"], **at(4), **step(1)), mock(b"git", [b"push"], **at(5), **step(2)),
+            mock(b"gh", [b"release"], **at(6), **step(3)))
+        self.check("order", session, ["git", "push"], ["git", "commit"], ["gh", "release"], ["git", "push"])
+
+    def test_lines_of_stdin(self):
+        config = [b"[user]", b"name = a", b"email = a@example.com", b"[core]", b"editor = vi", b"pager = cat",
+                  b"[alias]", b"st = status", b"co = checkout"]
+        session = self.session(mock(b"tee", stdin=Matcher(equals=b"\n".join(config) + b"\n"), **at(9)))
+        other = config[:1] + [b"name = b\x1b[31m"] + config[2:7] + [b"last = log -1", *config[7:]]
+        self.check("stdin_lines", session, (["tee"], b"\n".join(other)))
+
+    def test_secrets_of_stdin(self):
+        session = self.session(mock(b"login", stdin=Matcher(equals=b"user=me\npassword=other\n"), **at(2)),
+                               mock(b"post", stdin=Matcher(contains=b"x"), **at(3)))
+        self.check("stdin_secrets", session, (["login"], f"user=me\npassword={SECRET}\n".encode()),
+                   (["post"], f"Authorization: Bearer {SECRET}\n".encode()))
+
+    def test_environment_and_directory(self):
+        session = self.session(
+            mock(b"make", matchers=[Matcher(equals=b"-j4"), Matcher(starts_with=b"/srv/"), Matcher(equals=SECRET.encode())],
+                 env_match={"items": [{"name": b"MAKEFLAGS", "node": 0}, {"name": b"DEBUG", "absent": True},
+                                      {"name": b"API_TOKEN", "node": 2}]},
+                 cwd_match={"node": 1}, env_injection={"changes": [{"name": b"LEVEL", "value": b"3"}]}, **at(7)))
+        self.run_in(session, ["make"], env={"MAKEFLAGS": "-j8", "DEBUG": "1", "API_TOKEN": SECRET + "x", "LEVEL": "4"},
+                    cwd="/")
+        self.compare("environment", session, "")
+
+    def formats(self, format, label="clones & <tags>"):
+        session = self.session(mock(b"git", [b"status"], **at(3)), mock(b"git", [b"fetch"], times(2, 2), **at(4)),
+                               label=label)
+        errors = self.run_in(session, ["git", "stash", "a\x02b"])[2].decode()
+        self.compare(f"format_{format.lower()}", session, errors, format=f"REPORT_FORMAT_{format}")
+        return session.verify(format=f"REPORT_FORMAT_{format}").text
+
+    def test_json(self):
+        report = json.loads(self.formats("JSON"))
+        self.assertFalse(report["passed"])
+        self.assertEqual([finding["kind"] for finding in report["findings"]],
+                         ["UNEXPECTED_CALL", "UNFULFILLED", "UNFULFILLED"])
+
+    def test_junit(self):
+        suite = xml.etree.ElementTree.fromstring(self.formats("JUNIT").encode())
+        self.assertEqual(suite.get("failures"), "1")
+        self.assertEqual(suite.find("testcase").get("name"), "clones & <tags>")
+        self.assertIn("git stash", suite.find("testcase/failure").text)
+
+    def test_tap(self):
+        self.assertIn("\nnot ok 1 - clones", self.formats("TAP", "clones #1"))
+
+    def test_formats_of_a_test_that_passed(self):
+        session = self.session(stub(b"git"), label="fine")
+        self.assertTrue(json.loads(session.verify(format="REPORT_FORMAT_JSON").text)["passed"])
+        suite = xml.etree.ElementTree.fromstring(session.verify(format="REPORT_FORMAT_JUNIT").text.encode())
+        self.assertEqual(suite.get("failures"), "0")
+        self.assertEqual(session.verify(format="REPORT_FORMAT_TAP").text, "TAP version 14\n1..1\nok 1 - fine\n")
+
+    def test_colour(self):
+        session = self.session(mock(b"git", [b"status"], **at(3)))
+        self.run_in(session, ["git", "stash"])
+        plain = session.verify().text
+        self.compare("colour", session, "", color=True)
+        colour = session.verify(color=True).text
+        self.assertNotEqual(colour, plain)
+        self.assertEqual(re.sub("\x1b\\[[0-9]*m", "", colour), plain)
 
     def test_calls_that_did_not_end(self):
         session = self.session(

@@ -14,6 +14,7 @@ typedef struct bench_options {
   unsigned runs;  /* repetitions of a measure; what is shown is the median over them */
   unsigned calls; /* samples of each kind within one run */
   unsigned held;  /* shims held at once */
+  unsigned stdin_mib;
   bool json;
   const char *only; /* measure to take; NULL: all */
 } bench_options_t;
@@ -58,6 +59,7 @@ void bench_call_one_core(const bench_options_t *options);
 void bench_session(const bench_options_t *options);
 void bench_held(const bench_options_t *options);
 void bench_expectations(const bench_options_t *options);
+void bench_stdin(const bench_options_t *options);
 void bench_size(const bench_options_t *options);
 
 #endif

@@ -17,16 +17,19 @@ static const struct {
     {"session", bench_session, "new, replay, verify, free"},
     {"held", bench_held, "many shims held at once"},
     {"expectations", bench_expectations, "one call at 1, 1000 and 10000 expectations"},
+    {"stdin", bench_stdin, "one call with a long stdin, captured"},
     {"size", bench_size, "the shim on disk"},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
 
 static void help(FILE *to) {
   (void)fputs(
-      "usage: cmdmox_bench [--runs N] [--calls N] [--held N] [--only MEASURE] [--json]\n\n"
+      "usage: cmdmox_bench [--runs N] [--calls N] [--held N] [--stdin MIB] [--only MEASURE] "
+      "[--json]\n\n"
       "  --runs N        repetitions; the median over them is shown (default 7)\n"
       "  --calls N       calls of each kind in a run (default 300)\n"
       "  --held N        shims held at once (default 10000)\n"
+      "  --stdin MIB     length of the long stdin (default 1024)\n"
       "  --only MEASURE  one of:\n",
       to);
   for (size_t i = 0; i < MEASURES; i++)
@@ -53,12 +56,12 @@ static void check_name(const char *name) {
 
 static bench_options_t parse(int argc, char **argv) {
   static const struct option known[] = {
-      {"runs", required_argument, NULL, 'r'}, {"calls", required_argument, NULL, 'c'},
-      {"held", required_argument, NULL, 'H'}, {"only", required_argument, NULL, 'o'},
-      {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},
-      {NULL, no_argument, NULL, 0},
+      {"runs", required_argument, NULL, 'r'},  {"calls", required_argument, NULL, 'c'},
+      {"held", required_argument, NULL, 'H'},  {"only", required_argument, NULL, 'o'},
+      {"stdin", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
+      {"help", no_argument, NULL, 'h'},        {NULL, no_argument, NULL, 0},
   };
-  bench_options_t options = {.runs = 7, .calls = 300, .held = 10000};
+  bench_options_t options = {.runs = 7, .calls = 300, .held = 10000, .stdin_mib = 1024};
   for (int option; (option = getopt_long(argc, argv, "h", known, NULL)) != -1;) switch (option) {
       case 'r':
         options.runs = number(optarg, BENCH_RUNS_MAX);
@@ -68,6 +71,9 @@ static bench_options_t parse(int argc, char **argv) {
         break;
       case 'H':
         options.held = number(optarg, 1000000);
+        break;
+      case 's':
+        options.stdin_mib = number(optarg, 1000000);
         break;
       case 'o':
         check_name(optarg);

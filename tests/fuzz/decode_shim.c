@@ -26,10 +26,12 @@ void decode_as_shim(const uint8_t *data, size_t len) {
   cmox_frame_t frame;
   if (cmox_frame_decode(bytes, &frame)) {
     FUZZ_NEED(frame.kind <= CMOX_FRAME_GO_AWAY, "kind %d", (int)frame.kind);
-    FUZZ_NEED(frame.stream >= 0 && frame.stream <= 2, "stream %d", frame.stream);
+    FUZZ_NEED((frame.stream >= 0 && frame.stream <= 2) || frame.stream == CMOX_STREAM_FILE,
+              "stream %d", frame.stream);
     within(frame.message, data, len);
     within(frame.reason, data, len);
     within(frame.data, data, len);
+    within(frame.path, data, len);
     if (frame.kind == CMOX_FRAME_ANSWER) as_action(1, frame.data);
   }
   as_action(1, bytes);

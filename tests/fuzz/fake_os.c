@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "proto/limits.h"
 #include "shim/os.h"
 #include "shim/say.h"
 #include "tests/fuzz/fuzz.h"
 
 fake_os_t fake_os;
 
-enum { SOCKET = 7, SLOWLY = 1000 };
+enum { SOCKET = 7, FILE_DESCRIPTOR = 9, SLOWLY = 1000 };
 
 void fake_os_reset(void) {
   memset(&fake_os, 0, offsetof(fake_os_t, pieces));
@@ -248,9 +249,11 @@ cmox_os_io_t cmox_os_more_stdin(void) { return stdin_state(); }
 cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *moved, int *error) {
   volatile uint8_t seen = 0; /* a sanitizer looks at every byte */
   step();
-  FUZZ_NEED(stream == 1 || stream == 2, "writes to %d", stream);
-  const bool gone = fake_os.trouble & (stream == 1 ? FAKE_OS_STDOUT_GONE : FAKE_OS_STDERR_GONE);
-  const bool full = stream == 1 && (fake_os.trouble & FAKE_OS_STDOUT_FULL);
+  const bool file = stream == FILE_DESCRIPTOR && fake_os.file_open;
+  FUZZ_NEED(stream == 1 || stream == 2 || file, "writes to %d", stream);
+  const bool gone =
+      !file && (fake_os.trouble & (stream == 1 ? FAKE_OS_STDOUT_GONE : FAKE_OS_STDERR_GONE));
+  const bool full = stream != 2 && (fake_os.trouble & FAKE_OS_DISK_FULL);
   *moved = seen;
   if (len > 0 && gone) return CMOX_OS_CLOSED;
   if (full) len /= 2;
@@ -268,6 +271,26 @@ bool cmox_os_write_line(int stream, const void *data, size_t len) {
   fake_os.line_len = len;
   fake_os.lines++;
   return true;
+}
+
+/* ---- The files of the call ---- */
+
+int cmox_os_file_create(const char *path, uint32_t mode, int *file) {
+  (void)mode;
+  step();
+  FUZZ_NEED(strlen(path) <= CMOX_FILE_PATH_MAX, "a path of %zu bytes", strlen(path));
+  FUZZ_NEED(!fake_os.file_open, "opens two files");
+  if (fake_os.trouble & FAKE_OS_NO_MEMORY) return 28;
+  fake_os.file_open = true;
+  *file = FILE_DESCRIPTOR;
+  return 0;
+}
+
+int cmox_os_file_close(int file) {
+  step();
+  FUZZ_NEED(file == FILE_DESCRIPTOR && fake_os.file_open, "closes %d", file);
+  fake_os.file_open = false;
+  return 0;
 }
 
 /* Nothing is traced: CMOX_TRACE is not set. */

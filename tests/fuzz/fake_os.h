@@ -42,12 +42,12 @@ typedef struct fake_os_piece {
 enum {
   FAKE_OS_STDOUT_GONE = 1, /* its reader */
   FAKE_OS_STDERR_GONE = 2,
-  FAKE_OS_STDOUT_FULL = 4, /* its disk */
+  FAKE_OS_DISK_FULL = 4, /* of stdout, and of files that are written */
   FAKE_OS_PIPE_IGNORED = 8,
   FAKE_OS_SENDS_SLOWLY = 16,
   FAKE_OS_SENDS_NEVER = 32, /* beyond the first bytes */
   FAKE_OS_SURVIVES = 64,    /* signals */
-  FAKE_OS_NO_MEMORY = 128
+  FAKE_OS_NO_MEMORY = 128   /* and no new file */
 };
 
 typedef struct fake_os {
@@ -66,7 +66,7 @@ typedef struct fake_os {
   unsigned lines; /* of the shim's own */
   char line[8192];
   size_t line_len;
-  size_t written; /* to stdout and stderr */
+  size_t written; /* to stdout, stderr and files */
   size_t received;
   size_t mapped, mapped_peak; /* bytes */
   bool waited_for_stdin;      /* the last time it waited */
@@ -80,6 +80,7 @@ typedef struct fake_os {
   size_t next; /* piece */
   fake_os_piece_t from_server, from_stdin;
   bool closed, stdin_over, blocked;
+  bool file_open;
   struct {
     void *block;
     size_t size;

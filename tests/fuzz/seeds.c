@@ -203,6 +203,10 @@ static const struct {
            "us")},
     {"matchers", "equals", BYTES("\x00\x04pushpush")},
     {"matchers", "starts_with", BYTES("\x02\x04pushpu")},
+    {"matchers", "ends_with", BYTES("\x80\x04pushsh")},
+    {"matchers", "glob", BYTES("\x81\x04pushp[a-z]*[!x]?")},
+    {"matchers", "json", BYTES("\x82\x11{\"a\":[1,{\"b\":2}]}{\"a\": [1, {\"b\": 3}]}")},
+    {"matchers", "is_float", BYTES("\x83\x05-1e-5\x01")},
 };
 
 int main(int argc, char **argv) {

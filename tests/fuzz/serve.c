@@ -136,6 +136,11 @@ static void put_stream(fuzz_in_t *in) {
   frame.stream_data = &data;
   data.stream = how & 0x40 ? (Cmdmox__V1__Stream)(how & 7) : (Cmdmox__V1__Stream)(2 + (how & 1));
   if (how & 0x20) data.delay_ms = (uint32_t)fuzz_number(in);
+  if (data.stream == CMDMOX__V1__STREAM__STREAM_FILE) {
+    if (how & 0x10) data.path = bytes(in);
+    if (how & 0x10) data.mode = (uint32_t)fuzz_number(in);
+    data.eof = (how & 8) != 0;
+  }
   data.data = bytes(in);
   put_frame(&frame);
 }

@@ -122,6 +122,7 @@ void talk_other(fuzz_in_t *in, talk_out_t *out) {
   Cmdmox__V1__GoAway go_away = CMDMOX__V1__GO_AWAY__INIT;
   Cmdmox__V1__HelloReply reply = CMDMOX__V1__HELLO_REPLY__INIT;
   Cmdmox__V1__Response response = CMDMOX__V1__RESPONSE__INIT;
+  Cmdmox__V1__Status error = CMDMOX__V1__STATUS__INIT;
   frame.id = (uint32_t)fuzz_number(in);
   switch (fuzz_u8(in) % 5) {
     case 0:
@@ -139,6 +140,7 @@ void talk_other(fuzz_in_t *in, talk_out_t *out) {
     case 3:
       frame.body_case = CMDMOX__V1__FRAME__BODY_RESPONSE;
       frame.response = &response;
+      talk_response(in, &response, &error);
       break;
     default:
       break; /* no body */
@@ -202,6 +204,7 @@ void talk_notify(fuzz_in_t *in, talk_out_t *out) {
   completed.stderr_written = fuzz_number(in);
   completed.broken_pipe = (how & 1) != 0;
   if (how & 2) completed.failure = fuzz_text(in);
+  if (how & 16) completed.failed_path = bytes(in);
   notify.topic = (char *)(uintptr_t)(how & 4 ? "cmdmox.v1.Progress" : "cmdmox.v1.Completed");
   notify.payload = how & 8 ? bytes(in) : packed(&completed.base);
   frame.body_case = CMDMOX__V1__FRAME__BODY_NOTIFY;
@@ -230,6 +233,7 @@ void talk_create_session(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   }
   if (how & 0x40) request.temporary_directory = bytes(in);
   if (how & 0x80) request.idle_timeout_ms = fuzz_u8(in);
+  if ((how & 0x18) == 0x18) request.callback_deadline_ms = fuzz_u8(in);
   put_call(in, talk, "cmdmox.v1.ControlService/CreateSession", &request.base, out);
 }
 
@@ -247,6 +251,8 @@ typedef struct double_parts {
   Cmdmox__V1__ActionList actions;
   Cmdmox__V1__DoubleAction action, *action_list[2];
   Cmdmox__V1__Reply reply;
+  Cmdmox__V1__TimedChunk chunk, *chunk_list[2];
+  Cmdmox__V1__FileEffect file, *file_list[2];
   Cmdmox__V1__StdinPolicy stdin_policy;
   Cmdmox__V1__EnvMatcher env_match;
 } double_parts_t;
@@ -264,7 +270,10 @@ static void fill_nodes(fuzz_in_t *in, double_parts_t *parts) {
     cmdmox__v1__matcher_node__init(node);
     const uint8_t kind = fuzz_u8(in);
     node->test_case = kinds[kind >= 0xf8 ? kind % 7 : kind % 5];
-    if (node->test_case == CMDMOX__V1__MATCHER_NODE__TEST_ANY)
+    if (kind >= 0xe0 && kind < 0xf0) {
+      node->test_case = CMDMOX__V1__MATCHER_NODE__TEST_CALLBACK;
+      node->callback = kind & 3;
+    } else if (node->test_case == CMDMOX__V1__MATCHER_NODE__TEST_ANY)
       node->any = 1;
     else if (node->test_case)
       node->equals = bytes(in); /* a member of the union for all others */
@@ -288,6 +297,24 @@ static void fill_argv(fuzz_in_t *in, double_parts_t *parts) {
   }
 }
 
+static void fill_effects(fuzz_in_t *in, double_parts_t *parts) {
+  const uint8_t how = fuzz_u8(in);
+  cmdmox__v1__timed_chunk__init(&parts->chunk);
+  cmdmox__v1__file_effect__init(&parts->file);
+  parts->chunk_list[0] = parts->chunk_list[1] = &parts->chunk;
+  parts->file_list[0] = parts->file_list[1] = &parts->file;
+  parts->action.chunks = parts->chunk_list;
+  parts->action.n_chunks = how % 3;
+  parts->action.files = parts->file_list;
+  parts->action.n_files = (how >> 2) % 3;
+  parts->chunk.to_stderr = (how & 0x10) != 0;
+  if (how & 0x20) parts->chunk.delay_ms = (uint32_t)fuzz_number(in);
+  if (how & 0x40) parts->file.mode = (uint32_t)fuzz_number(in);
+  parts->chunk.data = parts->file.path = bytes(in);
+  parts->file.content = bytes(in);
+  if (how >= 0xf8) parts->file.command = bytes(in);
+}
+
 static void fill_reply(fuzz_in_t *in, double_parts_t *parts) {
   cmdmox__v1__action_list__init(&parts->actions);
   cmdmox__v1__double_action__init(&parts->action);
@@ -297,13 +324,15 @@ static void fill_reply(fuzz_in_t *in, double_parts_t *parts) {
   parts->actions.items = parts->action_list;
   const uint8_t how = fuzz_u8(in);
   parts->actions.n_items = how == 0xff ? 2 : how == 0xfe ? 0 : 1;
+  const bool handler = (how & 0xc8) == 0xc8;
   parts->action.kind_case =
-      how == 0xfd ? CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER : CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
-  if (how != 0xfd) parts->action.reply = &parts->reply;
+      handler ? CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER : CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
+  if (!handler) parts->action.reply = &parts->reply;
   if (how & 1) parts->reply.stdout_data = bytes(in);
   if (how & 2) parts->reply.stderr_data = bytes(in);
   if (how & 4) parts->action.gate = fuzz_text(in);
   if (how & 8) parts->reply.delay_ms = (uint32_t)fuzz_number(in);
+  if (how & 0x40) fill_effects(in, parts);
   switch (how >> 4 & 3) {
     case 1:
       parts->reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
@@ -384,11 +413,26 @@ void talk_create_doubles(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   put_call(in, talk, "cmdmox.v1.ControlService/CreateDoubles", &request.base, out);
 }
 
+static void set_default_action(fuzz_in_t *in, talk_t *talk, bytes_t id, talk_out_t *out) {
+  double_parts_t parts;
+  Cmdmox__V1__SetDefaultActionRequest request = CMDMOX__V1__SET_DEFAULT_ACTION_REQUEST__INIT;
+  request.session_id = id;
+  if (fuzz_u8(in) & 1) {
+    fill_reply(in, &parts);
+    request.action = &parts.action;
+  }
+  put_call(in, talk, "cmdmox.v1.ControlService/SetDefaultAction", &request.base, out);
+}
+
 static void update_double(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   double_parts_t parts;
   Cmdmox__V1__UpdateDoubleRequest request = CMDMOX__V1__UPDATE_DOUBLE_REQUEST__INIT;
   request.session_id = session(in, talk);
   request.double_id = fuzz_number(in);
+  if (request.double_id == 30) {
+    set_default_action(in, talk, request.session_id, out);
+    return;
+  }
   if (request.double_id != 31) request.patch = fill_double(in, &parts);
   put_call(in, talk, "cmdmox.v1.ControlService/UpdateDouble", &request.base, out);
 }
@@ -435,6 +479,12 @@ static void verify(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   put_call(in, talk, "cmdmox.v1.ControlService/Verify", &request.base, out);
 }
 
+static void serve_callbacks(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
+  Cmdmox__V1__ServeCallbacksRequest request = CMDMOX__V1__SERVE_CALLBACKS_REQUEST__INIT;
+  request.session_id = session(in, talk);
+  put_call(in, talk, "cmdmox.v1.ControlService/ServeCallbacks", &request.base, out);
+}
+
 static void replay(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   Cmdmox__V1__ReplayRequest request = CMDMOX__V1__REPLAY_REQUEST__INIT;
   request.session_id = session(in, talk);
@@ -457,5 +507,9 @@ void talk_control(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
                                                                          register_commands,
                                                                          delete_session,
                                                                          talk_create_session};
-  methods[fuzz_u8(in) % (sizeof methods / sizeof *methods)](in, talk, out);
+  const uint8_t which = fuzz_u8(in);
+  if (which >= 0xfc) /* the others keep their numbers: the corpus knows them */
+    serve_callbacks(in, talk, out);
+  else
+    methods[which % (sizeof methods / sizeof *methods)](in, talk, out);
 }

@@ -3,6 +3,7 @@
 #ifndef CMOX_TESTS_TALK_H
 #define CMOX_TESTS_TALK_H
 
+#include "cmdmox/v1/frame.pb-c.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { TALK_SESSION_BYTES = 16, TALK_OUT_MAX = 4 << 20 };
@@ -32,6 +33,8 @@ void talk_stdin(fuzz_in_t *in, talk_out_t *out);
 void talk_continue(fuzz_in_t *in, talk_t *talk, talk_out_t *out);
 void talk_notify(fuzz_in_t *in, talk_out_t *out);
 void talk_other(fuzz_in_t *in, talk_out_t *out); /* Cancel, GoAway, HelloReply, Response */
+/* A Response to a predicate or a handler, or an empty one. */
+void talk_response(fuzz_in_t *in, Cmdmox__V1__Response *response, Cmdmox__V1__Status *error);
 /* One of the methods of ControlService. */
 void talk_control(fuzz_in_t *in, talk_t *talk, talk_out_t *out);
 void talk_create_session(fuzz_in_t *in, talk_t *talk, talk_out_t *out);

@@ -21,7 +21,7 @@ CC = os.environ.get("CC", "cc")
 CONSUMER = os.path.join(HERE, "consumer")
 SHARED = ("test_plain", "test_check")
 STATIC = ("test_static", "test_check_static")
-HEADERS = ("cmdmox.h", "check.h", "engine.h", "codes.h")
+HEADERS = ("cmdmox.h", "answers.h", "base.h", "calls.h", "matchers.h", "check.h", "engine.h", "codes.h")
 HANG = 240  # seconds; nothing takes that long
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("CMOX_", "CMDMOX_", "DESTDIR"))}
 
@@ -203,7 +203,7 @@ class Serves(unittest.TestCase):
             text = run("cmake", "-G", "Ninja", "-S", source, "-B", source + "/build", "-DCMAKE_PREFIX_PATH=" + PREFIX,
                        env=empty, ok=found)
             if "static" in components:
-                self.assertIn("libprotobuf-c >= 1.4, libuv, libpcre2-8", " ".join(text.split()))
+                self.assertIn("libprotobuf-c >= 1.4, libuv, libpcre2-8, jansson, libmd", " ".join(text.split()))
             if "nonsense" in components:
                 self.assertIn("nonsense", text)
 

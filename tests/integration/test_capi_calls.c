@@ -273,6 +273,15 @@ START_TEST(a_command_that_fails_and_then_succeeds_is_two_mocks) {
 }
 END_TEST
 
+/* One line, which says why; and nothing else. */
+static void expect_late(const char *line, const char *start) {
+  SCOPED_RUN run = RUN_SHELL(line);
+  ck_assert_int_eq(run.exit_code, 125);
+  ck_assert_str_eq(run.out, "");
+  ck_assert_msg(strstr(run.err, start) == run.err, "%s", run.err);
+  ck_assert_ptr_eq(strchr(run.err, '\n'), run.err + run.err_len - 1);
+}
+
 START_TEST(a_late_child_meets_a_tombstone) {
   char line[512];
   cmox_t *mox = cmox_new(NULL);
@@ -280,11 +289,12 @@ START_TEST(a_late_child_meets_a_tombstone) {
   ck_cmox_replay(mox);
   (void)snprintf(line, sizeof line, "PATH=%s:$PATH; id", cmox_shim_directory(mox));
   ck_cmox_verify(mox);
+  expect_late(line, "cmdmox: unexpected call: id (the test has already called verify)");
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *late = cmox_journal(mox);
+  ck_assert_uint_eq(late->count, 1);
+  ck_assert_int_eq(late->items[0].verdict, CMOX_VERDICT_UNEXPECTED);
   cmox_free(mox);
-  SCOPED_RUN run = RUN_SHELL(line);
-  ck_assert_int_eq(run.exit_code, 125);
-  ck_assert_str_eq(run.out, "");
-  ck_assert_ptr_eq(strstr(run.err, "cmdmox: "), run.err);
+  expect_late(line, "cmdmox: id: the session is over or was never started: ");
 }
 END_TEST
 

@@ -10,7 +10,7 @@
 
 #include "tests/lib/run.h"
 
-static unsigned replay_line, verify_line;
+static unsigned replay_line, verify_line, places[3];
 static char scratch[] = "/tmp/cmox-test-XXXXXX";
 
 START_TEST(passes) {
@@ -54,17 +54,43 @@ START_TEST(fails_with_a_long_report) {
 }
 END_TEST
 
+START_TEST(forgets_verify) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_mock(mox, "git"); /* the place */
+  ck_cmox_replay(mox);
+}
+END_TEST
+
+static cmox_t *fixtures;
+
+static void free_in_fixture(void) { ck_cmox_free(fixtures); }
+
+START_TEST(forgets_verify_in_a_fixture) {
+  fixtures = cmox_new(NULL);
+  cmox_stub(fixtures, "git"); /* the place */
+  ck_cmox_replay(fixtures);
+}
+END_TEST
+
+START_TEST(leaves_it_to_the_teardown) {
+  cmox_t *mox = cmox_new(NULL);
+  cmox_stub(mox, "git"); /* the place */
+  ck_cmox_replay(mox);
+}
+END_TEST
+
 /* Lines of the macros that fail, to be kept next to them. */
 static void find_lines(void) {
   FILE *source = fopen(CMOX_SOURCE_DIR "/tests/integration/test_capi_check.c", "r");
   char line[256];
-  unsigned number = 0;
+  unsigned number = 0, found = 0;
   const char *test = "";
   while (source && fgets(line, sizeof line, source)) {
     number++;
     if (strstr(line, "START_TEST(replay_fails)")) test = "replay";
     if (strstr(line, "START_TEST(verify_fails)")) test = "verify";
     if (strstr(line, "END_TEST")) test = "";
+    if (found < 3 && strstr(line, "/* the place */")) places[found++] = number;
     if (strcmp(test, "replay") == 0 && strstr(line, "ck_cmox_replay")) replay_line = number;
     if (strcmp(test, "verify") == 0 && strstr(line, "ck_cmox_verify")) verify_line = number;
   }
@@ -97,7 +123,7 @@ static void expect_at(TestResult *result, const char *mode, unsigned line, const
 
 static void check_results(SRunner *runner, const char *mode) {
   TestResult **results = srunner_results(runner);
-  static const size_t passing[] = {0, 2, 4, 6, 8};
+  static const size_t passing[] = {0, 2, 4, 6, 8, 11};
   for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
     TestResult *result = results[passing[i]];
     expect(tr_rtype(result) == CK_PASS, mode, "passes before and after others", tr_msg(result));
@@ -111,6 +137,10 @@ static void check_results(SRunner *runner, const char *mode) {
   expect(tr_rtype(results[5]) == CK_FAILURE, mode, "long report", tr_msg(results[5]));
   expect(strstr(tr_msg(results[5]), "whole report is on stderr"), mode, "long", tr_msg(results[5]));
   expect(strcmp(tr_msg(results[7]), "between") == 0, mode, "between", tr_msg(results[7]));
+  expect_at(results[10], mode, places[0], "ends without cmox_verify(), which fails:\n");
+  expect(strstr(tr_msg(results[10]), "never called: mock git"), mode, "has the report", "");
+  expect_at(results[12], mode, places[1], "ends without cmox_verify(), which would have passed");
+  expect_at(results[13], mode, places[2], "ends without cmox_verify(), which would have passed");
   free(results);
 }
 
@@ -131,6 +161,18 @@ static int run_inner(enum fork_status fork_status, const char *mode) {
   tcase_add_test(fixture, passes);
   tcase_add_test(fixture, fails_between); /* leaves its directory, if it can */
   suite_add_tcase(suite, fixture);
+  TCase *forgetful = tcase_create("forgetful");
+  tcase_add_test(forgetful, forgets_verify);
+  tcase_add_test(forgetful, passes);
+  suite_add_tcase(suite, forgetful);
+  TCase *freed = tcase_create("freed");
+  tcase_add_checked_fixture(freed, NULL, free_in_fixture);
+  tcase_add_test(freed, forgets_verify_in_a_fixture);
+  suite_add_tcase(suite, freed);
+  TCase *left = tcase_create("left");
+  tcase_add_checked_fixture(left, NULL, ck_cmox_teardown);
+  tcase_add_test(left, leaves_it_to_the_teardown);
+  suite_add_tcase(suite, left);
   SRunner *runner = srunner_create(suite);
   srunner_set_fork_status(runner, fork_status);
   srunner_run_all(runner, CK_SILENT);
@@ -141,8 +183,9 @@ static int run_inner(enum fork_status fork_status, const char *mode) {
 
 #define SUITE_ENDS "the suite ends here\n"
 
-/* How often the test that fails between replay and verify has left a report before the end of
- * its suite. */
+/* How many reports of sessions that ended unverified stand before the end of the suite: that of
+ * the test that forgets verify, and where tests share a process, those of the two that fail between
+ * replay and verify. */
 static size_t count_reports(FILE *err, const char *mode) {
   static char text[64 << 10];
   rewind(err);
@@ -183,9 +226,9 @@ static void run_mode(enum fork_status fork_status, const char *mode, size_t repo
 int main(void) {
   find_lines();
   if (!mkdtemp(scratch) || setenv("CMOX_TMPDIR", scratch, 1) != 0) return 1;
-  run_mode(CK_NOFORK, "CK_FORK=no", 2);
+  run_mode(CK_NOFORK, "CK_FORK=no", 3);
   expect(count_entries() == 0, "CK_FORK=no", "no directory is left", scratch);
-  run_mode(CK_FORK, "CK_FORK=yes", 0);
+  run_mode(CK_FORK, "CK_FORK=yes", 1);
   /* A test that fails in a process of its own cannot clean up; the next session does. */
   expect(count_entries() > 0, "CK_FORK=yes", "failing tests leave directories", scratch);
   cmox_free(cmox_new(NULL));

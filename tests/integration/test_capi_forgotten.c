@@ -46,7 +46,7 @@ static int free_unverified(void) {
 
 START_TEST(a_session_freed_unverified_says_what_is_wrong) {
   SCOPED_RUN run = run_child(free_unverified);
-  ck_assert_int_eq(run.exit_code, 0);
+  ck_assert_int_eq(run.exit_code, 1);
   expect_start(run.err, line_of("free_unverified", "\"git\""), "ends without cmox_verify(), which");
   ck_assert_ptr_nonnull(strstr(run.err, "git"));
 }
@@ -87,7 +87,10 @@ START_TEST(a_session_freed_without_replay_says_that_the_real_commands_ran) {
 }
 END_TEST
 
+static void say_goodbye(void) { (void)fputs("the other handlers have run\n", stderr); }
+
 static int exit_unverified(void) {
+  (void)atexit(say_goodbye);
   cmox_t *mox = cmox_new(NULL);
   cmox_mock(mox, "git");
   cmox_t *none = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
@@ -101,7 +104,8 @@ static int exit_unverified(void) {
 
 START_TEST(a_session_that_nobody_ends_is_verified_when_the_process_exits) {
   SCOPED_RUN run = run_child(exit_unverified);
-  ck_assert_msg(run.exit_code == 0, "%d: %s", run.exit_code, run.err);
+  ck_assert_msg(run.exit_code == 1, "%d: %s", run.exit_code, run.err);
+  ck_assert_ptr_nonnull(strstr(run.err, "the other handlers have run\n"));
   static const char *const commands[] = {"\"git\"", "\"make\""};
   for (int i = 0; i < 2; i++) {
     char line[256];
@@ -114,6 +118,38 @@ START_TEST(a_session_that_nobody_ends_is_verified_when_the_process_exits) {
 }
 END_TEST
 
+static int free_unverified_and_fine(void) {
+  cmox_t *mox = cmox_new(NULL);
+  cmox_stub(mox, "git");
+  int failed = cmox_replay(mox) != CMOX_OK;
+  cmox_free(mox);
+  return failed;
+}
+
+START_TEST(a_session_that_would_have_passed_fails_too) {
+  SCOPED_RUN run = run_child(free_unverified_and_fine);
+  ck_assert_int_eq(run.exit_code, 1);
+  expect_start(run.err, line_of("free_unverified_and_fine", "\"git\""),
+               "ends without cmox_verify(), which would have passed: call it");
+  ck_assert_ptr_eq(strchr(run.err, '\n'), run.err + run.err_len - 1);
+}
+END_TEST
+
+static int ask_who_was_forgotten(void) {
+  char place[256], text[CMOX_CHECK_TEXT_MAX_];
+  if (free_unverified() != 0 || free_unverified_and_fine() != 0) return 2;
+  if (!cmox_check_forgotten_(place, text)) return 3;
+  bool first = strstr(text, place) && strstr(text, "which fails:") && strstr(text, "never called");
+  if (cmox_check_forgotten_(NULL, NULL)) return 4;
+  return first ? 0 : 5;
+}
+
+START_TEST(whoever_asks_fails_for_it) {
+  SCOPED_RUN run = run_child(ask_who_was_forgotten);
+  ck_assert_msg(run.exit_code == 0, "%d: %s", run.exit_code, run.err);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("capi_forgotten");
   TCase *cases = tcase_create("forgotten");
@@ -121,6 +157,8 @@ int main(void) {
   tcase_add_test(cases, a_session_freed_unverified_says_what_is_wrong);
   tcase_add_test(cases, a_session_freed_without_replay_says_that_the_real_commands_ran);
   tcase_add_test(cases, a_session_that_nobody_ends_is_verified_when_the_process_exits);
+  tcase_add_test(cases, a_session_that_would_have_passed_fails_too);
+  tcase_add_test(cases, whoever_asks_fails_for_it);
   suite_add_tcase(suite, cases);
   return run_suite(suite);
 }

@@ -166,6 +166,7 @@ START_TEST(a_forked_child_keeps_what_took_the_place_of_ended_links) {
   ck_assert_int_eq(waitpid(child, &status, 0), child);
   ck_assert_msg(status == 0, "the child has lost a file of its parent");
   for (int i = 0; i < FILES; i++) close(files[i]);
+  ck_assert_int_eq(cmox_verify(keeper), CMOX_OK);
 }
 END_TEST
 

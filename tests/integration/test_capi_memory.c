@@ -7,6 +7,30 @@
 #include "tests/lib/alloc_fault.h"
 #include "tests/lib/run_suite.h"
 
+/* The rest of the expectation language. */
+static void say_everything(cmox_t *mox) {
+  cmox_double_t *tar = cmox_mock(mox, "tar");
+  cmox_with_matching_args(tar, CMOX_FLAG("-f", CMOX_GLOB("*.tar")),
+                          CMOX_ANY_ORDER(CMOX_IS_A(CMOX_INT), CMOX_NOT(CMOX_ENDS_WITH("x"))),
+                          CMOX_REST(CMOX_ONE_OF("a", "b")));
+  cmox_with_matching_stdin(tar, CMOX_JSON_EQ("{\"a\": [1]}"));
+  cmox_with_matching_env(tar, "LEVEL", CMOX_ALL_OF(CMOX_CONTAINS("1"), CMOX_ANY));
+  cmox_with_matching_env(tar, "DEBUG", CMOX_UNSET);
+  cmox_with_env(tar, "LANG", "C");
+  cmox_with_cwd(tar, "/");
+  cmox_at_most(tar, 2);
+  cmox_returns_once(tar, .out = "first");
+  cmox_returns(tar, .exit_code = 2, .gate = "gate");
+  cmox_double_t *later = cmox_any_times(cmox_mock(mox, "zip"));
+  cmox_in_order(tar, later);
+  cmox_after(later, tar);
+  cmox_double_t *spy = cmox_spy(mox, "cat");
+  (void)cmox_assert_not_called(spy);
+  (void)cmox_assert_has_calls(spy, CMOX_CALL("a"),
+                              CMOX_CALL_MATCHING(CMOX_ARGS_CONTAIN(CMOX_EQ("b"))));
+  (void)cmox_release(mox, "gate");
+}
+
 /* Every entry point once; true when nothing failed. */
 static bool live(void) {
   cmox_t *mox = cmox_new(CMOX_OPTIONS(.label = "sweep"));
@@ -16,6 +40,7 @@ static bool live(void) {
   cmox_returns(git, .out = "y", .err = "z", .signal = "SIGTERM");
   cmox_times(git, 0);
   cmox_with_args(cmox_stub(mox, "ssh"), "a", "b");
+  say_everything(mox);
   cmox_capture_stdin(cmox_spy(mox, "scp"));
   cmox_register_command(mox, "rsync");
   bool good = cmox_replay(mox) == CMOX_OK;

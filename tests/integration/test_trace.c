@@ -60,6 +60,7 @@ START_TEST(an_environment_of_its_own_hands_it_on) {
   const char *const argv[] = {"/bin/sh", "-c", "git", NULL};
   SCOPED_RUN run = run_program(argv, NULL, 0, cmox_environ(mox));
   ck_assert_int_eq(run.exit_code, 0);
+  ck_cmox_verify(mox);
   char *text = cmox_test_read_file(trace_path);
   ck_assert_ptr_nonnull(strstr(text, " shim.start command=git args=0\n"));
   free(text);

@@ -26,6 +26,17 @@
 #define READS(MODE) \
   .stdin_policy = NEW(StdinPolicy, stdin_policy, .mode = CMDMOX__V1__STDIN_MODE__STDIN_MODE_##MODE)
 
+/* Two chunks, then a file, then the reply. */
+#define EFFECTS_OF_ACTION                                                                  \
+  .reply = NEW(Reply, reply, .stdout_data = B("end"), EXIT(0), .delay_ms = 1),             \
+  LIST(chunks, Cmdmox__V1__TimedChunk *, NEW(TimedChunk, timed_chunk, .data = B("a\xff")), \
+       NEW(TimedChunk, timed_chunk, .to_stderr = 1, .delay_ms = 1)),                       \
+  LIST(files, Cmdmox__V1__FileEffect *,                                                    \
+       NEW(FileEffect, file_effect, .path = B("f\xff"), .content = B("\0"), .mode = 0600))
+#define EFFECTS                           \
+  .actions = NEW(ActionList, action_list, \
+                 LIST(items, Cmdmox__V1__DoubleAction *, DOUBLE_ACTION(REPLY, EFFECTS_OF_ACTION)))
+
 enum { LARGE = CMOX_REPLY_INLINE_MAX + 1 }; /* goes down as StreamData */
 static uint8_t large[LARGE];
 
@@ -55,7 +66,7 @@ static const Cmdmox__V1__CreateDoublesRequest doubles = {
                        .end_case = CMDMOX__V1__REPLY__END_SIGNAL, .signal = T("SIGTERM"))),
         /* 3 */ DOUBLE("make", STUB, ANSWERS("go", .stdout_data = B("made\n"), EXIT(0))),
         /* 4 */ DOUBLE("cat", SPY, READS(CAPTURE)),
-        /* 5 */ DOUBLE("tee", SPY, READS(DRAIN)),
+        /* 5 */ DOUBLE("tee", SPY, READS(DRAIN), EFFECTS),
         /* 6 */ DOUBLE("curl", MOCK, .label = T("never called")))};
 
 static const Cmdmox__V1__Double twice = {
@@ -110,7 +121,9 @@ enum { HELD = 6 }; /* the link of the call at the gate */
   {                                                                                             \
     .link = (number), .settle = true, .answered_before = (number) != HELD,                      \
     .frame = NOTIFY("cmdmox.v1.Completed"),                                                     \
-    .payload = PAYLOAD(Completed, completed, .stdout_written = 4, .broken_pipe = (number) == 2) \
+    .payload = PAYLOAD(Completed, completed, .stdout_written = 4, .broken_pipe = (number) == 2, \
+                       .failure = (number) == 10 ? T("disk full") : T(""),                      \
+                       .failed_path = {(number) == 10 ? 2 : 0, (uint8_t *)"f\xff"})             \
   }
 #define HANGS_UP(number) \
   { .link = (number), .settle = true, .hang_up = true }
@@ -164,6 +177,10 @@ static const row_t rows[] = {
     {.link = 12, .frame = REQUEST(1, SHIM "Invoke", 0), .payload = &twice.base},
     HANGS_UP(12),
     SAYS(13, HELLO(CONTROLLER)), /* the wrong door */
+    THEN_ASKS(37, "SetDefaultAction", SetDefaultActionRequest, set_default_action_request,
+              .session_id = SESSION, .action = DOUBLE_ACTION(REPLY, EFFECTS_OF_ACTION)),
+    CALLS(14, "k", "scp", B("x")),
+    IS_DONE(14),
     THEN_ASKS(17, "ReleaseCalls", ReleaseCallsRequest, release_calls_request, .session_id = SESSION,
               .gate = T("go")),
     IS_DONE(HELD),

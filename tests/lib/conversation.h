@@ -6,7 +6,7 @@
 
 #include "tests/lib/bare.h"
 
-enum { CONVERSATION_LINKS = 14 }; /* 0 is the test client's, the others are launchers' */
+enum { CONVERSATION_LINKS = 15 }; /* 0 is the test client's, the others are launchers' */
 
 /* How many bytes the next write takes, of those that are left of a step; 1 or more. */
 typedef size_t (*conversation_cut_t)(void *context, size_t left);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -133,17 +134,35 @@ void cmox_peer_error(int peer, uint32_t id, const char *message) {
   send_response(peer, id, &response);
 }
 
+static void send_piece(int peer, Cmdmox__V1__StreamData *piece) {
+  cmox_pb_frame_t frame = CMDMOX__V1__FRAME__INIT;
+  frame.id = 1;
+  frame.body_case = CMDMOX__V1__FRAME__BODY_STREAM_DATA;
+  frame.stream_data = piece;
+  cmox_peer_send(peer, &frame);
+}
+
 void cmox_peer_stream(int peer, int stream, const void *data, size_t len, uint32_t delay_ms) {
   Cmdmox__V1__StreamData piece = CMDMOX__V1__STREAM_DATA__INIT;
-  cmox_pb_frame_t frame = CMDMOX__V1__FRAME__INIT;
   piece.stream =
       stream == 1 ? CMDMOX__V1__STREAM__STREAM_STDOUT : CMDMOX__V1__STREAM__STREAM_STDERR;
   piece.data = (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)data};
   piece.delay_ms = delay_ms;
-  frame.id = 1;
-  frame.body_case = CMDMOX__V1__FRAME__BODY_STREAM_DATA;
-  frame.stream_data = &piece;
-  cmox_peer_send(peer, &frame);
+  send_piece(peer, &piece);
+}
+
+static ProtobufCBinaryData text_bytes(const char *text) {
+  return (ProtobufCBinaryData){text ? strlen(text) : 0, (uint8_t *)(uintptr_t)text};
+}
+
+void cmox_peer_file(int peer, const char *path, uint32_t mode, const char *text, bool eof) {
+  Cmdmox__V1__StreamData piece = CMDMOX__V1__STREAM_DATA__INIT;
+  piece.stream = CMDMOX__V1__STREAM__STREAM_FILE;
+  piece.path = text_bytes(path);
+  piece.mode = mode;
+  piece.data = text_bytes(text);
+  piece.eof = eof;
+  send_piece(peer, &piece);
 }
 
 void cmox_peer_action(int peer, uint32_t id, Cmdmox__V1__Action *action) {
@@ -237,6 +256,9 @@ cmox_completed_t cmox_peer_end(int peer) {
                              .broken_pipe = completed->broken_pipe,
                              .out = completed->stdout_written,
                              .err = completed->stderr_written};
+    snprintf(end.failure, sizeof end.failure, "%s", completed->failure);
+    snprintf(end.failed_path, sizeof end.failed_path, "%.*s", (int)completed->failed_path.len,
+             (const char *)completed->failed_path.data);
     cmdmox__v1__completed__free_unpacked(completed, NULL);
   }
   close(peer);

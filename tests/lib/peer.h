@@ -83,6 +83,8 @@ void cmox_peer_welcome(int peer);
 void cmox_peer_refuse(int peer, const char *reason, const char *message);
 void cmox_peer_error(int peer, uint32_t id, const char *message);
 void cmox_peer_stream(int peer, int stream, const void *data, size_t len, uint32_t delay_ms);
+/* A piece of a file; path: it begins here, or NULL. */
+void cmox_peer_file(int peer, const char *path, uint32_t mode, const char *text, bool eof);
 /* A Response with this action, as InvokeResponse or ContinueInvokeResponse (the same on the wire).
  */
 void cmox_peer_action(int peer, uint32_t id, Cmdmox__V1__Action *action);
@@ -100,6 +102,7 @@ int cmox_peer_begin(const cmox_stage_t *stage);
 typedef struct cmox_completed {
   bool seen, broken_pipe;
   uint64_t out, err;
+  char failure[64], failed_path[128]; /* cut */
 } cmox_completed_t;
 
 /* Reads to the end of the link. */

@@ -1,14 +1,17 @@
 #include "tests/lib/scenario.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "server/base/alloc.h"
 
 enum { WORDS_MAX = 16 };
 
-void scenario_open(scenario_t *s) {
+void scenario_open(scenario_t *s) { scenario_open_with(s, NULL); }
+
+void scenario_open_with(scenario_t *s, const cmox_session_options_t *options) {
   *s = (scenario_t){.now_ns = 1000};
-  s->session = cmox_session_new(NULL);
+  s->session = cmox_session_new(options);
 }
 
 void scenario_close(scenario_t *s) {
@@ -32,12 +35,14 @@ static size_t split(const char *text, cmox_span_t *words) {
   return count;
 }
 
-/* "~x" is a regex, "*" is anything. */
+/* "~x" is a regex, "?x" a predicate, "*" is anything. */
 static cmox_test_t test_of(cmox_span_t word) {
-  if (word.len == 1 && word.data[0] == '*') return (cmox_test_t){CMOX_TEST_ANY, {NULL, 0}};
+  if (word.len == 1 && word.data[0] == '*') return (cmox_test_t){.kind = CMOX_TEST_ANY};
   if (word.len > 1 && word.data[0] == '~')
-    return (cmox_test_t){CMOX_TEST_REGEX, {word.data + 1, word.len - 1}};
-  return (cmox_test_t){CMOX_TEST_EQUALS, word};
+    return (cmox_test_t){.kind = CMOX_TEST_REGEX, .value = {word.data + 1, word.len - 1}};
+  if (word.len == 2 && word.data[0] == '?')
+    return (cmox_test_t){.kind = CMOX_TEST_CALLBACK, .callback = word.data[1], .value = word};
+  return (cmox_test_t){.kind = CMOX_TEST_EQUALS, .value = word};
 }
 
 static cmox_code_t args_facet(const char *args, cmox_facets_t *facets, cmox_error_t *error) {
@@ -45,12 +50,14 @@ static cmox_code_t args_facet(const char *args, cmox_facets_t *facets, cmox_erro
   cmox_test_t tests[WORDS_MAX];
   size_t count = split(args, words);
   for (size_t i = 0; i < count; i++) tests[i] = test_of(words[i]);
-  facets->argv.present = true;
-  facets->argv.count = count;
-  facets->argv.nodes = cmox_calloc(count, sizeof(uint32_t));
-  if (!facets->argv.nodes) return CMOX_E_NO_MEMORY;
-  for (size_t i = 0; i < count; i++) facets->argv.nodes[i] = (uint32_t)i;
-  return cmox_matchers_compile(tests, count, &facets->argv.matchers, error);
+  cmox_argv_item_t items[WORDS_MAX] = {{0}};
+  for (size_t i = 0; i < count; i++) items[i].node = (uint32_t)i;
+  cmox_matchers_t *table = NULL;
+  cmox_code_t code = cmox_matchers_compile(tests, count, &table, error);
+  if (code == CMOX_OK) code = cmox_argv_new(table, items, count, &facets->argv.argv, error);
+  facets->argv.present = code == CMOX_OK;
+  cmox_matchers_unref(table);
+  return code;
 }
 
 uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *command,
@@ -68,7 +75,7 @@ uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *com
   return s->code == CMOX_OK ? s->actions.double_id : 0;
 }
 
-static cmox_code_t refine(scenario_t *s, uint64_t id, cmox_facets_t *facets) {
+cmox_code_t scenario_refine(scenario_t *s, uint64_t id, cmox_facets_t *facets) {
   cmox_event_t event = {.kind = CMOX_EVENT_REFINE, .double_id = id, .facets = facets};
   step(s, &event);
   cmox_facets_clear(facets);
@@ -77,26 +84,123 @@ static cmox_code_t refine(scenario_t *s, uint64_t id, cmox_facets_t *facets) {
 
 cmox_code_t scenario_times(scenario_t *s, uint64_t id, uint64_t minimum, uint64_t maximum) {
   cmox_facets_t facets = {.has_count = true, .count = {minimum, maximum}};
-  return refine(s, id, &facets);
+  return scenario_refine(s, id, &facets);
 }
 
 cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text) {
   cmox_facets_t facets = {.stdin_match = {.present = true}};
   cmox_test_t test = test_of(cmox_span_str(text));
   s->code = cmox_matchers_compile(&test, 1, &facets.stdin_match.matchers, &s->error);
-  return s->code == CMOX_OK ? refine(s, id, &facets) : s->code;
+  return s->code == CMOX_OK ? scenario_refine(s, id, &facets) : s->code;
 }
 
 cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mode) {
   cmox_facets_t facets = {.has_stdin_policy = true, .stdin_policy = {.mode = mode}};
-  return refine(s, id, &facets);
+  return scenario_refine(s, id, &facets);
 }
 
 cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate) {
-  cmox_facets_t facets = {.answer = {.present = true}};
-  facets.answer.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
-  facets.answer.gate = cmox_strdup(gate);
-  if (facets.answer.reply && (facets.answer.gate || !gate)) return refine(s, id, &facets);
+  cmox_facets_t facets = {.answers = {.present = true}};
+  cmox_answer_t *answer = cmox_calloc(1, sizeof *answer);
+  if (answer) {
+    facets.answers.items = answer;
+    facets.answers.count = 1;
+    answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
+    answer->gate = cmox_strdup(gate);
+    if (answer->reply && (answer->gate || !gate)) return scenario_refine(s, id, &facets);
+  }
+  cmox_facets_clear(&facets);
+  return s->code = CMOX_E_NO_MEMORY;
+}
+
+cmox_code_t scenario_default(scenario_t *s, const char *out) {
+  cmox_answer_t answer = {0};
+  cmox_event_t event = {.kind = CMOX_EVENT_DEFAULT, .answer = out ? &answer : NULL};
+  if (out && !(answer.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)})))
+    return s->code = CMOX_E_NO_MEMORY;
+  cmox_code_t code = step(s, &event);
+  cmox_answer_clear(&answer);
+  return code;
+}
+
+cmox_code_t scenario_handler(scenario_t *s, uint64_t id, uint64_t handler, const char *gate) {
+  cmox_facets_t facets = {.answers = {.present = true}};
+  cmox_answer_t *answer = cmox_calloc(1, sizeof *answer);
+  if (answer) {
+    facets.answers.items = answer;
+    facets.answers.count = 1;
+    *answer = (cmox_answer_t){
+        .handler = handler, .handler_name = cmox_strdup("build"), .gate = cmox_strdup(gate)};
+    if (answer->handler_name && (answer->gate || !gate)) return scenario_refine(s, id, &facets);
+  }
+  cmox_facets_clear(&facets);
+  return s->code = CMOX_E_NO_MEMORY;
+}
+
+cmox_code_t scenario_says(scenario_t *s, uint64_t call, uint64_t question, bool matched) {
+  cmox_event_t event = {.kind = CMOX_EVENT_ANSWER, .call_id = call};
+  event.answered.question = question;
+  event.answered.matched = matched;
+  event.answered.why = "because";
+  return step(s, &event);
+}
+
+cmox_code_t scenario_handled(scenario_t *s, uint64_t call, uint64_t question, const char *out) {
+  cmox_event_t event = {.kind = CMOX_EVENT_ANSWER, .call_id = call};
+  event.answered.question = question;
+  event.answered.reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(out)});
+  if (!event.answered.reply) event.answered.failure = "out of memory";
+  step(s, &event);
+  cmox_reply_unref(event.answered.reply);
+  return s->code;
+}
+
+cmox_code_t scenario_fails(scenario_t *s, uint64_t call, uint64_t question, const char *why) {
+  cmox_event_t event = {.kind = CMOX_EVENT_ANSWER, .call_id = call};
+  event.answered.question = question;
+  event.answered.failure = why;
+  return step(s, &event);
+}
+
+cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args) {
+  cmox_facets_t facets = {0};
+  s->code = args_facet(args, &facets, &s->error);
+  return s->code == CMOX_OK ? scenario_refine(s, id, &facets) : s->code;
+}
+
+cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uint32_t position) {
+  cmox_facets_t facets = {.order = {.present = true}};
+  if (sequence) {
+    facets.order.items = cmox_calloc(1, sizeof *facets.order.items);
+    if (!facets.order.items) return s->code = CMOX_E_NO_MEMORY;
+    facets.order.count = 1;
+    facets.order.items[0] = (cmox_step_t){cmox_strdup(sequence), position};
+    if (!facets.order.items[0].sequence) {
+      cmox_facets_clear(&facets);
+      return s->code = CMOX_E_NO_MEMORY;
+    }
+  }
+  return scenario_refine(s, id, &facets);
+}
+
+cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before) {
+  cmox_facets_t facets = {.after = {true, true, cmox_memdup(&before, sizeof before), 1}};
+  return facets.after.items ? scenario_refine(s, id, &facets) : (s->code = CMOX_E_NO_MEMORY);
+}
+
+cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count) {
+  cmox_facets_t facets = {.answers = {.present = true}};
+  facets.answers.items = cmox_calloc(count, sizeof *facets.answers.items);
+  bool complete = facets.answers.items != NULL;
+  for (size_t i = 0; i < count && complete; i++) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%zu", i);
+    cmox_answer_t *answer = &facets.answers.items[facets.answers.count++];
+    answer->repeat = repeats[i];
+    answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(text)});
+    complete = answer->reply != NULL;
+  }
+  if (complete) return scenario_refine(s, id, &facets);
   cmox_facets_clear(&facets);
   return s->code = CMOX_E_NO_MEMORY;
 }

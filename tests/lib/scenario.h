@@ -14,16 +14,37 @@ typedef struct scenario {
 } scenario_t;
 
 void scenario_open(scenario_t *s); /* s->session is NULL when memory is out */
+void scenario_open_with(scenario_t *s, const cmox_session_options_t *options);
 void scenario_close(scenario_t *s);
 
-/* Arguments are one text, split at spaces; NULL: any. Returns the double's id, 0 on failure. */
+/* Arguments are one text, split at spaces (~x: a regex, ?x: predicate 'x'); NULL: any. Returns the
+ * double's id, 0 on failure. */
 uint64_t scenario_double(scenario_t *s, cmox_double_kind_t kind, const char *command,
                          const char *args);
+/* Any refinement; the facets are gone afterwards, whatever comes of it. */
+cmox_code_t scenario_refine(scenario_t *s, uint64_t id, cmox_facets_t *facets);
 /* Each refines a double; the step's code. */
 cmox_code_t scenario_times(scenario_t *s, uint64_t id, uint64_t minimum, uint64_t maximum);
 cmox_code_t scenario_stdin(scenario_t *s, uint64_t id, const char *text);
 cmox_code_t scenario_stdin_mode(scenario_t *s, uint64_t id, cmox_stdin_mode_t mode);
 cmox_code_t scenario_returns(scenario_t *s, uint64_t id, const char *out, const char *gate);
+
+/* What answers when no double does; NULL: nothing any more. */
+cmox_code_t scenario_default(scenario_t *s, const char *out);
+cmox_code_t scenario_handler(scenario_t *s, uint64_t id, uint64_t handler, const char *gate);
+
+/* What a callback answers: a predicate, a handler, either of them. */
+cmox_code_t scenario_says(scenario_t *s, uint64_t call, uint64_t question, bool matched);
+cmox_code_t scenario_handled(scenario_t *s, uint64_t call, uint64_t question, const char *out);
+cmox_code_t scenario_fails(scenario_t *s, uint64_t call, uint64_t question, const char *why);
+
+/* New arguments for a double, as in scenario_double(). */
+cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args);
+/* One place in one sequence; NULL: none any more. */
+cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uint32_t position);
+cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before);
+/* Answers "0", "1", ... in turn, each for so many calls, the last one for ever. */
+cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count);
 
 cmox_code_t scenario_event(scenario_t *s, cmox_event_kind_t kind); /* REPLAY, VERIFY, TICK */
 

@@ -15,6 +15,7 @@ FOREIGN = [
     (re.compile(r"^ut(hash|list|array|string)\.h$"), "<uthash>"),
     (re.compile(r"^check\.h$"), "<check>"),
     (re.compile(r"^jansson\.h$"), "<jansson>"),
+    (re.compile(r"^sha2\.h$"), "<libmd>"),
 ]
 
 

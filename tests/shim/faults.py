@@ -6,7 +6,7 @@ in one piece, stdin is a file, and so are stdout and stderr.
 
 import signal
 
-from scripted import STDERR, STDOUT, WELCOME, Link, action, piece, refusal
+from scripted import STDERR, STDOUT, WELCOME, Link, action, file_piece, piece, refusal
 
 OUT, ERR = bytes(range(256)) * 400, b"\xfe\x00\n" * 9000
 STDIN = b"line\n" * 20_000  # two pieces, as large as WELCOME allows, which fit the buffer of a socket together
@@ -71,6 +71,15 @@ SCENARIOS = {
     "streamed": Scenario(answer(piece(STDOUT, b"one", 5), piece(STDERR, b"two", 5), piece(STDOUT, b"three", 5),
                                 action(reply={"stdout_data": b"four", "exit_code": 1, "delay_ms": 5})),
                          end=1, out=b"onethreefour", err=b"two"),
+    "files": Scenario(answer(file_piece(b"one ", path=b"made", mode=0o640), file_piece(b"two", eof=True),
+                             file_piece(path=b"empty", eof=True),
+                             action(reply={"stdout_data": b"made", "exit_code": 0})), out=b"made"),
+    "file_not_made": Scenario(answer(file_piece(b"lost", path=b"no/such", eof=True)), end=125,
+                              line=b"cannot create no/such: No such file or directory"),
+    "file_not_written": Scenario(answer(file_piece(b"lost", path=b"/dev/full", eof=True)), end=125,
+                                 line=b"cannot write /dev/full: No space left on device"),
+    "file_with_closed_stdout": Scenario(answer(file_piece(b"one", path=b"made", eof=True), action(reply={"exit_code": 4})),
+                                         end=4, streams={1: "closed"}, quick=False),
     "stdin": Scenario(ask_for_stdin(1 << 20, deadline_ms=60_000), stdin=STDIN, out=b"read\n"),
     "stdin_up_to_a_limit": Scenario(ask_for_stdin(10), stdin=STDIN, out=b"read\n"),
     "stdin_drained": Scenario(ask_for_stdin(10, drain=True), stdin=b"short", out=b"read\n", quick=False),

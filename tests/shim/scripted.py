@@ -14,6 +14,7 @@ from cmdmox.v1 import frame_pb2, shim_pb2
 
 Frame, Response = frame_pb2.Frame, frame_pb2.Response
 STDOUT, STDERR = frame_pb2.STREAM_STDOUT, frame_pb2.STREAM_STDERR
+FILE = frame_pb2.STREAM_FILE
 WELCOME = Frame(hello_reply={"ok": {"version": 1, "max_frame_bytes": 64 << 10}})
 
 
@@ -29,6 +30,10 @@ def action(request=1, **kind):
 
 def piece(stream, data, delay_ms=0):
     return Frame(id=1, stream_data={"stream": stream, "data": data, "delay_ms": delay_ms})
+
+
+def file_piece(data=b"", **fields):
+    return Frame(id=1, stream_data={"stream": FILE, "data": data, **fields})
 
 
 def packed(*frames):

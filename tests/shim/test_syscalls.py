@@ -48,7 +48,7 @@ ATTEMPTS = 20  # for a point that a run did not reach, since it read in other pi
 LINE = re.compile(rb"cmdmox: [^\n]+: [^\n]+\n")
 
 Point = collections.namedtuple("Point", "scenario call position errno for_ever")
-Outcome = collections.namedtuple("Outcome", "status out err log took")
+Outcome = collections.namedtuple("Outcome", "status out err made log took")
 
 
 class Stages:
@@ -108,6 +108,22 @@ def content(file):
     return os.pread(file, size, 0) if size else b""
 
 
+MADE = "made"  # what a scenario has the launcher make, from its working directory
+
+
+def take_made(folder):
+    """Its content, or None; it is gone then."""
+    path = os.path.join(folder, MADE)
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
+
+
 def bound_children():
     """A launcher that spins must not outlive a driver that was killed: no child has more than this of a processor."""
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
@@ -132,7 +148,8 @@ def run(scenario, inject=None):
         begin = time.monotonic()
         child = subprocess.Popen([shutil.which("strace"), "-qq", "-o", f"/dev/fd/{writer}", *(inject or []),
                                   *command_of(stage, scenario)], env=environment, stdin=files[0], stdout=out,
-                                 stderr=files[2], pass_fds=[writer], start_new_session=True)
+                                 stderr=files[2], pass_fds=[writer], start_new_session=True,
+                                 cwd=stage.folder)
         os.close(writer)
         if broken:
             os.close(out)
@@ -140,7 +157,9 @@ def run(scenario, inject=None):
         if log is None:
             os.killpg(child.pid, signal.SIGKILL)
         status = child.wait()
-        return log and Outcome(status, content(files[1]), content(files[2]), log, time.monotonic() - begin)
+        made = take_made(stage.folder)
+        return log and Outcome(status, content(files[1]), content(files[2]), made, log,
+                               time.monotonic() - begin)
     finally:
         server.stop()
         for file in [*files, reader]:
@@ -153,12 +172,18 @@ def is_one_line(err, before):
     return at >= 0 and before.startswith(err[:at]) and LINE.fullmatch(err[at:]) is not None
 
 
+def file_is_lost(log):
+    """The close of a file that was written failed: what it holds may be nowhere."""
+    closed = [match[1] for line in log if "(INJECTED)" in line and (match := re.match(r"close\((\d+)\)", line))]
+    return any(line.startswith(f"write({number},") for number in closed if int(number) > 2 for line in log)
+
+
 def judge(point, outcome, unharmed):
     """What is wrong, or None."""
     if point.call in BEFORE_MAIN:
         return None if outcome.status == BEFORE_MAIN[point.call] else "it survived: take it off the exceptions"
-    if (outcome.status, outcome.out, outcome.err) == (unharmed.status, unharmed.out, unharmed.err):
-        return None
+    if outcome[:4] == unharmed[:4]:
+        return "says nothing of a file that is lost" if file_is_lost(outcome.log) else None
     if outcome.status != 125:
         return f"ended with {outcome.status}"
     if not unharmed.out.startswith(outcome.out):

@@ -145,6 +145,7 @@ START_TEST(news_restart_the_wait) {
       cmox_new(CMOX_OPTIONS(.address = fake_address(fake), .environment = CMOX_ENVIRONMENT_NONE));
   ck_assert_int_eq(unsetenv("CMOX_IPC_TIMEOUT"), 0);
   ck_assert_msg(cmox_replay(mox) == CMOX_OK, "%s", cmox_message(mox));
+  ck_assert_int_eq(cmox_verify(mox), CMOX_OK);
 }
 END_TEST
 
@@ -372,6 +373,7 @@ START_TEST(free_does_what_was_left_undone) {
   ck_assert_str_eq(getenv("PATH"), before);
   ck_assert_uint_eq(fake_count(fake, "Verify"), 1);
   ck_assert_uint_eq(fake_count(fake, "DeleteSession"), 1);
+  ck_assert(cmox_check_forgotten_(NULL, NULL));
   free(before);
 }
 END_TEST

@@ -404,17 +404,6 @@ static const char *invoke(size_t command, size_t key) {
 static const char *command_of(size_t n) { return invoke(n, CMOX_INVOCATION_KEY_BYTES); }
 static const char *key_of(size_t n) { return invoke(3, n); }
 
-static const char *captured(size_t n) {
-  return reason_of(
-      CONTROL "CreateDoubles",
-      PAYLOAD(CreateDoublesRequest, create_doubles_request, .session_id = session,
-              LIST(doubles, Cmdmox__V1__Double *,
-                   NEW(Double, double, .command = B("cat"),
-                       .kind = CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_SPY,
-                       .stdin_policy = NEW(StdinPolicy, stdin_policy, .max_bytes = n,
-                                           .mode = CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE)))));
-}
-
 static const char *exit_code(size_t n) {
   return reason_of(
       CONTROL "CreateDoubles",
@@ -439,7 +428,6 @@ static const struct {
     {"frames a peer accepts", accepted_frame, CMOX_FRAME_MAX_LEAST, "BAD_HELLO", "OK", "OK"},
     {"command name", command_of, CMOX_COMMAND_NAME_MAX, "OK", "OK", "BAD_PAYLOAD"},
     {"invocation key", key_of, CMOX_INVOCATION_KEY_BYTES, "BAD_PAYLOAD", "OK", "BAD_PAYLOAD"},
-    {"captured stdin", captured, CMOX_STDIN_MAX_DEFAULT, "OK", "OK", "INVALID_ARGUMENT"},
     {"exit code", exit_code, 255, "OK", "OK", "INVALID_ARGUMENT"},
 };
 

@@ -201,8 +201,9 @@ static const struct {
      "UNIMPLEMENTED", "matcher kind 77"},
     {DOUBLE(LIST(matchers, Cmdmox__V1__MatcherNode *, NODE(_NOT_SET, .equals = {0, NULL}))),
      "BAD_MATCHER", "without a test"},
-    {DOUBLE(LIST(matchers, Cmdmox__V1__MatcherNode *, NODE(GLOB, .glob = B("*")))), "UNIMPLEMENTED",
-     "matcher kind 7"},
+    {DOUBLE(
+         LIST(matchers, Cmdmox__V1__MatcherNode *, NODE(IS_A, .is_a = (Cmdmox__V1__ValueType)77))),
+     "UNIMPLEMENTED", "value type 77"},
     {DOUBLE(.argv = NEW(ArgvMatcher, argv_matcher,
                         LIST(items, Cmdmox__V1__ArgvItem *, NEWER(ArgvItem, argv_item)))),
      "UNIMPLEMENTED", "argument item kind 77"},
@@ -212,7 +213,7 @@ static const struct {
     {DOUBLE(.actions =
                 NEW(ActionList, action_list,
                     LIST(items, Cmdmox__V1__DoubleAction *, NEWER(DoubleAction, double_action)))),
-     "UNIMPLEMENTED", "plain replies"},
+     "UNIMPLEMENTED", "only replies"},
     {DOUBLE(.actions = NEW(ActionList, action_list,
                            LIST(items, Cmdmox__V1__DoubleAction *,
                                 DOUBLE_ACTION(REPLY, .reply = NEWER(Reply, reply))))),

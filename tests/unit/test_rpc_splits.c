@@ -73,6 +73,8 @@ static const char *const told[] = {
     "Invoke needs an invocation key",
     "this address is for shims",
     "never called",
+    "f\xff",
+    "disk full",
     "does not implement cmdmox.v1.ControlService/NoSuchMethod",
 };
 

@@ -192,7 +192,7 @@ START_TEST(a_secret_is_masked_in_line_report_and_suggestion) {
   scenario_call(&s, "curl --token tr0ub4dor https://me:hunter2@example.com/", 0);
   assert_refused("curl --token '***' 'https://me:***@example.com/'");
   const cmox_findings_t *findings = verify();
-  char *text = cmox_report_text(findings);
+  char *text = cmox_report_text(findings, false);
   ck_assert_ptr_null(strstr(text, "tr0ub4dor"));
   ck_assert_ptr_null(strstr(text, "hunter2"));
   ck_assert_ptr_null(strstr(text, "other-value"));
@@ -418,7 +418,7 @@ static void whole_session(alloc_fault_t *fault) {
     scenario_release(&s, "gate");
     scenario_call(&s, "git unexpected --token x", 0);
     if (scenario_event(&s, CMOX_EVENT_VERIFY) == CMOX_OK) {
-      cmox_free_block(cmox_report_text(cmox_session_findings(s.session)));
+      cmox_free_block(cmox_report_text(cmox_session_findings(s.session), true));
     }
   }
   scenario_close(&s);

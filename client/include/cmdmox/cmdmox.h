@@ -23,29 +23,16 @@
 #ifndef CMOX_CMDMOX_H
 #define CMOX_CMDMOX_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmdmox/codes.h>
+#include <cmdmox/answers.h>
+#include <cmdmox/base.h>
+#include <cmdmox/calls.h>
+#include <cmdmox/matchers.h>
 
 #ifdef __cplusplus
 #include <initializer_list>
+
 extern "C" {
 #endif
-
-/* A session: record, replay, verify. */
-typedef struct cmox cmox_t;
-
-/* One expectation of a session. Owned by the session; valid until cmox_free(). */
-typedef struct cmox_double cmox_double_t;
-
-/* Bytes of the code under test: data has a NUL after len bytes, and may have
- * NULs inside. */
-typedef struct cmox_bytes {
-  const char *data;
-  size_t len;
-} cmox_bytes_t;
 
 /* ---- Session ---------------------------------------------------------- */
 
@@ -63,14 +50,20 @@ typedef enum cmox_environment {
 typedef struct cmox_options {
   size_t size;
   /* A running server ("unix:/path"); NULL: an engine on a thread of this process. */
-  const char *address;
+  const char *address CMOX_OPTIONAL_;
   /* The shim program; NULL: CMOX_SHIM, else the installed one. */
-  const char *shim;
+  const char *shim CMOX_OPTIONAL_;
   /* Where the shim directory is made; NULL: CMOX_TMPDIR, else /tmp, /var/tmp, TMPDIR. */
-  const char *temporary_directory;
+  const char *temporary_directory CMOX_OPTIONAL_;
   /* For people: the test's name. */
-  const char *label;
-  cmox_environment_t environment;
+  const char *label CMOX_OPTIONAL_;
+  cmox_environment_t environment CMOX_OPTIONAL_;
+  /* How many calls the journal keeps, those that started last; 0: all of them, below 0 is refused.
+   * cmox_verify() and cmox_call_count() say the same with any bound; cmox_journal() and the
+   * assertions about arguments see the calls that are kept. */
+  int64_t max_journal_entries CMOX_OPTIONAL_;
+  /* How long a handler or a predicate may take; 0: 30 s. */
+  uint32_t callback_deadline_ms CMOX_OPTIONAL_;
 } cmox_options_t;
 
 /* cmox_new(CMOX_OPTIONS(.label = "clones")) */
@@ -87,11 +80,12 @@ typedef struct cmox_options {
 CMOX_API cmox_t *cmox_new(const cmox_options_t *options);
 
 /* Ends the session, restores the environment and frees everything it owns;
- * NULL is fine. A session that was replayed and not verified is verified now, and what
- * is wrong is written to stderr; so it is when the process exits before cmox_free(). One that
- * declares something and was never replayed is told of, too. Shims that late children call answer
- * 125 until the process ends. In a child of fork() it frees the child's copy; the parent's session
- * lives on. */
+ * NULL is fine. A session that was replayed and not verified is verified now, what is wrong is
+ * written to stderr, and it counts as a failure even if nothing is: the test fails where
+ * <cmdmox/check.h> sees it, else the process ends with status 1. So it is when the process exits
+ * before cmox_free(). One that declares something and was never replayed is told of, too. Shims
+ * that late children call answer 125 until the process ends. In a child of fork() it frees the
+ * child's copy; the parent's session lives on. */
 CMOX_API void cmox_free(cmox_t *mox);
 
 /* Frees the session at the end of the scope: CMOX_SCOPED cmox_t *mox = cmox_new(NULL); */
@@ -117,8 +111,11 @@ CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
  * when a mistake was made since, the first mistake that was kept. CMOX_OK when there is none. */
 CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 
-/* The text of cmox_code(): one line, one line per mistake ("file:line: function: what: why"), or
- * the whole report. Owned by the session, valid until its next call; "" when there is none. */
+/* The text of cmox_code() or of the last assertion about calls: one line, one line per mistake
+ * ("file:line: function: what: why"), or the whole report, in the format that CMOX_REPORT named
+ * when the session began: text, json, junit or tap. A report in text has colour where stdout and
+ * stderr are terminals and NO_COLOR is not set. Owned by the session, valid until its next call; ""
+ * when there is none. */
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
@@ -142,19 +139,6 @@ typedef enum cmox_kind {
   CMOX_SPY = 3   /* records its calls */
 } cmox_kind_t;
 
-/* Where the test said it; CMOX_HERE in the macros. */
-typedef struct cmox_location {
-  const char *file;
-  const char *function;
-  unsigned line;
-} cmox_location_t;
-
-#ifdef __cplusplus
-#define CMOX_HERE (cmox_location_t{__FILE__, __func__, __LINE__})
-#else
-#define CMOX_HERE ((cmox_location_t){__FILE__, __func__, __LINE__})
-#endif
-
 #define cmox_stub(mox, command) cmox_double_at((mox), CMOX_STUB, (command), CMOX_HERE)
 #define cmox_mock(mox, command) cmox_double_at((mox), CMOX_MOCK, (command), CMOX_HERE)
 #define cmox_spy(mox, command) cmox_double_at((mox), CMOX_SPY, (command), CMOX_HERE)
@@ -168,46 +152,16 @@ CMOX_API cmox_double_t *cmox_double_at(cmox_t *mox, cmox_kind_t kind, const char
 #define cmox_register_command(mox, command) cmox_register_command_at((mox), (command), CMOX_HERE)
 CMOX_API void cmox_register_command_at(cmox_t *mox, const char *command, cmox_location_t where);
 
-/* ---- Matchers --------------------------------------------------------- */
-
-typedef enum cmox_match_kind {
-  CMOX_MATCH_EQUALS = 1,
-  CMOX_MATCH_ANY = 2,
-  CMOX_MATCH_STARTS_WITH = 3,
-  CMOX_MATCH_CONTAINS = 4,
-  CMOX_MATCH_REGEX = 5
-} cmox_match_kind_t;
-
-#define CMOX_TEXT_LENGTH ((size_t)-1) /* "up to the NUL" */
-
-typedef struct cmox_matcher {
-  cmox_match_kind_t kind;
-  const char *data;
-  size_t len; /* bytes, or CMOX_TEXT_LENGTH */
-} cmox_matcher_t;
-
-#ifdef __cplusplus
-#define CMOX_MATCHER_(kind, data, len) (cmox_matcher_t{kind, data, len})
-#else
-#define CMOX_MATCHER_(kind, data, len) ((cmox_matcher_t){kind, data, len})
-#endif
-#define CMOX_EQ(text) CMOX_MATCHER_(CMOX_MATCH_EQUALS, (text), CMOX_TEXT_LENGTH)
-#define CMOX_EQ_BYTES(data, len) CMOX_MATCHER_(CMOX_MATCH_EQUALS, (data), (len))
-#define CMOX_ANY CMOX_MATCHER_(CMOX_MATCH_ANY, NULL, 0)
-#define CMOX_STARTS_WITH(text) CMOX_MATCHER_(CMOX_MATCH_STARTS_WITH, (text), CMOX_TEXT_LENGTH)
-#define CMOX_CONTAINS(text) CMOX_MATCHER_(CMOX_MATCH_CONTAINS, (text), CMOX_TEXT_LENGTH)
-/* PCRE2 over bytes; not anchored. */
-#define CMOX_REGEX(pattern) CMOX_MATCHER_(CMOX_MATCH_REGEX, (pattern), CMOX_TEXT_LENGTH)
-
 /* ---- Refining a double; each returns its double ------------------------
  *
- * A double has one list of arguments, one stdin, one count and one reply: saying it again replaces
- * the whole of what was said before (a second cmox_returns() without .out answers with nothing on
- * stdout). A command that first fails and then succeeds is two mocks: calls that both accept go to
- * the one declared first until it has had its count.
+ * A double has one list of arguments, one stdin, one working directory, one count and one lasting
+ * reply: saying it again replaces the whole of what was said before (a second cmox_returns()
+ * without .out answers with nothing on stdout). Variables, turns of cmox_returns_once() and places
+ * in sequences add up. A command that first fails and then succeeds:
  *
- *     cmox_returns(cmox_mock(mox, "git"), .exit_code = 1);
- *     cmox_returns(cmox_mock(mox, "git"), .out = "done\n");
+ *     cmox_double_t *git = cmox_times(cmox_mock(mox, "git"), 2);
+ *     cmox_returns_once(git, .exit_code = 1);
+ *     cmox_returns(git, .out = "done\n");
  */
 
 /* Accepts exactly these arguments (after the command name). */
@@ -247,105 +201,87 @@ CMOX_API cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_loca
 CMOX_API cmox_double_t *cmox_with_matching_stdin_at(cmox_double_t *dbl, cmox_location_t where,
                                                     cmox_matcher_t matcher);
 
+/* Accepts calls from this working directory. */
+#define cmox_with_cwd(dbl, path) cmox_with_matching_cwd_at((dbl), CMOX_HERE, CMOX_EQ(path))
+#define cmox_with_matching_cwd(dbl, matcher) cmox_with_matching_cwd_at((dbl), CMOX_HERE, (matcher))
+CMOX_API cmox_double_t *cmox_with_matching_cwd_at(cmox_double_t *dbl, cmox_location_t where,
+                                                  cmox_matcher_t matcher);
+
+/* Accepts calls whose environment has this variable accepted by the matcher; with CMOX_UNSET, calls
+ * that do not have it. */
+#define CMOX_UNSET CMOX_MATCHER_(CMOX_MATCH_UNSET, NULL, 0)
+#define cmox_with_matching_env(dbl, name, matcher) \
+  cmox_with_matching_env_at((dbl), CMOX_HERE, (name), (matcher))
+CMOX_API cmox_double_t *cmox_with_matching_env_at(cmox_double_t *dbl, cmox_location_t where,
+                                                  const char *name, cmox_matcher_t matcher);
+
+/* Gives the call this variable: one that has another value is not accepted, and where it is missing
+ * it is set for what handles the call, and in the journal. A value of NULL removes it. */
+#define cmox_with_env(dbl, name, value) cmox_with_env_at((dbl), CMOX_HERE, (name), (value))
+CMOX_API cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t where,
+                                         const char *name, const char *value);
+
 /* Reads the caller's stdin into the journal. Without this or cmox_with_stdin()
  * stdin is left alone: it belongs to the caller. */
 #define cmox_capture_stdin(dbl) cmox_capture_stdin_at((dbl), CMOX_HERE)
 CMOX_API cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where);
 
-/* What the command answers. Set size to sizeof(cmox_reply_t); the macro does. */
-typedef struct cmox_reply {
-  size_t size;
-  const char *out;    /* written to stdout */
-  size_t out_len;     /* bytes; 0: up to the NUL */
-  const char *err;    /* written to stderr */
-  size_t err_len;     /* bytes; 0: up to the NUL */
-  int exit_code;      /* 0..255 */
-  const char *signal; /* "SIGTERM": die by this signal instead of exiting */
-  uint32_t delay_ms;  /* before anything is written */
-} cmox_reply_t;
+/* The same with limits of your own: bytes (0: 16 MiB) and ms for all of it (0: 5000). Above 1 MiB
+ * a stream is on disk, up to 64 MiB of each and 1 GiB of a session; of one that is longer still
+ * the journal has the beginning, the length and the digest. */
+#define cmox_capture_stdin_up_to(dbl, max_bytes, deadline_ms) \
+  cmox_capture_stdin_up_to_at((dbl), CMOX_HERE, (max_bytes), (deadline_ms))
+CMOX_API cmox_double_t *cmox_capture_stdin_up_to_at(cmox_double_t *dbl, cmox_location_t where,
+                                                    uint64_t max_bytes, uint32_t deadline_ms);
 
-/* cmox_returns(git, .out = "v1.4.0\n", .exit_code = 0); */
+/* How often a mock must be called; once when nothing is said. An error on stubs and spies. */
+#define CMOX_UNBOUNDED UINT64_MAX
+#define cmox_times(dbl, n) cmox_count_at((dbl), CMOX_HERE, "cmox_times", (n), (n))
+#define cmox_never(dbl) cmox_count_at((dbl), CMOX_HERE, "cmox_never", 0, 0)
+#define cmox_at_least(dbl, n) cmox_count_at((dbl), CMOX_HERE, "cmox_at_least", (n), CMOX_UNBOUNDED)
+#define cmox_at_most(dbl, n) cmox_count_at((dbl), CMOX_HERE, "cmox_at_most", 0, (n))
+#define cmox_between(dbl, least, most) \
+  cmox_count_at((dbl), CMOX_HERE, "cmox_between", (least), (most))
+#define cmox_any_times(dbl) cmox_count_at((dbl), CMOX_HERE, "cmox_any_times", 0, CMOX_UNBOUNDED)
+CMOX_API cmox_double_t *cmox_count_at(cmox_double_t *dbl, cmox_location_t where,
+                                      const char *function, uint64_t least, uint64_t most);
+
+/* Mocks, of whatever commands, that must be called one after the other: each only when those before
+ * it have had their least number of calls, and none any more once one behind it has been called.
+ * Said again, the order goes on where it ended. */
 #ifdef __cplusplus
-#define cmox_returns(dbl, ...) \
-  cmox_returns_at((dbl), CMOX_HERE, cmox_reply_t{.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#define cmox_in_order(...) cmox_in_sequence("", __VA_ARGS__)
+#define cmox_in_sequence(name, ...) cmox_in_sequence_at(CMOX_HERE, name, {__VA_ARGS__})
 #else
-#define cmox_returns(dbl, ...)      \
-  cmox_returns_at((dbl), CMOX_HERE, \
-                  &(const cmox_reply_t){.size = sizeof(cmox_reply_t), __VA_ARGS__})
+#define cmox_in_order(...) cmox_in_sequence("", __VA_ARGS__)
+#define cmox_in_sequence(name, ...)                                                            \
+  cmox_in_sequence_at(CMOX_HERE, (name),                                                       \
+                      sizeof((cmox_double_t *const[]){__VA_ARGS__}) / sizeof(cmox_double_t *), \
+                      (cmox_double_t *const[]){__VA_ARGS__})
 #endif
-CMOX_API cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
-                                        const cmox_reply_t *reply);
+CMOX_API void cmox_in_sequence_at(cmox_location_t where, const char *name, size_t count,
+                                  cmox_double_t *const *doubles);
 
-/* A mock must be called exactly this often; 0: never. An error on stubs and spies. */
-#define cmox_times(dbl, count) cmox_times_at((dbl), CMOX_HERE, (count))
-CMOX_API cmox_double_t *cmox_times_at(cmox_double_t *dbl, cmox_location_t where, uint64_t count);
+/* Takes a mock out of all sequences again. */
+#define cmox_any_order(dbl) cmox_any_order_at((dbl), CMOX_HERE)
+CMOX_API cmox_double_t *cmox_any_order_at(cmox_double_t *dbl, cmox_location_t where);
 
-/* ---- Journal ----------------------------------------------------------- */
-
-typedef enum cmox_call_state {
-  CMOX_CALL_PENDING = 1,  /* being answered */
-  CMOX_CALL_ANSWERED = 2, /* the shim has not yet said that it is done */
-  CMOX_CALL_COMPLETED = 3,
-  CMOX_CALL_LOST = 4 /* the shim was gone before it was done */
-} cmox_call_state_t;
-
-typedef enum cmox_verdict {
-  CMOX_VERDICT_NONE = 0, /* not decided yet */
-  CMOX_VERDICT_ACCEPTED = 1,
-  CMOX_VERDICT_UNEXPECTED = 2,
-  CMOX_VERDICT_EXCESS = 3
-} cmox_verdict_t;
-
-typedef struct cmox_invocation {
-  uint64_t id; /* from 1, in the order of start */
-  cmox_bytes_t command;
-  size_t argc; /* argv[0] included */
-  const cmox_bytes_t *argv;
-  size_t env_count;
-  const cmox_bytes_t *env; /* raw entries, as the shim saw them, less CMOX_* */
-  cmox_bytes_t cwd;
-  uint32_t pid;
-  uint32_t ppid;
-  uint32_t tty_mask; /* bit n: descriptor n is a terminal */
-  bool stdin_captured;
-  cmox_bytes_t stdin_data;  /* what was read */
-  bool stdin_truncated;     /* more followed */
-  cmox_bytes_t stdout_data; /* what the double answered */
-  cmox_bytes_t stderr_data;
-  int exit_code;      /* -1 when ended by a signal or not ended */
-  const char *signal; /* "SIGTERM", or NULL */
-  uint64_t start_ns;  /* monotonic clock */
-  uint64_t end_ns;    /* 0: not ended */
-  cmox_call_state_t state;
-  cmox_verdict_t verdict;
-} cmox_invocation_t;
-
-/* A snapshot; owned by the caller. */
-typedef struct cmox_invocations {
-  cmox_code_t code; /* CMOX_OK, or why the list is empty */
-  size_t count;
-  const cmox_invocation_t *items;
-} cmox_invocations_t;
-
-/* The calls that this double took, in order of start. Never NULL; free with
- * cmox_invocations_free(). */
-CMOX_API cmox_invocations_t *cmox_invocations(cmox_double_t *dbl);
-
-/* All calls of the session, accepted or not. Never NULL; free with cmox_invocations_free(). */
-CMOX_API cmox_invocations_t *cmox_journal(cmox_t *mox);
-
-CMOX_API void cmox_invocations_free(cmox_invocations_t *invocations);
-#define CMOX_SCOPED_INVOCATIONS __attribute__((cleanup(cmox_invocations_cleanup_)))
-CMOX_API void cmox_invocations_cleanup_(cmox_invocations_t **invocations);
-
-/* How many calls this double took; 0 for a poisoned handle. */
-CMOX_API uint64_t cmox_call_count(cmox_double_t *dbl);
+/* A mock that may be called only when the other double has had its least number of calls. */
+#define cmox_after(dbl, before) cmox_after_at((dbl), CMOX_HERE, (before))
+CMOX_API cmox_double_t *cmox_after_at(cmox_double_t *dbl, cmox_location_t where,
+                                      cmox_double_t *before);
 
 /* "0.1.0" */
 CMOX_API const char *cmox_version(void);
 
 /* For <cmdmox/check.h>. */
+#define CMOX_CHECK_TEXT_MAX_ 3800 /* Check refuses messages above 4096 bytes altogether */
 CMOX_API void cmox_check_teardown_(void);
+/* Whether a session of this process was left unverified; its place ("file:line", or "") and what
+ * there is to say of it, each of which may be NULL. The process ends with status 1 unless somebody
+ * asks. */
+CMOX_API bool cmox_check_forgotten_(char place[256], char text[CMOX_CHECK_TEXT_MAX_]);
+CMOX_API cmox_t *cmox_session_of_(cmox_double_t *dbl);
 
 #ifdef __cplusplus
 }
@@ -360,9 +296,9 @@ inline cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_locati
                                                  std::initializer_list<cmox_matcher_t> matchers) {
   return cmox_with_matching_args_at(dbl, where, matchers.size(), matchers.begin());
 }
-inline cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
-                                      const cmox_reply_t &reply) {
-  return cmox_returns_at(dbl, where, &reply);
+inline void cmox_in_sequence_at(cmox_location_t where, const char *name,
+                                std::initializer_list<cmox_double_t *> doubles) {
+  cmox_in_sequence_at(where, name, doubles.size(), doubles.begin());
 }
 #endif
 

@@ -1,0 +1,101 @@
+/* One JSON document. Jansson allocates with the C library: see server/match/values.c. */
+#include <jansson.h>
+
+#include "server/base/alloc.h"
+#include "server/report/report.h"
+#include "server/verify/verify.h"
+
+/* Owned by the caller; NULL gives NULL. */
+static json_t *text(char *taken) {
+  json_t *value = taken ? json_string(taken) : NULL;
+  cmox_free_block(taken);
+  return value;
+}
+
+/* A member that is left out when there is nothing to say. */
+static bool set(json_t *object, const char *name, const char *value) {
+  return !value || json_object_set_new(object, name, json_string(value)) == 0;
+}
+
+static bool set_new(json_t *object, const char *name, json_t *value) {
+  return json_object_set_new(object, name, value) == 0;
+}
+
+static bool add_call(json_t *to, const cmox_call_t *call) {
+  if (!call) return true;
+  json_t *object = json_object();
+  cmox_buf_t line = CMOX_BUF_EMPTY;
+  cmox_describe_call(&line, call);
+  bool complete = set_new(object, "id", json_integer((json_int_t)call->id));
+  complete = set_new(object, "line", text(cmox_buf_take_text(&line))) && complete;
+  return set_new(to, "call", object) && complete;
+}
+
+static bool add_double(json_t *to, const cmox_expect_t *expect) {
+  if (!expect) return true;
+  json_t *object = json_object();
+  cmox_buf_t line = CMOX_BUF_EMPTY;
+  cmox_describe_double(&line, expect);
+  cmox_count_t count = cmox_expect_count(expect);
+  bool complete = set_new(object, "id", json_integer((json_int_t)expect->id));
+  complete = set_new(object, "expects", text(cmox_buf_take_text(&line))) && complete &&
+             set(object, "file", expect->source.file) &&
+             set_new(object, "line", json_integer(expect->source.line)) &&
+             set_new(object, "minimum", json_integer((json_int_t)count.minimum)) &&
+             set_new(object, "calls", json_integer((json_int_t)expect->taken));
+  if (complete && count.maximum != CMOX_COUNT_UNBOUNDED)
+    complete = set_new(object, "maximum", json_integer((json_int_t)count.maximum));
+  return set_new(to, "double", object) && complete;
+}
+
+static json_t *difference(const cmox_difference_t *row) {
+  json_t *object = json_object();
+  if (set(object, "subject", row->subject) && set(object, "expected", row->expected) &&
+      set(object, "actual", row->actual) && set(object, "diff", row->diff) &&
+      set_new(object, "equal", json_boolean(row->equal)))
+    return object;
+  json_decref(object);
+  return NULL;
+}
+
+static bool add_differences(json_t *to, const cmox_finding_t *finding) {
+  if (finding->difference_count == 0) return true;
+  json_t *list = json_array();
+  bool complete = true;
+  for (size_t i = 0; i < finding->difference_count && complete; i++)
+    complete = json_array_append_new(list, difference(&finding->differences[i])) == 0;
+  return set_new(to, "differences", list) && complete;
+}
+
+static json_t *finding_of(const cmox_finding_t *finding) {
+  json_t *object = json_object();
+  if (set(object, "kind", cmox_finding_name(finding->kind)) &&
+      set(object, "message", finding->message) &&
+      set_new(object, "remark", json_boolean(finding->advisory)) &&
+      add_call(object, finding->call) && add_double(object, finding->expect) &&
+      add_differences(object, finding) && set(object, "suggestion", finding->suggestion))
+    return object;
+  json_decref(object);
+  return NULL;
+}
+
+char *cmox_report_json(const cmox_findings_t *findings, const char *label) {
+  json_t *report = json_object();
+  json_t *list = json_array();
+  bool complete = set(report, "test", label ? label : "") &&
+                  set_new(report, "passed", json_boolean(cmox_findings_passed(findings)));
+  for (size_t i = 0; i < findings->count && complete; i++)
+    complete = json_array_append_new(list, finding_of(&findings->items[i])) == 0;
+  complete = set_new(report, "findings", list) && complete;
+  char *dumped = complete ? json_dumps(report, JSON_INDENT(2)) : NULL;
+  json_decref(report);
+  cmox_buf_t out = CMOX_BUF_EMPTY;
+  cmox_buf_puts(&out, dumped ? dumped : "");
+  cmox_buf_putc(&out, '\n');
+  out.failed |= !dumped;
+  json_malloc_t take;
+  json_free_t give_back; /* whatever the program that this engine is embedded in has set */
+  json_get_alloc_funcs(&take, &give_back);
+  if (dumped) give_back(dumped);
+  return cmox_buf_take_text(&out);
+}
