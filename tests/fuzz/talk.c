@@ -7,6 +7,7 @@
 #include "cmdmox/v1/shim.pb-c.h"
 #include "proto/framing.h"
 #include "proto/limits.h"
+#include "tests/fuzz/talk_double.h"
 #include "tests/lib/schema.h"
 
 typedef ProtobufCBinaryData bytes_t;
@@ -237,169 +238,6 @@ void talk_create_session(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   put_call(in, talk, "cmdmox.v1.ControlService/CreateSession", &request.base, out);
 }
 
-enum { NODES_MAX = 6, ARGS_MAX = 6 };
-
-/* A Double with all that it points to. */
-typedef struct double_parts {
-  Cmdmox__V1__Double message;
-  Cmdmox__V1__Location location;
-  Cmdmox__V1__MatcherNode nodes[NODES_MAX], *node_list[NODES_MAX];
-  Cmdmox__V1__ArgvMatcher argv;
-  Cmdmox__V1__ArgvItem items[ARGS_MAX], *item_list[ARGS_MAX];
-  Cmdmox__V1__StdinMatcher stdin_match;
-  Cmdmox__V1__Count count;
-  Cmdmox__V1__ActionList actions;
-  Cmdmox__V1__DoubleAction action, *action_list[2];
-  Cmdmox__V1__Reply reply;
-  Cmdmox__V1__TimedChunk chunk, *chunk_list[2];
-  Cmdmox__V1__FileEffect file, *file_list[2];
-  Cmdmox__V1__StdinPolicy stdin_policy;
-  Cmdmox__V1__EnvMatcher env_match;
-} double_parts_t;
-
-static void fill_nodes(fuzz_in_t *in, double_parts_t *parts) {
-  static const Cmdmox__V1__MatcherNode__TestCase kinds[] = {
-      CMDMOX__V1__MATCHER_NODE__TEST_EQUALS,      CMDMOX__V1__MATCHER_NODE__TEST_ANY,
-      CMDMOX__V1__MATCHER_NODE__TEST_STARTS_WITH, CMDMOX__V1__MATCHER_NODE__TEST_CONTAINS,
-      CMDMOX__V1__MATCHER_NODE__TEST_REGEX,       CMDMOX__V1__MATCHER_NODE__TEST_GLOB,
-      CMDMOX__V1__MATCHER_NODE__TEST__NOT_SET};
-  parts->message.n_matchers = fuzz_u8(in) % (NODES_MAX + 1);
-  parts->message.matchers = parts->node_list;
-  for (size_t i = 0; i < parts->message.n_matchers; i++) {
-    Cmdmox__V1__MatcherNode *node = parts->node_list[i] = &parts->nodes[i];
-    cmdmox__v1__matcher_node__init(node);
-    const uint8_t kind = fuzz_u8(in);
-    node->test_case = kinds[kind >= 0xf8 ? kind % 7 : kind % 5];
-    if (kind >= 0xe0 && kind < 0xf0) {
-      node->test_case = CMDMOX__V1__MATCHER_NODE__TEST_CALLBACK;
-      node->callback = kind & 3;
-    } else if (node->test_case == CMDMOX__V1__MATCHER_NODE__TEST_ANY)
-      node->any = 1;
-    else if (node->test_case)
-      node->equals = bytes(in); /* a member of the union for all others */
-  }
-}
-
-static void fill_argv(fuzz_in_t *in, double_parts_t *parts) {
-  cmdmox__v1__argv_matcher__init(&parts->argv);
-  parts->message.argv = &parts->argv;
-  parts->argv.items = parts->item_list;
-  parts->argv.n_items = fuzz_u8(in) % (ARGS_MAX + 1);
-  for (size_t i = 0; i < parts->argv.n_items; i++) {
-    Cmdmox__V1__ArgvItem *item = parts->item_list[i] = &parts->items[i];
-    const uint8_t node = fuzz_u8(in);
-    cmdmox__v1__argv_item__init(item);
-    item->kind_case =
-        node == 0xff ? CMDMOX__V1__ARGV_ITEM__KIND_REST : CMDMOX__V1__ARGV_ITEM__KIND_ONE;
-    item->one = node >= 0xf0 || !parts->message.n_matchers
-                    ? node
-                    : node % (uint32_t)parts->message.n_matchers;
-  }
-}
-
-static void fill_effects(fuzz_in_t *in, double_parts_t *parts) {
-  const uint8_t how = fuzz_u8(in);
-  cmdmox__v1__timed_chunk__init(&parts->chunk);
-  cmdmox__v1__file_effect__init(&parts->file);
-  parts->chunk_list[0] = parts->chunk_list[1] = &parts->chunk;
-  parts->file_list[0] = parts->file_list[1] = &parts->file;
-  parts->action.chunks = parts->chunk_list;
-  parts->action.n_chunks = how % 3;
-  parts->action.files = parts->file_list;
-  parts->action.n_files = (how >> 2) % 3;
-  parts->chunk.to_stderr = (how & 0x10) != 0;
-  if (how & 0x20) parts->chunk.delay_ms = (uint32_t)fuzz_number(in);
-  if (how & 0x40) parts->file.mode = (uint32_t)fuzz_number(in);
-  parts->chunk.data = parts->file.path = bytes(in);
-  parts->file.content = bytes(in);
-  if (how >= 0xf8) parts->file.command = bytes(in);
-}
-
-static void fill_reply(fuzz_in_t *in, double_parts_t *parts) {
-  cmdmox__v1__action_list__init(&parts->actions);
-  cmdmox__v1__double_action__init(&parts->action);
-  cmdmox__v1__reply__init(&parts->reply);
-  parts->message.actions = &parts->actions;
-  parts->action_list[0] = parts->action_list[1] = &parts->action;
-  parts->actions.items = parts->action_list;
-  const uint8_t how = fuzz_u8(in);
-  parts->actions.n_items = how == 0xff ? 2 : how == 0xfe ? 0 : 1;
-  const bool handler = (how & 0xc8) == 0xc8;
-  parts->action.kind_case =
-      handler ? CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER : CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
-  if (!handler) parts->action.reply = &parts->reply;
-  if (how & 1) parts->reply.stdout_data = bytes(in);
-  if (how & 2) parts->reply.stderr_data = bytes(in);
-  if (how & 4) parts->action.gate = fuzz_text(in);
-  if (how & 8) parts->reply.delay_ms = (uint32_t)fuzz_number(in);
-  if (how & 0x40) fill_effects(in, parts);
-  switch (how >> 4 & 3) {
-    case 1:
-      parts->reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
-      parts->reply.exit_code = (uint32_t)fuzz_number(in);
-      break;
-    case 2:
-      parts->reply.end_case = CMDMOX__V1__REPLY__END_SIGNAL;
-      parts->reply.signal = fuzz_signal(in);
-      break;
-    case 3:
-      parts->reply.end_case = CMDMOX__V1__REPLY__END_HANG;
-      parts->reply.hang = fuzz_u8(in) & 1;
-      break;
-    default:
-      break;
-  }
-}
-
-static void fill_count(fuzz_in_t *in, double_parts_t *parts) {
-  cmdmox__v1__count__init(&parts->count);
-  parts->message.count = &parts->count;
-  parts->count.minimum = fuzz_number(in);
-  const uint64_t maximum = fuzz_number(in);
-  if (maximum == 31) return;
-  parts->count.upper_case = CMDMOX__V1__COUNT__UPPER_MAXIMUM;
-  parts->count.maximum = maximum;
-}
-
-static void fill_stdin(fuzz_in_t *in, double_parts_t *parts, uint8_t facets) {
-  if (facets & 2) {
-    cmdmox__v1__stdin_matcher__init(&parts->stdin_match);
-    parts->message.stdin_match = &parts->stdin_match;
-    parts->stdin_match.node = fuzz_u8(in) & 7;
-  }
-  if (facets & 4) {
-    cmdmox__v1__stdin_policy__init(&parts->stdin_policy);
-    parts->message.stdin_policy = &parts->stdin_policy;
-    parts->stdin_policy.mode = (Cmdmox__V1__StdinMode)(fuzz_u8(in) % 5);
-    parts->stdin_policy.max_bytes = fuzz_number(in);
-    parts->stdin_policy.deadline_ms = (uint32_t)fuzz_number(in);
-  }
-}
-
-static Cmdmox__V1__Double *fill_double(fuzz_in_t *in, double_parts_t *parts) {
-  cmdmox__v1__double__init(&parts->message);
-  const uint8_t head = fuzz_u8(in), facets = fuzz_u8(in);
-  parts->message.kind =
-      head >= 0xf0 ? (Cmdmox__V1__DoubleKind)(head & 0xf) : (Cmdmox__V1__DoubleKind)(1 + head % 3);
-  parts->message.command = bytes(in);
-  fill_nodes(in, parts);
-  if (facets & 1) fill_argv(in, parts);
-  fill_stdin(in, parts, facets);
-  if (facets & 8) fill_count(in, parts);
-  if (facets & 16) fill_reply(in, parts);
-  if (facets & 32) {
-    cmdmox__v1__location__init(&parts->location);
-    parts->message.location = &parts->location;
-    parts->location.file = fuzz_text(in);
-    parts->location.line = fuzz_u8(in);
-  }
-  if (facets == 0xff) {
-    cmdmox__v1__env_matcher__init(&parts->env_match);
-    parts->message.env_match = &parts->env_match;
-  }
-  return &parts->message;
-}
-
 void talk_create_doubles(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   enum { DOUBLES_MAX = 3 };
   double_parts_t parts[DOUBLES_MAX];
@@ -409,7 +247,7 @@ void talk_create_doubles(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   const uint8_t count = fuzz_u8(in);
   request.n_doubles = count >= 0xf0 ? count & 3 : 1;
   request.doubles = doubles;
-  for (size_t i = 0; i < request.n_doubles; i++) doubles[i] = fill_double(in, &parts[i]);
+  for (size_t i = 0; i < request.n_doubles; i++) doubles[i] = talk_fill_double(in, &parts[i]);
   put_call(in, talk, "cmdmox.v1.ControlService/CreateDoubles", &request.base, out);
 }
 
@@ -418,7 +256,7 @@ static void set_default_action(fuzz_in_t *in, talk_t *talk, bytes_t id, talk_out
   Cmdmox__V1__SetDefaultActionRequest request = CMDMOX__V1__SET_DEFAULT_ACTION_REQUEST__INIT;
   request.session_id = id;
   if (fuzz_u8(in) & 1) {
-    fill_reply(in, &parts);
+    talk_fill_reply(in, &parts);
     request.action = &parts.action;
   }
   put_call(in, talk, "cmdmox.v1.ControlService/SetDefaultAction", &request.base, out);
@@ -433,7 +271,7 @@ static void update_double(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
     set_default_action(in, talk, request.session_id, out);
     return;
   }
-  if (request.double_id != 31) request.patch = fill_double(in, &parts);
+  if (request.double_id != 31) request.patch = talk_fill_double(in, &parts);
   put_call(in, talk, "cmdmox.v1.ControlService/UpdateDouble", &request.base, out);
 }
 
