@@ -73,7 +73,8 @@ static json_t *finding_of(const cmox_finding_t *finding) {
       set(object, "message", finding->message) &&
       set_new(object, "remark", json_boolean(finding->advisory)) &&
       add_call(object, finding->call) && add_double(object, finding->expect) &&
-      add_differences(object, finding) && set(object, "suggestion", finding->suggestion))
+      add_differences(object, finding) && set(object, "suggestion", finding->suggestion) &&
+      set(object, "hint", finding->hint))
     return object;
   json_decref(object);
   return NULL;

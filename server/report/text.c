@@ -121,6 +121,14 @@ static void suggestion(writer_t *to, const char *text) {
   cmox_buf_putc(&to->out, '\n');
 }
 
+static void hint(writer_t *to, const char *text) {
+  while (*text) {
+    size_t len = strcspn(text, "\n");
+    cmox_buf_printf(&to->out, "   %.*s\n", (int)len, text);
+    text += len + (text[len] == '\n');
+  }
+}
+
 char *cmox_report_text(const cmox_findings_t *findings, bool color) {
   writer_t to = {CMOX_BUF_EMPTY, color};
   if (findings->count) headline(&to, findings);
@@ -135,6 +143,7 @@ char *cmox_report_text(const cmox_findings_t *findings, bool color) {
     paint_text(&to, BOLD, finding->message);
     cmox_buf_putc(&to.out, '\n');
     expectation(&to, finding);
+    if (finding->hint) hint(&to, finding->hint);
     if (finding->suggestion) suggestion(&to, finding->suggestion);
   }
   return cmox_buf_take_text(&to.out);

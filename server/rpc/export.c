@@ -192,6 +192,7 @@ static Cmdmox__V1__Finding *finding_view(const cmox_finding_t *finding) {
   to->advisory = finding->advisory;
   to->message = finding->message;
   if (finding->suggestion) to->suggestion = finding->suggestion;
+  if (finding->hint) to->hint = (char *)(uintptr_t)finding->hint;
   if (finding->call) {
     view->call_id = finding->call->id;
     to->invocation_ids = &view->call_id;

@@ -108,7 +108,23 @@ static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_
   return true;
 }
 
-static bool add_counts(const cmox_doubles_t *doubles, bool called, cmox_findings_t *findings) {
+/* Of a command of which no call came at all, said once. */
+static const char *hint_of(const cmox_findings_t *findings, const cmox_journal_t *journal,
+                           const cmox_expect_t *expect) {
+  if (cmox_journal_total(journal, expect->command) > 0) return NULL;
+  for (size_t i = 0; i < findings->count; i++) {
+    const cmox_finding_t *before = &findings->items[i];
+    if (before->hint && before->expect && cmox_span_equal(before->expect->command, expect->command))
+      return NULL;
+  }
+  return "no call of this command came at all: either the code did not get there, or it did not "
+         "find\n"
+         "the shim on its PATH (an absolute path, a builtin, a function, another PATH);\n"
+         "CMOX_TRACE shows what was called";
+}
+
+static bool add_counts(const cmox_doubles_t *doubles, const cmox_journal_t *journal, bool called,
+                       cmox_findings_t *findings) {
   cmox_expect_list_t all = cmox_doubles_all(doubles);
   for (size_t i = 0; i < all.count; i++) {
     const cmox_expect_t *expect = all.items[i];
@@ -118,6 +134,7 @@ static bool add_counts(const cmox_doubles_t *doubles, bool called, cmox_findings
     cmox_finding_t *finding = cmox_findings_add(findings);
     if (!finding) return false;
     finding->kind = called ? CMOX_FINDING_WRONG_COUNT : CMOX_FINDING_UNFULFILLED;
+    if (!called) finding->hint = hint_of(findings, journal, expect);
     finding->expect = expect;
     cmox_buf_t text = CMOX_BUF_EMPTY;
     if (called)
@@ -225,8 +242,8 @@ cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t 
                             cmox_error_t *error) {
   cmox_findings_clear(findings);
   if (add_notes(notes, findings) && add_refused_calls(doubles, journal, findings) &&
-      add_failed(journal, findings) && add_counts(doubles, true, findings) &&
-      add_counts(doubles, false, findings) && add_unfinished(journal, true, findings) &&
+      add_failed(journal, findings) && add_counts(doubles, journal, true, findings) &&
+      add_counts(doubles, journal, false, findings) && add_unfinished(journal, true, findings) &&
       add_unfinished(journal, false, findings))
     return CMOX_OK; /* remarks come last */
   cmox_findings_clear(findings);

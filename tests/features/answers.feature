@@ -52,7 +52,8 @@ Feature: What a double answers
     And it answers "Welcome\n" and hangs
     When the test replays
     And "ssh host" is started
-    Then "ssh host" still runs
+    Then "ssh host" prints
+    And "ssh host" still runs
     When "ssh host" is killed
     Then it died by signal 9
     And it printed "Welcome\n"

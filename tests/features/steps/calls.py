@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shlex
 
 from behave import step, then, when
@@ -91,6 +92,12 @@ def _(context, gate):
 @then("{count:d} calls go on")
 def _(context, count):
     assert context.released == count, context.released
+
+
+@then("{line:Line} prints")
+def _(context, line):
+    for child in context.stage.running[line]:
+        until(lambda: select.select([child.stdout], [], [], 0)[0], line)
 
 
 @then("{line:Line} still runs")
