@@ -22,7 +22,10 @@ static CMOX_COLD uint8_t first_buffer[16 << 10];
 
 enum { BACKOFF_FIRST_MS = 1, BACKOFF_MAX_MS = 64 };
 
-_Noreturn static void die_silent(const cmox_link_t *link) {
+/* A server that was only slow hears what became of the call, or its test would pass. */
+_Noreturn static void die_silent(cmox_call_t *call) {
+  const cmox_link_t *link = &call->link;
+  if (call->stated) cmox_call_complete(call, "no word from the server in time");
   cmox_say("no word from the server for ");
   cmox_say_number(link->silence_ms);
   cmox_die(" ms (CMOX_IPC_TIMEOUT sets how long to wait)");
@@ -32,8 +35,8 @@ _Noreturn static void die_closed(void) {
   cmox_die("the server closed the connection before the call was answered");
 }
 
-static void need(const cmox_link_t *link, cmox_link_result_t result) {
-  if (result == CMOX_LINK_SILENT) die_silent(link);
+static void need(cmox_call_t *call, cmox_link_result_t result) {
+  if (result == CMOX_LINK_SILENT) die_silent(call);
   if (result == CMOX_LINK_CLOSED) die_closed();
 }
 
@@ -104,6 +107,7 @@ static cmox_link_result_t greet(cmox_call_t *call) {
   CMOX_TRACE(SHIM_HELLO, CMOX_NO_TEXT, call->out.len, 0);
   cmox_link_result_t result = cmox_link_send(link, (cmox_view_t){call->out.data, call->out.len});
   if (result == CMOX_LINK_SILENT) return result;
+  call->stated = result == CMOX_LINK_OK;
   /* A server that refused and closed has left the reason to be read. */
   cmox_view_t body;
   while ((result = cmox_link_receive(link, &body)) == CMOX_LINK_OK) {
@@ -134,7 +138,7 @@ void cmox_call_begin(cmox_call_t *call, const cmox_endpoint_t *endpoint, const c
     /* Only now: the server wakes up meanwhile. */
     if (call->out.len == 0) state_call(call, command, argv, endpoint->silence_ms);
     if (result == CMOX_LINK_OK) result = greet(call);
-    if (result == CMOX_LINK_SILENT) die_silent(&call->link);
+    if (result == CMOX_LINK_SILENT) die_silent(call);
     if (result == CMOX_LINK_OK) break;
     cmox_link_drop(&call->link);
     if (deadline != CMOX_OS_FOREVER && cmox_clock_passed(deadline - pause))
@@ -165,7 +169,7 @@ void cmox_call_await(cmox_call_t *call, cmox_action_t *action) {
   for (;;) {
     cmox_view_t body;
     cmox_frame_t frame;
-    need(&call->link, cmox_link_receive(&call->link, &body));
+    need(call, cmox_link_receive(&call->link, &body));
     decode(body, &frame);
     const bool answer = frame.kind == CMOX_FRAME_ANSWER || frame.kind == CMOX_FRAME_ERROR;
     if (answer && frame.id != call->request) cmox_die("the server answered another request");
@@ -193,11 +197,11 @@ void cmox_call_watch(cmox_call_t *call) {
     decode(body, &frame);
     take_aside(&frame);
   }
-  need(&call->link, result);
+  need(call, result);
 }
 
 void cmox_call_send(cmox_call_t *call) {
-  need(&call->link, cmox_link_send(&call->link, (cmox_view_t){call->out.data, call->out.len}));
+  need(call, cmox_link_send(&call->link, (cmox_view_t){call->out.data, call->out.len}));
   call->out.len = 0;
 }
 

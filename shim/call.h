@@ -8,6 +8,7 @@
 
 typedef struct cmox_call {
   cmox_link_t link;
+  bool stated;         /* the server has all of Hello and Invoke */
   cmox_bytes_t out;    /* frames on their way up */
   uint32_t request;    /* id of the request that waits for its answer */
   size_t chunk;        /* largest piece of stdin the server takes */

@@ -34,7 +34,7 @@ const cmox_invocation_t *cmox_handled_call(const cmox_handling_t *call) {
 }
 
 void cmox_handler_fails(cmox_handling_t *call, const char *format, ...) {
-  if (call->failure.code != CMOX_OK) return;
+  if (!call || call->failure.code != CMOX_OK) return;
   call->failure.code = CMOX_E_INTERNAL;
   va_list arguments;
   va_start(arguments, format);
@@ -65,6 +65,7 @@ static cmox_code_t pack_reply(cmox_buf_t *out, const cmox_reply_t *given, cmox_e
 
 void cmox_replies_at(cmox_handling_t *call, cmox_location_t where, const cmox_reply_t *reply) {
   cmox_error_t error;
+  if (!call) return;
   if (pack_reply(&call->answer, reply, &error) == CMOX_OK) return;
   cmox_handler_fails(call, "%s:%u: cmox_replies: %s", where.file ? where.file : "?", where.line,
                      error.message);

@@ -32,7 +32,18 @@ static cmox_code_t count_nodes(const cmox_matcher_t *matcher, int depth, size_t 
   *nodes += 1;
   if (matcher->count && !matcher->children && !matcher->texts)
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "the list of matchers is NULL");
-  if (matcher->kind == CMOX_MATCH_ONE_OF) *nodes += matcher->count;
+  bool texts = matcher->kind == CMOX_MATCH_ONE_OF;
+  bool one = matcher->kind == CMOX_MATCH_REST || matcher->kind == CMOX_MATCH_FLAG;
+  if ((texts ? !matcher->texts : matcher->texts || !matcher->children) && matcher->count)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "a matcher of kind %d has the wrong kind of list: make matchers by the macros",
+                     (int)matcher->kind);
+  if (one && matcher->count != 1)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "a matcher of kind %d has one matcher inside, not %zu: make matchers by the "
+                     "macros",
+                     (int)matcher->kind, matcher->count);
+  if (texts) *nodes += matcher->count;
   cmox_code_t code = CMOX_OK;
   for (size_t i = 0; matcher->children && i < matcher->count && code == CMOX_OK; i++)
     code = count_nodes(&matcher->children[i], depth + 1, nodes, error);
@@ -74,6 +85,13 @@ static cmox_code_t fill_predicate(cmox_t *mox, const cmox_matcher_t *matcher, no
   return CMOX_OK;
 }
 
+static cmox_code_t fail_list(const char *name, cmox_error_t *error) {
+  return cmox_fail(error, CMOX_E_BAD_MATCHER,
+                   "%s stands only in the list of cmox_with_matching_args(), not inside another "
+                   "matcher and not for one value; give one matcher for each argument there",
+                   name);
+}
+
 static cmox_code_t fill_leaf(cmox_t *mox, const cmox_matcher_t *matcher, node_t *node,
                              cmox_error_t *error) {
 #define BYTES(kind_, member)                                  \
@@ -99,11 +117,17 @@ static cmox_code_t fill_leaf(cmox_t *mox, const cmox_matcher_t *matcher, node_t 
     case CMOX_MATCH_PREDICATE:
       return fill_predicate(mox, matcher, node, error);
     case CMOX_MATCH_REST:
+      return fail_list("CMOX_REST", error);
     case CMOX_MATCH_ANY_ORDER:
+      return fail_list("CMOX_ANY_ORDER", error);
     case CMOX_MATCH_ARGS_CONTAIN:
+      return fail_list("CMOX_ARGS_CONTAIN", error);
     case CMOX_MATCH_FLAG:
-      return cmox_fail(error, CMOX_E_BAD_MATCHER,
-                       "this matcher is for a list of arguments, not for one value");
+      return fail_list("CMOX_FLAG", error);
+    case CMOX_MATCH_UNSET:
+      return cmox_fail(
+          error, CMOX_E_BAD_MATCHER,
+          "CMOX_UNSET is for variables: cmox_with_matching_env(d, \"NAME\", CMOX_UNSET)");
     default:
       return cmox_fail(error, CMOX_E_BAD_MATCHER, "there is no kind %d of matchers",
                        (int)matcher->kind);
@@ -151,8 +175,9 @@ static cmox_code_t add_children(table_t *table, const cmox_matcher_t *matcher, u
   if (!*children) return cmox_out_of_memory(error);
   cmox_code_t code = CMOX_OK;
   for (size_t i = 0; i < matcher->count && code == CMOX_OK; i++) {
-    cmox_matcher_t text = CMOX_EQ(matcher->texts ? matcher->texts[i] : NULL);
-    code = add(table, matcher->texts ? &text : &matcher->children[i], &(*children)[i], error);
+    const bool texts = matcher->kind == CMOX_MATCH_ONE_OF;
+    cmox_matcher_t text = CMOX_EQ(texts ? matcher->texts[i] : NULL);
+    code = add(table, texts ? &text : &matcher->children[i], &(*children)[i], error);
   }
   return code;
 }

@@ -22,7 +22,9 @@ size_t cmox_utf8_length(cmox_span_t text) {
 /* C1 controls (U+0080..U+009F) steer terminals too. */
 static bool is_printable(cmox_span_t text, size_t len) {
   if (len == 1) return text.data[0] >= 0x20 && text.data[0] != 0x7f;
-  return !(len == 2 && text.data[0] == 0xc2 && text.data[1] < 0xa0);
+  if (len == 2) return text.data[0] != 0xc2 || text.data[1] >= 0xa0;
+  /* U+FFFE and U+FFFF are no characters: XML and YAML refuse them. */
+  return len != 3 || text.data[0] != 0xef || text.data[1] != 0xbf || text.data[2] < 0xbe;
 }
 
 static void escape_byte(cmox_buf_t *out, uint8_t byte, bool hex_may_follow) {

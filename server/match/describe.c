@@ -14,11 +14,18 @@ enum {
   SAYING_SHOWN_MAX = 400
 };
 
+/* As an argument, and where it has several lines each of them. */
+static bool mask_value(cmox_span_list_t args, size_t index, cmox_buf_t *masked) {
+  const cmox_span_t value = args.items[index];
+  return cmox_mask_argument(args, index, masked) ||
+         (value.len && memchr(value.data, '\n', value.len) && cmox_mask_text(value, masked));
+}
+
 /* A literal as a reader may see it. */
 static void put_value(cmox_buf_t *out, cmox_span_t before, cmox_span_t value) {
   cmox_span_t pair[2] = {before, value};
   cmox_buf_t masked = CMOX_BUF_EMPTY;
-  if (cmox_mask_argument((cmox_span_list_t){pair, 2}, 1, &masked)) value = cmox_buf_span(&masked);
+  if (mask_value((cmox_span_list_t){pair, 2}, 1, &masked)) value = cmox_buf_span(&masked);
   cmox_quote_c(out, value, CMOX_SHOWN_MAX);
   cmox_buf_clear(&masked);
 }
@@ -164,7 +171,10 @@ void cmox_matchers_why_not(const cmox_matchers_t *matchers, uint32_t index, cmox
 
 void cmox_describe_argument(cmox_buf_t *out, cmox_span_list_t args, size_t index, bool shell) {
   cmox_buf_t masked = CMOX_BUF_EMPTY;
-  bool secret = cmox_mask_argument(args, index, &masked);
+  bool secret =
+      cmox_mask_argument(args, index, &masked) ||
+      (args.items[index].len && memchr(args.items[index].data, '\n', args.items[index].len) &&
+       cmox_mask_text(args.items[index], &masked));
   cmox_span_t shown = secret ? cmox_buf_span(&masked) : args.items[index];
   if (shell)
     cmox_quote_shell(out, shown, CMOX_SHOWN_MAX);
@@ -203,14 +213,26 @@ cmox_span_t cmox_literal_before(const cmox_argv_t *argv, size_t item) {
   return test.kind == CMOX_TEST_EQUALS ? test.value : cmox_span(NULL, 0);
 }
 
+/* The option of a list in any order whose value may be any other of its literals. */
+static cmox_span_t secret_option(const cmox_argv_t *argv, const cmox_argv_item_t *item) {
+  for (size_t i = 0; i < item->count; i++) {
+    cmox_test_t test = cmox_matchers_test(argv->matchers, item->nodes[i]);
+    if (test.kind == CMOX_TEST_EQUALS && test.value.len > 2 && test.value.data[0] == '-' &&
+        cmox_secret_name(test.value))
+      return test.value;
+  }
+  return cmox_span(NULL, 0);
+}
+
 static void describe_list(cmox_buf_t *out, const cmox_argv_t *argv, const cmox_argv_item_t *item) {
+  const cmox_span_t before = secret_option(argv, item);
   for (size_t i = 0; i < item->count; i++) {
     if (i) cmox_buf_puts(out, ", ");
     if (out->len > TEXT_MAX) {
       cmox_buf_puts(out, "...");
       return;
     }
-    cmox_matchers_describe(argv->matchers, item->nodes[i], cmox_span(NULL, 0), out);
+    cmox_matchers_describe(argv->matchers, item->nodes[i], before, out);
   }
 }
 
@@ -221,7 +243,7 @@ void cmox_describe_item(cmox_buf_t *out, const cmox_argv_t *argv, size_t index) 
       cmox_matchers_describe(argv->matchers, item->node, cmox_literal_before(argv, index), out);
       return;
     case CMOX_ITEM_REST:
-      cmox_matchers_describe(argv->matchers, item->node, cmox_span(NULL, 0), out);
+      cmox_matchers_describe(argv->matchers, item->node, cmox_literal_before(argv, index), out);
       return;
     case CMOX_ITEM_ANY_ORDER:
       cmox_buf_puts(out, "in any order: ");

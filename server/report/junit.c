@@ -17,7 +17,10 @@ static void put_xml(cmox_buf_t *out, const char *text) {
       cmox_buf_puts(out, "&quot;");
     else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
       cmox_buf_printf(out, "\\x%02x", c);
-    else
+    else if (c == 0xef && (unsigned char)text[1] == 0xbf && (unsigned char)text[2] >= 0xbe) {
+      cmox_buf_puts(out, "\xef\xbf\xbd"); /* U+FFFE and U+FFFF are no characters of XML */
+      text += 2;
+    } else
       cmox_buf_putc(out, (char)c);
   }
 }

@@ -106,9 +106,19 @@ static void value(cmox_buf_t *out, const dialect_t *dialect, cmox_span_t bytes) 
     cmox_quote_c(out, bytes, CMOX_QUOTE_ALL);
 }
 
+/* Whether a reader may not see all of the argument. */
+static bool hides(cmox_span_list_t args, size_t index) {
+  cmox_buf_t masked = CMOX_BUF_EMPTY;
+  const cmox_span_t arg = args.items[index];
+  bool secret = cmox_secret_part(args, index).len > 0 ||
+                (arg.len && memchr(arg.data, '\n', arg.len) && cmox_mask_text(arg, &masked));
+  cmox_buf_clear(&masked);
+  return secret;
+}
+
 static bool any_secret(cmox_span_list_t args) {
   for (size_t i = 0; i < args.count; i++)
-    if (cmox_secret_part(args, i).len) return true;
+    if (hides(args, i)) return true;
   return false;
 }
 
@@ -131,7 +141,7 @@ static void with_arguments(cmox_buf_t *out, const dialect_t *dialect, const cmox
   cmox_buf_puts(out, matching ? dialect->matching_args : dialect->args);
   for (size_t i = 0; i < args.count; i++) {
     if (i) cmox_buf_puts(out, dialect->separator);
-    if (matching && cmox_secret_part(args, i).len) {
+    if (matching && hides(args, i)) {
       cmox_buf_puts(out, dialect->anything);
       continue;
     }

@@ -54,11 +54,18 @@ cmox_code_t cmox_ask_handler(cmox_session_t *session, cmox_call_t *call,
 
 /* ---- Answers ------------------------------------------------------------- */
 
+/* A call that has failed waits for nothing any more, at no gate either. */
+static void forget(cmox_call_t *call) {
+  call->handling = 0;
+  cmox_free_block(call->gate);
+  call->gate = NULL;
+}
+
 /* The call ends with one line and 125, and verify tells of it. */
 static cmox_code_t fail_call(cmox_session_t *session, cmox_call_t *call, const char *kind,
                              const char *name, const char *failure, cmox_actions_t *actions,
                              cmox_error_t *error) {
-  call->handling = 0;
+  forget(call);
   cmox_buf_t text = CMOX_BUF_EMPTY;
   cmox_describe_failure(&text, kind, name, failure);
   call->callback_failure = cmox_buf_take_text(&text);
@@ -117,7 +124,7 @@ static cmox_question_t *find(const cmox_call_t *call, uint64_t number) {
 /* Memory is out, and nobody is left who could be given an error: the call ends all the same. There
  * is room for one action. */
 static void give_up(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions) {
-  call->handling = 0;
+  forget(call);
   cmox_call_unhold(session, call);
   if (call->verdict == CMOX_VERDICT_NONE) call->verdict = CMOX_VERDICT_UNEXPECTED;
   call->unexpected_why = "memory was out when its callbacks answered";

@@ -339,7 +339,9 @@ static char *failure_of(const cmox_event_t *event) {
 
 static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *event) {
   cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
-  if (!call || call->link != event->link || call->state != CMOX_CALL_ANSWERED) return CMOX_OK;
+  if (!call || call->link != event->link) return CMOX_OK;
+  if (call->state == CMOX_CALL_PENDING && !call->failure) call->failure = failure_of(event);
+  if (call->state != CMOX_CALL_ANSWERED) return CMOX_OK;
   call->state = CMOX_CALL_COMPLETED;
   call->end_ns = event->now_ns;
   call->stdout_written = event->completed.stdout_written;

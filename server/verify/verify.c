@@ -157,22 +157,33 @@ static void put_waiting(cmox_buf_t *text, const char *kind, const char *name) {
   cmox_buf_puts(text, " has not answered)");
 }
 
+static bool is_gated(const cmox_call_t *call) {
+  return call->state != CMOX_CALL_LOST && call->gate;
+}
+
+/* A call that was decided did reach its double: that its process was killed or still runs may be
+ * just what the test is about. Not so one that nobody has answered. */
+static bool is_remark(const cmox_call_t *call) {
+  bool lost = call->state == CMOX_CALL_LOST;
+  return call->verdict != CMOX_VERDICT_NONE && !is_gated(call) && (lost || !call->handling);
+}
+
 static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findings) {
   bool undecided = call->verdict == CMOX_VERDICT_NONE;
   bool lost = call->state == CMOX_CALL_LOST;
+  bool gated = is_gated(call);
   cmox_finding_t *finding = cmox_findings_add(findings);
   if (!finding) return false;
   finding->kind = lost ? CMOX_FINDING_NEVER_COMPLETED : CMOX_FINDING_IN_FLIGHT;
-  /* A call that was decided did reach its double: that its process was
-   * killed or still runs may be just what the test is about. */
-  finding->advisory = !undecided;
+  finding->advisory = is_remark(call);
   finding->call = call;
   cmox_buf_t text = CMOX_BUF_EMPTY;
   if (lost)
     cmox_buf_puts(&text,
                   undecided ? "ended before it was answered: " : "killed before it was done: ");
   else
-    cmox_buf_puts(&text, undecided ? "still waiting: " : "still running: ");
+    cmox_buf_puts(&text,
+                  undecided || gated || call->handling ? "still waiting: " : "still running: ");
   cmox_describe_call(&text, call);
   if (!lost && undecided && call->asked.mode != CMOX_STDIN_IGNORE)
     cmox_buf_puts(&text, " (reading its stdin, which has not ended)");
@@ -181,6 +192,11 @@ static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findin
     put_waiting(&text, "predicate", asked->name);
   else if (!lost && call->handling)
     put_waiting(&text, "handler", call->handler_name);
+  else if (gated) {
+    cmox_buf_puts(&text, " (at the gate ");
+    cmox_quote_shell(&text, cmox_span_str(call->gate), CMOX_SHOWN_MAX);
+    cmox_buf_puts(&text, ", which was not opened after it came)");
+  }
   return finish(finding, &text);
 }
 
@@ -194,7 +210,7 @@ static bool add_failed(const cmox_journal_t *journal, cmox_findings_t *findings)
     finding->kind = CMOX_FINDING_NEVER_COMPLETED;
     finding->call = call;
     cmox_buf_t text = CMOX_BUF_EMPTY;
-    cmox_buf_puts(&text, "the shim could not write the answer (");
+    cmox_buf_puts(&text, "the shim failed (");
     cmox_quote_shell(&text, cmox_span_str(call->failure), CMOX_SHOWN_MAX);
     cmox_buf_puts(&text, ") and ended with 125: ");
     cmox_describe_call(&text, call);
@@ -203,12 +219,10 @@ static bool add_failed(const cmox_journal_t *journal, cmox_findings_t *findings)
   return true;
 }
 
-static bool add_unfinished(const cmox_journal_t *journal, bool undecided,
-                           cmox_findings_t *findings) {
+static bool add_unfinished(const cmox_journal_t *journal, bool remarks, cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    if (call->state == CMOX_CALL_COMPLETED || (call->verdict == CMOX_VERDICT_NONE) != undecided)
-      continue;
+    if (call->state == CMOX_CALL_COMPLETED || is_remark(call) != remarks) continue;
     if (!add_unfinished_call(call, findings)) return false;
   }
   return true;
@@ -243,8 +257,8 @@ cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t 
   cmox_findings_clear(findings);
   if (add_notes(notes, findings) && add_refused_calls(doubles, journal, findings) &&
       add_failed(journal, findings) && add_counts(doubles, journal, true, findings) &&
-      add_counts(doubles, journal, false, findings) && add_unfinished(journal, true, findings) &&
-      add_unfinished(journal, false, findings))
+      add_counts(doubles, journal, false, findings) && add_unfinished(journal, false, findings) &&
+      add_unfinished(journal, true, findings))
     return CMOX_OK; /* remarks come last */
   cmox_findings_clear(findings);
   return cmox_fail(error, CMOX_E_NO_MEMORY, "verify: out of memory");

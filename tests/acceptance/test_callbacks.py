@@ -261,8 +261,8 @@ class Handlers(Case):
         child = self.start_in(session, ["git", "x"])
         self.assertTrue(asked.wait(30))
         report = session.verify()
-        self.assertTrue(report.passed)
-        self.assertIn("still running: git x (its handler build has not answered)", report.text)
+        self.assertFalse(report.passed)
+        self.assertIn("still waiting: git x (its handler build has not answered)", report.text)
         go_on.set()
         self.assertEqual(self.finish(child)[:2], (0, b"late\n"))
 
@@ -387,6 +387,7 @@ class Failures(Case):
         self.assertTrue(asked.wait(30))
         child.kill()
         child.wait(30)
+        until(lambda: session.invocations()[0].state == control_pb2.CALL_STATE_LOST)
         go_on.set()
         report = session.verify()
         self.assertIn("ended before it was answered: git 5", report.text)

@@ -239,7 +239,7 @@ class Verification(Case):
         self.assertEqual(self.run_in(session, ["sh", "-c", "git >/dev/full"])[0], 125)
         report = session.verify()
         self.assertFalse(report.passed)
-        self.assertIn("the shim could not write the answer ('No space left on device') and ended with 125: git",
+        self.assertIn("the shim failed ('No space left on device') and ended with 125: git",
                       report.text)
 
     def test_the_phases_are_held(self):

@@ -47,6 +47,13 @@ CASES = {
     "arguments in any order": ([f"--token={SECRET}", "a"], {}, double_pb2.Double(
         command=b"x", kind=double_pb2.DOUBLE_KIND_STUB, matchers=[Matcher(equals=f"--token={OTHER}".encode()), ANY],
         argv={"items": [{"any_order": {"indexes": [0, 1]}}]})),
+    "an option and its value in any order": (["--token", "x", "y"], {}, double_pb2.Double(
+        command=b"x", kind=double_pb2.DOUBLE_KIND_STUB, matchers=[Matcher(equals=b"--token"), Matcher(equals=OTHER.encode())],
+        argv={"items": [{"any_order": {"indexes": [0, 1]}}]})),
+    "the rest": (["--password", SECRET], {}, double_pb2.Double(
+        command=b"x", kind=double_pb2.DOUBLE_KIND_STUB, matchers=[Matcher(equals=b"--password"), Matcher(equals=OTHER.encode())],
+        argv={"items": [{"one": 0}, {"rest": 1}]})),
+    "an argument of lines": ([f"a\npassword={SECRET}"], {}, stub(b"x", [f"a\npassword={OTHER}".encode()])),
     "too many arguments": (["a", "--password", SECRET], {}, stub(b"x", [b"a"])),
     "too few arguments": (["a"], {}, stub(b"x", [b"a", b"--password", OTHER.encode()])),
     "a variable": ([], {"env": {"API_TOKEN": SECRET}},

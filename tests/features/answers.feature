@@ -132,6 +132,13 @@ Feature: What a double answers
     Then it was refused, since "SIGWHAT"
     And verification fails with NEVER_COMPLETED
 
+  Scenario: A gate that nobody opens
+    Given a mock of "ssh host"
+    And it answers "done\n" when the gate network is opened
+    When the test replays
+    And "ssh host" is started
+    Then verification fails with IN_FLIGHT
+
   Scenario: A call that is killed while a gate holds it is worth a remark
     Given a mock of "ssh host"
     And it answers "done\n" when the gate network is opened

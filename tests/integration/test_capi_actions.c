@@ -134,7 +134,7 @@ static const action_case_t cases[] = {
      "none\nnow 143\n", NULL, NULL},
     {"n_file_without_directory", no_directory, "git; echo $?; echo *", "125\nfirst\n",
      "cmdmox: git: cannot create no/such\xff: No such file or directory\n",
-     "the shim could not write the answer ($'no/such\\xff: No such file or directory') and ended "
+     "the shim failed ($'no/such\\xff: No such file or directory') and ended "
      "with "
      "125: git"},
     {"n_file_on_a_full_disk", full_disk, "git; echo $?", "125\n",

@@ -213,7 +213,7 @@ START_TEST(mistakes_are_kept) {
   static const char *const told[] = {
       "cmox_between: the least number of calls, 3, is above the greatest, 2",
       "cmox_with_matching_args: argument item 1: what takes all that is left must come last",
-      "cmox_with_stdin: this matcher is for a list of arguments, not for one value",
+      "cmox_with_stdin: CMOX_REST stands only in the list of cmox_with_matching_args()",
       "cmox_with_matching_args: invalid JSON at line 1, column 1",
       "cmox_with_matching_args: invalid glob \"[\"",
       "cmox_with_matching_args: argument 1: the text to compare with is NULL",

@@ -30,7 +30,7 @@ def test_file(root, name):
     label, short = name.split("/")
     if short.startswith("language_"):
         return root / f"tests/features/{short.removeprefix('language_')}.feature"
-    return root / f"tests/{label}/test_{short}.c"
+    return root / f"tests/{label}/test_{short}.{'py' if label == 'acceptance' else 'c'}"
 
 
 def target(name):

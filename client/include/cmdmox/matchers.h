@@ -102,7 +102,8 @@ typedef struct cmox_matcher {
 #define CMOX_JSON_EQ(text) CMOX_MATCHER_(CMOX_MATCH_JSON_EQUALS, (text), CMOX_TEXT_LENGTH)
 #define CMOX_ONE_OF(...) CMOX_TEXTS_(CMOX_MATCH_ONE_OF, __VA_ARGS__) /* CMOX_ONE_OF("a", "b") */
 /* Of other matchers: CMOX_ALL_OF(CMOX_STARTS_WITH("v"), CMOX_NOT(CMOX_EQ("v1"))). The arguments
- * live as long as the block around them; use them in one expression. */
+ * live as long as the block around them, in C++ only as the expression: use them in one expression.
+ */
 #define CMOX_ALL_OF(...) CMOX_CHILDREN_(CMOX_MATCH_ALL_OF, NULL, __VA_ARGS__)
 #define CMOX_ANY_OF(...) CMOX_CHILDREN_(CMOX_MATCH_ANY_OF, NULL, __VA_ARGS__)
 #define CMOX_NOT(matcher) CMOX_CHILDREN_(CMOX_MATCH_NOT, NULL, matcher)
