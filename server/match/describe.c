@@ -240,8 +240,6 @@ void cmox_describe_item(cmox_buf_t *out, const cmox_argv_t *argv, size_t index) 
   const cmox_argv_item_t *item = &argv->items[index];
   switch (item->kind) {
     case CMOX_ITEM_ONE:
-      cmox_matchers_describe(argv->matchers, item->node, cmox_literal_before(argv, index), out);
-      return;
     case CMOX_ITEM_REST:
       cmox_matchers_describe(argv->matchers, item->node, cmox_literal_before(argv, index), out);
       return;
