@@ -72,10 +72,29 @@ static uint32_t next_position(cmox_double_t *dbl) {
   return position;
 }
 
+static cmox_code_t null_in_list(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
+  (void)dbl;
+  return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "double %zu of the list is NULL",
+                   *(const size_t *)arguments);
+}
+
+/* Kept with a double of the same list, through which its session is known. */
+static void keep_null(cmox_location_t where, cmox_double_t *const *doubles, size_t count,
+                      size_t number) {
+  for (size_t i = 0; i < count; i++) {
+    if (!doubles[i]) continue;
+    (void)cmox_refine(doubles[i], where, "cmox_in_order", null_in_list, &number);
+    return;
+  }
+}
+
 void cmox_in_sequence_at(cmox_location_t where, const char *sequence, size_t count,
                          cmox_double_t *const *doubles) {
   for (size_t i = 0; doubles && i < count; i++) {
-    if (!doubles[i]) continue;
+    if (!doubles[i]) {
+      keep_null(where, doubles, count, i + 1);
+      continue;
+    }
     const place_t place = {sequence ? sequence : "", next_position(doubles[i])};
     (void)cmox_refine(doubles[i], where, "cmox_in_order", take_place, &place);
   }

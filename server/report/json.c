@@ -13,6 +13,8 @@ static json_t *text(char *taken) {
 }
 
 /* A member that is left out when there is nothing to say. */
+enum { REPORT_MAX = 4 << 20 }; /* bytes; so that it fits a frame beside the findings */
+
 static bool set(json_t *object, const char *name, const char *value) {
   return !value || json_object_set_new(object, name, json_string(value)) == 0;
 }
@@ -80,14 +82,38 @@ static json_t *finding_of(const cmox_finding_t *finding) {
   return NULL;
 }
 
+static size_t length(const char *text) { return text ? strlen(text) : 0; }
+
+/* Bytes of it that the report will have, more or less. */
+static size_t weight(const cmox_finding_t *finding) {
+  size_t sum = length(finding->message) + length(finding->suggestion);
+  for (size_t i = 0; i < finding->difference_count; i++) {
+    const cmox_difference_t *row = &finding->differences[i];
+    sum += length(row->subject) + length(row->expected) + length(row->actual) + length(row->diff);
+  }
+  return sum;
+}
+
+/* False: memory is out. */
+static bool add_findings(json_t *report, const cmox_findings_t *findings) {
+  json_t *list = json_array();
+  bool complete = true;
+  size_t shown = 0;
+  for (size_t size = 0; shown < findings->count && complete && size < REPORT_MAX; shown++) {
+    complete = json_array_append_new(list, finding_of(&findings->items[shown])) == 0;
+    size += weight(&findings->items[shown]);
+  }
+  complete = set_new(report, "findings", list) && complete;
+  if (complete && shown < findings->count)
+    complete = set_new(report, "left_out", json_integer((json_int_t)(findings->count - shown)));
+  return complete;
+}
+
 char *cmox_report_json(const cmox_findings_t *findings, const char *label) {
   json_t *report = json_object();
-  json_t *list = json_array();
   bool complete = set(report, "test", label ? label : "") &&
                   set_new(report, "passed", json_boolean(cmox_findings_passed(findings)));
-  for (size_t i = 0; i < findings->count && complete; i++)
-    complete = json_array_append_new(list, finding_of(&findings->items[i])) == 0;
-  complete = set_new(report, "findings", list) && complete;
+  complete = complete && add_findings(report, findings);
   char *dumped = complete ? json_dumps(report, JSON_INDENT(2)) : NULL;
   json_decref(report);
   cmox_buf_t out = CMOX_BUF_EMPTY;

@@ -196,6 +196,14 @@ START_TEST(a_report_beyond_a_frame_is_cut) {
   ck_assert_ptr_nonnull(strstr(response->text, "xxx... (80"));
   cmdmox__v1__verify_response__free_unpacked(response, NULL);
   raw_frame_free(frame);
+  frame = raw_ask(&control, last_id += 2, CONTROL "Verify",
+                  PAYLOAD(VerifyRequest, verify_request, .session_id = session,
+                          .format = CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_JSON));
+  response =
+      (Cmdmox__V1__VerifyResponse *)raw_answer(frame, &cmdmox__v1__verify_response__descriptor);
+  ck_assert_ptr_nonnull(strstr(response->text, "\"left_out\": "));
+  cmdmox__v1__verify_response__free_unpacked(response, NULL);
+  raw_frame_free(frame);
 }
 END_TEST
 
