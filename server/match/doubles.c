@@ -172,6 +172,33 @@ static cmox_accept_t accepts(const cmox_expect_t *expect, const cmox_call_t *cal
 
 /* ---- Refining ----------------------------------------------------------- */
 
+/* That nothing which must come before this double waits for it. */
+static cmox_code_t check_cycle(const cmox_doubles_t *doubles, const cmox_expect_t *expect,
+                               const cmox_after_facet_t *after, cmox_error_t *error) {
+  if (after->count == 0) return CMOX_OK;
+  bool *seen = cmox_calloc(doubles->count, sizeof *seen);
+  size_t *waiting = cmox_calloc(doubles->count, sizeof *waiting); /* indexes to be looked at */
+  size_t count = 0;
+  cmox_code_t code =
+      seen && waiting ? CMOX_OK : cmox_fail(error, CMOX_E_NO_MEMORY, "double: out of memory");
+  while (code == CMOX_OK && after) {
+    for (size_t i = 0; i < after->count; i++) {
+      const size_t index = (size_t)after->items[i] - 1;
+      if (!seen[index]) waiting[count++] = index;
+      seen[index] = true;
+    }
+    const cmox_expect_t *next = count ? doubles->items[waiting[--count]] : NULL;
+    if (next == expect)
+      code = cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                       "after: what the double is to wait for waits for the double itself, so that "
+                       "none of them could ever be called");
+    after = next ? &next->facets.after : NULL;
+  }
+  cmox_free_block(seen);
+  cmox_free_block(waiting);
+  return code;
+}
+
 static cmox_code_t check_after(const cmox_doubles_t *doubles, const cmox_expect_t *expect,
                                const cmox_after_facet_t *after, cmox_error_t *error) {
   for (size_t i = 0; i < after->count; i++) {
@@ -181,7 +208,7 @@ static cmox_code_t check_after(const cmox_doubles_t *doubles, const cmox_expect_
     if (before == expect)
       return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "after: a double cannot wait for itself");
   }
-  return CMOX_OK;
+  return check_cycle(doubles, expect, after, error);
 }
 
 cmox_code_t cmox_doubles_refine(cmox_doubles_t *doubles, cmox_expect_t *expect,

@@ -210,6 +210,9 @@ START_TEST(mistakes_are_kept) {
   cmox_after(git, git);
   cmox_after(git, NULL);
   cmox_in_order(git, NULL);
+  cmox_double_t *first = cmox_mock(mox, "git"), *then = cmox_mock(mox, "git");
+  cmox_double_t *last = cmox_after(cmox_mock(mox, "git"), cmox_after(then, first));
+  cmox_after(first, last);
   ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
   static const char *const told[] = {
       "cmox_between: the least number of calls, 3, is above the greatest, 2",
@@ -226,7 +229,8 @@ START_TEST(mistakes_are_kept) {
       "cmox_in_order: an order belongs to mocks: stubs and spies may be called at any time",
       "cmox_after: after: a double cannot wait for itself",
       "cmox_after: the doubles belong to two sessions",
-      "cmox_in_order: double 2 of the list is NULL"};
+      "cmox_in_order: double 2 of the list is NULL",
+      "cmox_after: after: what the double is to wait for waits for the double itself"};
   for (size_t i = 0; i < sizeof told / sizeof *told; i++)
     ck_assert_msg(strstr(cmox_message(mox), told[i]) != NULL, "'%s' is not in: %s", told[i],
                   cmox_message(mox));
