@@ -262,8 +262,9 @@ void cmox_describe_item(cmox_buf_t *out, const cmox_argv_t *argv, size_t index) 
 /* As a shell would write it, what is no literal in <>. */
 static void describe_item_in_line(cmox_buf_t *out, const cmox_argv_t *argv, size_t index) {
   const cmox_argv_item_t *item = &argv->items[index];
-  cmox_test_t test = cmox_matchers_test(argv->matchers, item->node);
-  if (item->kind != CMOX_ITEM_ONE || test.kind != CMOX_TEST_EQUALS) {
+  cmox_test_t test = {.kind = CMOX_TEST_ANY}; /* only such an item has a node of its own */
+  if (item->kind == CMOX_ITEM_ONE) test = cmox_matchers_test(argv->matchers, item->node);
+  if (test.kind != CMOX_TEST_EQUALS) {
     cmox_buf_putc(out, '<');
     cmox_describe_item(out, argv, index);
     cmox_buf_puts(out, item->kind == CMOX_ITEM_REST ? " ...>" : ">");

@@ -80,7 +80,8 @@ class Streams(Case):
         blocks = 1024 if os.environ.get("CMDMOX_LONG") else 200
         session, stream, digest = self.capture(blocks)
         self.assertEqual((stream.length, stream.digest), (blocks * MIB, digest))
-        self.assertLess(held() - before, 24 * 1024)  # KiB; the journal's answer had 16 MiB
+        if not os.environ.get("CMDMOX_SANITIZE"):  # which keeps what was freed
+            self.assertLess(held() - before, 24 * 1024)  # KiB; the journal's answer had 16 MiB
         self.assertLessEqual(on_disk(), DISK_MAX + MIB)
         self.assertGreater(on_disk(), DISK_MAX // 2)
         session.delete()

@@ -58,7 +58,7 @@ static const bound_t bounds[] = {
     {"one quantifier from each letter of a long value",
      CMOX_TEST_REGEX,
      {{"ax*y", 1}},
-     {{"ax", 1 << 19}},
+     {{"ax", 1 << 16}},
      CMOX_REFUSES},
     {"a word behind a long line",
      CMOX_TEST_REGEX,
