@@ -19,7 +19,7 @@ enum {
   VALUE_MAX = 4 << 20,        /* bytes; a longer value is given up at once */
   AT_ONCE_MAX = 1 << 26,      /* places times bytes that are searched without a look at the clock */
   PIECE_MAX = 1 << 24,        /* the same of one piece of a long search */
-  CPU_MAX_MS = 100,
+  CPU_MAX_MS = 400,
   LOOK_EVERY = 16, /* pieces */
   CHEAP_MS = 2,    /* for so many; then they are made larger, up to a bound */
   LARGER_MAX = 4,

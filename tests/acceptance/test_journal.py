@@ -99,7 +99,7 @@ class Streams(Case):
     def test_a_stdin_that_cannot_be_kept_is_never_taken_for_equal(self):
         session = self.session(mock(b"tool", None, {"stdin_policy": {"max_bytes": 1 << 40}},
                                     stdin=Matcher(starts_with=b"")))
-        status, _, err = self.run_in(session, ["tool"], input=bytes(DISK_MAX + 1))
+        status, _, err = self.run_in(session, ["tool"], input=bytes(DISK_MAX + 1), env={"CMOX_IPC_TIMEOUT": "60"})
         self.assertEqual(status, 125)
         self.assertIn(b"too long to be kept and compared", err)
 
