@@ -79,7 +79,7 @@ typedef struct cmox_matcher {
   ((cmox_matcher_t){CMOX_MATCH_PREDICATE, name, CMOX_TEXT_LENGTH, 0, 0, NULL, NULL, predicate, \
                     context})
 #define CMOX_CHILDREN_(kind, name, ...)                                                     \
-  ((cmox_matcher_t){kind, name, (name) ? CMOX_TEXT_LENGTH : 0, 0,                           \
+  ((cmox_matcher_t){kind, name, (name) != NULL ? CMOX_TEXT_LENGTH : 0, 0,                   \
                     sizeof((const cmox_matcher_t[]){__VA_ARGS__}) / sizeof(cmox_matcher_t), \
                     (const cmox_matcher_t[]){__VA_ARGS__}, NULL, NULL, NULL})
 #define CMOX_TEXTS_(kind, ...)                                                                     \
