@@ -23,6 +23,16 @@ static bool set_new(json_t *object, const char *name, json_t *value) {
   return json_object_set_new(object, name, value) == 0;
 }
 
+/* "call", and "others": the ids of those of which the same is said. */
+static bool add_others(json_t *to, const cmox_finding_t *finding) {
+  if (finding->other_count == 0) return true;
+  json_t *list = json_array();
+  bool complete = true;
+  for (size_t i = 0; i < finding->other_count && complete; i++)
+    complete = json_array_append_new(list, json_integer((json_int_t)finding->others[i])) == 0;
+  return set_new(to, "others", list) && complete;
+}
+
 static bool add_call(json_t *to, const cmox_call_t *call) {
   if (!call) return true;
   json_t *object = json_object();
@@ -74,9 +84,9 @@ static json_t *finding_of(const cmox_finding_t *finding) {
   if (set(object, "kind", cmox_finding_name(finding->kind)) &&
       set(object, "message", finding->message) &&
       set_new(object, "remark", json_boolean(finding->advisory)) &&
-      add_call(object, finding->call) && add_double(object, finding->expect) &&
-      add_differences(object, finding) && set(object, "suggestion", finding->suggestion) &&
-      set(object, "hint", finding->hint))
+      add_call(object, finding->call) && add_others(object, finding) &&
+      add_double(object, finding->expect) && add_differences(object, finding) &&
+      set(object, "suggestion", finding->suggestion) && set(object, "hint", finding->hint))
     return object;
   json_decref(object);
   return NULL;
@@ -86,7 +96,7 @@ static size_t length(const char *text) { return text ? strlen(text) : 0; }
 
 /* Bytes of it that the report will have, more or less. */
 static size_t weight(const cmox_finding_t *finding) {
-  size_t sum = length(finding->message) + length(finding->suggestion);
+  size_t sum = length(finding->message) + length(finding->suggestion) + 16 * finding->other_count;
   for (size_t i = 0; i < finding->difference_count; i++) {
     const cmox_difference_t *row = &finding->differences[i];
     sum += length(row->subject) + length(row->expected) + length(row->actual) + length(row->diff);

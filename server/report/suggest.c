@@ -29,6 +29,9 @@ typedef struct dialect {
   const char *env_unset;  /* instead of env_is and all behind it; NULL: this language cannot */
   const char *times_open; /* around a number of calls */
   const char *times_close;
+  const char
+      *repeat_open; /* around a whole expectation, to expect it several times; NULL: cannot */
+  const char *repeat_args;
   bool shell; /* values are shell words */
 } dialect_t;
 
@@ -55,6 +58,8 @@ static const dialect_t dialects[] = {
      ", CMOX_UNSET);",
      "cmox_times(d, ",
      ");",
+     "cmox_times(",
+     ", ",
      false},
     {"python",
      "mox.mock(",
@@ -78,6 +83,8 @@ static const dialect_t dialects[] = {
      NULL,
      ".times(",
      ")",
+     "",
+     ".times(",
      false},
     {"shell",    "cmdmox mock ",
      " -- ",     "cmdmox mock ",
@@ -90,6 +97,7 @@ static const dialect_t dialects[] = {
      NULL,       NULL,
      NULL,       NULL,
      "--times ", "",
+     NULL,       NULL,
      true},
 };
 
@@ -243,5 +251,9 @@ char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
     cmox_buf_puts(&out, dialect->close);
   }
   if (finding->expect && dialect->stdin_args) with_context(&out, dialect, finding);
+  if (finding->other_count && dialect->repeat_open) {
+    wrap(&out, dialect->repeat_open, dialect->repeat_args);
+    cmox_buf_printf(&out, "%zu%s", finding->other_count + 1, dialect->times_close);
+  }
   return cmox_buf_take_text(&out);
 }

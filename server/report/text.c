@@ -141,6 +141,7 @@ char *cmox_report_text(const cmox_findings_t *findings, bool color) {
     }
     cmox_buf_printf(&to.out, "\n%zu. %s", i + 1, finding->advisory ? "(remark) " : "");
     paint_text(&to, BOLD, finding->message);
+    if (finding->other_count) cmox_buf_printf(&to.out, " (%zu times)", finding->other_count + 1);
     cmox_buf_putc(&to.out, '\n');
     expectation(&to, finding);
     if (finding->hint) hint(&to, finding->hint);

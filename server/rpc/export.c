@@ -145,7 +145,7 @@ void cmox_convert_call_clear(Cmdmox__V1__Invocation *message) {
 typedef struct finding_view {
   Cmdmox__V1__Finding message;
   Cmdmox__V1__Location location;
-  uint64_t call_id;
+  uint64_t *call_ids;
   Cmdmox__V1__Difference **rows;
 } finding_view_t;
 
@@ -181,10 +181,20 @@ static void fill_expectation(const cmox_expect_t *expect, finding_view_t *view) 
   to->location = &view->location;
 }
 
+static void fill_calls(const cmox_finding_t *finding, finding_view_t *view) {
+  if (!finding->call) return;
+  view->call_ids[0] = finding->call->id;
+  for (size_t i = 0; i < finding->other_count; i++) view->call_ids[i + 1] = finding->others[i];
+  view->message.invocation_ids = view->call_ids;
+  view->message.n_invocation_ids = finding->other_count + 1;
+}
+
 static Cmdmox__V1__Finding *finding_view(const cmox_finding_t *finding) {
   size_t rows = finding->difference_count;
+  size_t calls = finding->other_count + 1;
   finding_view_t *view = cmox_calloc(
-      1, sizeof *view + rows * (sizeof(Cmdmox__V1__Difference *) + sizeof(Cmdmox__V1__Difference)));
+      1, sizeof *view + rows * (sizeof(Cmdmox__V1__Difference *) + sizeof(Cmdmox__V1__Difference)) +
+             calls * sizeof *view->call_ids);
   if (!view) return NULL;
   Cmdmox__V1__Finding *to = &view->message;
   cmdmox__v1__finding__init(to);
@@ -193,14 +203,11 @@ static Cmdmox__V1__Finding *finding_view(const cmox_finding_t *finding) {
   to->message = finding->message;
   if (finding->suggestion) to->suggestion = finding->suggestion;
   if (finding->hint) to->hint = (char *)(uintptr_t)finding->hint;
-  if (finding->call) {
-    view->call_id = finding->call->id;
-    to->invocation_ids = &view->call_id;
-    to->n_invocation_ids = 1;
-  }
   if (finding->expect) fill_expectation(finding->expect, view);
-  Cmdmox__V1__Difference *differences = (Cmdmox__V1__Difference *)(void *)(view + 1);
+  view->call_ids = (uint64_t *)(void *)(view + 1);
+  Cmdmox__V1__Difference *differences = (Cmdmox__V1__Difference *)(void *)(view->call_ids + calls);
   view->rows = (Cmdmox__V1__Difference **)(void *)(differences + rows);
+  fill_calls(finding, view);
   fill_rows(finding, view, differences);
   return to;
 }

@@ -2,13 +2,15 @@
 
 #include "server/base/alloc.h"
 
+void cmox_finding_clear(cmox_finding_t *finding) {
+  cmox_differences_free(finding->differences, finding->difference_count);
+  cmox_free_block(finding->others);
+  cmox_free_block(finding->message);
+  cmox_free_block(finding->suggestion);
+}
+
 void cmox_findings_clear(cmox_findings_t *findings) {
-  for (size_t i = 0; i < findings->count; i++) {
-    cmox_finding_t *finding = &findings->items[i];
-    cmox_differences_free(finding->differences, finding->difference_count);
-    cmox_free_block(finding->message);
-    cmox_free_block(finding->suggestion);
-  }
+  for (size_t i = 0; i < findings->count; i++) cmox_finding_clear(&findings->items[i]);
   cmox_free_block(findings->items);
   *findings = (cmox_findings_t){0};
 }

@@ -23,8 +23,10 @@ typedef enum cmox_finding_kind {
 
 typedef struct cmox_finding {
   cmox_finding_kind_t kind;
-  bool advisory;               /* worth saying, no failure by itself */
-  const cmox_call_t *call;     /* NULL: none; borrowed from the journal */
+  bool advisory;           /* worth saying, no failure by itself */
+  const cmox_call_t *call; /* NULL: none; borrowed from the journal */
+  uint64_t *others; /* ids of later calls of which the same is to be said; see cmox_findings_fold */
+  size_t other_count;
   const cmox_expect_t *expect; /* the expectation it speaks of, or the nearest; NULL: none */
   char *message;               /* one line */
   cmox_difference_t *differences;
@@ -43,7 +45,11 @@ typedef struct cmox_findings {
 /* "UNEXPECTED_CALL" */
 const char *cmox_finding_name(cmox_finding_kind_t kind);
 
+void cmox_finding_clear(cmox_finding_t *finding); /* frees what it owns */
 void cmox_findings_clear(cmox_findings_t *findings);
+/* Makes one of those findings from `from` on, which all have a call, that say the same. False when
+ * memory is out. */
+bool cmox_findings_fold(cmox_findings_t *findings, size_t from);
 /* A zeroed finding at the end of the list; NULL when memory is out. */
 cmox_finding_t *cmox_findings_add(cmox_findings_t *findings);
 bool cmox_findings_passed(const cmox_findings_t *findings); /* none that is not advisory */

@@ -98,6 +98,7 @@ bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
 
 static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
                               cmox_findings_t *findings) {
+  size_t from = findings->count;
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
     bool refused =
@@ -105,7 +106,7 @@ static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_
         (call->verdict != CMOX_VERDICT_ACCEPTED || call->callback_failure || call->unexpected_why);
     if (refused && !cmox_verify_refused(doubles, call, findings)) return false;
   }
-  return true;
+  return cmox_findings_fold(findings, from);
 }
 
 /* Of a command of which no call came at all, said once. */

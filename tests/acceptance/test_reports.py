@@ -74,6 +74,15 @@ class Reports(Case):
             mock(b"make", [b"three"], times(2, 4), **at(3)), mock(b"make", [b"four"], **at(4)))
         self.check("counts", session, ["make", "one"], ["make", "two"], ["make", "two"], ["make", "three"])
 
+    def test_the_same_mistake_again_and_again(self):
+        session = self.session(stub(b"git", [b"status"], **at(2)), stub(b"tee", stdin=Matcher(equals=b"a"), **at(3)))
+        calls = [["git", "push"], (["tee"], b"b"), ["git", "push", "-f"], (["tee"], b"c"), ["git", "push"], (["tee"], b"b")]
+        self.check("repeated", session, *calls)
+        found = session.verify().findings
+        self.assertEqual([list(finding.invocation_ids) for finding in found], [[1, 5], [2, 6], [3], [4]])
+        report = json.loads(session.verify(format="REPORT_FORMAT_JSON").text)
+        self.assertEqual(report["findings"][0]["others"], [5])
+
     def test_stdin(self):
         session = self.session(mock(b"mail", [b"-s", b"done"], stdin=Matcher(contains=b"all tests pass"), **at(8)))
         self.check("stdin", session, (["mail", "-s", "done"], b"2 tests fail\n"))

@@ -142,8 +142,29 @@ START_TEST(the_suggested_count_takes_all_calls_that_came) {
   replay();
   for (int i = 0; i < 4; i++) scenario_call(&s, "git", 0);
   const cmox_findings_t *findings = verify();
-  for (size_t i = 0; i < 3; i++)
-    ck_assert_str_eq(findings->items[i].suggestion, "cmox_times(d, 4);");
+  ck_assert_uint_eq(findings->items[0].other_count, 2);
+  ck_assert_str_eq(findings->items[0].suggestion, "cmox_times(d, 4);");
+  ck_assert_ptr_null(findings->items[1].suggestion); /* a remark */
+}
+END_TEST
+
+START_TEST(calls_that_went_wrong_alike_are_one_finding) {
+  scenario_double(&s, CMOX_KIND_STUB, "git", "status");
+  replay();
+  uint64_t ids[6];
+  const char *const lines[6] = {"git push", "git pull",    "git push",
+                                "git pull", "git push -f", "git push"};
+  for (size_t i = 0; i < 6; i++) ids[i] = scenario_call(&s, lines[i], 0);
+  const cmox_findings_t *findings = verify();
+  ck_assert_uint_eq(findings->items[0].call->id, ids[0]);
+  ck_assert_uint_eq(findings->items[0].other_count, 2);
+  ck_assert_uint_eq(findings->items[0].others[0], ids[2]);
+  ck_assert_uint_eq(findings->items[0].others[1], ids[5]);
+  ck_assert_uint_eq(findings->items[1].call->id, ids[1]);
+  ck_assert_uint_eq(findings->items[1].other_count, 1);
+  ck_assert_uint_eq(findings->items[2].call->id, ids[4]);
+  ck_assert_uint_eq(findings->items[2].other_count, 0);
+  ck_assert(findings->items[3].advisory);
 }
 END_TEST
 
@@ -442,6 +463,7 @@ int main(void) {
   tcase_add_test(rules, a_count_lowered_below_what_was_taken_fails);
   tcase_add_test(rules, a_request_that_became_no_call_is_reported);
   tcase_add_test(rules, the_suggested_count_takes_all_calls_that_came);
+  tcase_add_test(rules, calls_that_went_wrong_alike_are_one_finding);
   tcase_add_test(rules, a_completed_call_is_not_answered_again);
   tcase_add_test(rules, a_held_call_that_asks_again_is_still_held);
   tcase_add_test(rules, an_unexpected_call_names_the_nearest_and_the_difference);
