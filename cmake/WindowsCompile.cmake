@@ -13,7 +13,7 @@ foreach(header IN ITEMS protobuf-c/protobuf-c.h pb.h pb_common.h pb_encode.h pb_
 endforeach()
 include_directories(SYSTEM ${foreign})
 
-set(NANOPB_LIBRARY nothing-is-linked)
+set(CMDMOX_NANOPB_INCLUDE ${foreign})
 add_subdirectory(proto)
 
 # What is named posix stands behind the shim's os.h; its Windows twin comes later.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# binary.sh SHIM VERSION: the launcher is static, small, and says which protocol it speaks.
+# binary.sh SHIM VERSION KIB: the launcher is static, small, and says which protocol it speaks.
 shim=$1
 version=$2
 failed=0
@@ -9,12 +9,8 @@ fail() {
 }
 
 size=$(wc -c <"$shim")
-limit=$((48 * 1024))
+limit=$(($3 * 1024))
 [ "$size" -le "$limit" ] || fail "$size bytes, more than $limit"
-case $(uname -m) in
-  x86_64) ;;
-  *) [ "$size" -le $((64 * 1024)) ] && failed=0 ;;
-esac
 
 headers=$(LC_ALL=C readelf -lSW "$shim") || fail "readelf cannot read $shim"
 for word in INTERP DYNAMIC .dynamic .symtab; do

@@ -1,0 +1,26 @@
+# Nanopb's runtime: compiled with the shim from the distribution's source package, which ./dev puts
+# into build/sources/nanopb (cmake/nanopb_source.sh), as small and without 16-bit sizes
+# (docs/adr/0002); else the distribution's library, which makes the shim 11 KiB larger.
+set(CMDMOX_NANOPB_SOURCE ${PROJECT_SOURCE_DIR}/build/sources/nanopb CACHE PATH "Where the sources of nanopb's runtime are")
+if(EXISTS ${CMDMOX_NANOPB_SOURCE}/pb_encode.c)
+  set(CMDMOX_NANOPB_INCLUDE ${CMDMOX_NANOPB_SOURCE})
+  set(CMDMOX_NANOPB_RUNTIME)
+  foreach(name IN ITEMS common decode encode)
+    list(APPEND CMDMOX_NANOPB_RUNTIME ${CMDMOX_NANOPB_SOURCE}/pb_${name}.c)
+  endforeach()
+  set(CMDMOX_NANOPB_LIBRARY)
+  set(CMDMOX_NANOPB_DEFINITIONS PB_FIELD_32BIT PB_NO_ERRMSG)
+  message(STATUS "nanopb's runtime: compiled from ${CMDMOX_NANOPB_SOURCE}")
+else()
+  find_path(NANOPB_INCLUDE pb_encode.h PATH_SUFFIXES nanopb REQUIRED)
+  find_library(NANOPB_LIBRARY protobuf-nanopb REQUIRED)
+  set(CMDMOX_NANOPB_RUNTIME)
+  set(CMDMOX_NANOPB_LIBRARY ${NANOPB_LIBRARY})
+  set(CMDMOX_NANOPB_DEFINITIONS)
+  # musl-gcc does not look into /usr/include, and must not find glibc's headers there.
+  set(CMDMOX_NANOPB_INCLUDE ${PROJECT_BINARY_DIR}/shim/nanopb)
+  foreach(header IN ITEMS pb.h pb_common.h pb_decode.h pb_encode.h)
+    configure_file(${NANOPB_INCLUDE}/${header} ${CMDMOX_NANOPB_INCLUDE}/${header} COPYONLY)
+  endforeach()
+  message(NOTICE "nanopb's sources are not in ${CMDMOX_NANOPB_SOURCE}: ${NANOPB_LIBRARY} is linked, and the shim is larger for it")
+endif()
