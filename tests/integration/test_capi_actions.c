@@ -185,7 +185,7 @@ START_TEST(calls_of_the_default_action_belong_to_no_double) {
   cmox_double_t *git = cmox_stub(mox, "ls");
   ck_cmox_replay(mox);
   SCOPED_RUN run = RUN_SHELL("git push; curl -I; ls");
-  ck_assert_str_eq(run.out, "default\ndefault\n");
+  ck_assert_str_eq(run.out, "pushed\ndefault\n");
   CMOX_SCOPED_INVOCATIONS cmox_invocations_t *all = cmox_journal(mox);
   ck_assert_uint_eq(all->count, 3);
   ck_assert_int_eq(all->items[1].verdict, CMOX_VERDICT_ACCEPTED);
