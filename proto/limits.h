@@ -27,7 +27,6 @@
 #define CMOX_COMMAND_NAME_MAX 255u /* NAME_MAX of every file system we run on */
 #define CMOX_SOCKET_PATH_MAX 107u  /* sun_path less its NUL; libuv 1.44 cuts silently */
 #define CMOX_FILE_PATH_MAX 4095u   /* PATH_MAX less its NUL */
-#define CMOX_ENDPOINT_MAX 4096u    /* an endpoint file or CMOX_IPC_SOCKET */
 #define CMOX_INVOCATION_KEY_BYTES 16u
 #define CMOX_SESSION_ID_BYTES 16u
 

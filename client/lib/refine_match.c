@@ -41,30 +41,25 @@ typedef struct value {
   cmox_matcher_t matcher;
 } value_t;
 
-/* Which facet of the patch a value goes to; node is the root of its matcher. */
-typedef void (*put_t)(Cmdmox__V1__Double *patch, uint32_t node, void *facet);
-
-static cmox_code_t match_value(cmox_double_t *dbl, const cmox_matcher_t *matcher, put_t put,
-                               void *facet, cmox_error_t *error) {
+/* node is that of the one facet that the patch has; it becomes the root of the matcher. */
+static cmox_code_t match_value(cmox_double_t *dbl, const cmox_matcher_t *matcher,
+                               const Cmdmox__V1__Double *patch, uint32_t *node,
+                               cmox_error_t *error) {
   cmox_pattern_t pattern;
-  uint32_t root;
-  cmox_code_t code = cmox_pattern_of_value(dbl->mox, &pattern, matcher, &root, error);
-  if (code == CMOX_OK) {
-    put(&pattern.message, root, facet);
-    code = cmox_update(dbl, &pattern.message, error);
-  }
+  cmox_code_t code = cmox_pattern_of_value(dbl->mox, &pattern, matcher, node, error);
+  pattern.message.stdin_match = patch->stdin_match;
+  pattern.message.cwd_match = patch->cwd_match;
+  pattern.message.env_match = patch->env_match;
+  if (code == CMOX_OK) code = cmox_update(dbl, &pattern.message, error);
   cmox_pattern_clear(&pattern);
   return code;
 }
 
-static void put_stdin(Cmdmox__V1__Double *patch, uint32_t node, void *facet) {
-  patch->stdin_match = facet;
-  patch->stdin_match->node = node;
-}
-
 static cmox_code_t match_stdin(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
   Cmdmox__V1__StdinMatcher facet = CMDMOX__V1__STDIN_MATCHER__INIT;
-  return match_value(dbl, arguments, put_stdin, &facet, error);
+  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
+  patch.stdin_match = &facet;
+  return match_value(dbl, arguments, &patch, &facet.node, error);
 }
 
 cmox_double_t *cmox_with_matching_stdin_at(cmox_double_t *dbl, cmox_location_t where,
@@ -72,24 +67,16 @@ cmox_double_t *cmox_with_matching_stdin_at(cmox_double_t *dbl, cmox_location_t w
   return cmox_refine(dbl, where, "cmox_with_stdin", match_stdin, &matcher);
 }
 
-static void put_cwd(Cmdmox__V1__Double *patch, uint32_t node, void *facet) {
-  patch->cwd_match = facet;
-  patch->cwd_match->node = node;
-}
-
 static cmox_code_t match_cwd(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
   Cmdmox__V1__CwdMatcher facet = CMDMOX__V1__CWD_MATCHER__INIT;
-  return match_value(dbl, arguments, put_cwd, &facet, error);
+  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
+  patch.cwd_match = &facet;
+  return match_value(dbl, arguments, &patch, &facet.node, error);
 }
 
 cmox_double_t *cmox_with_matching_cwd_at(cmox_double_t *dbl, cmox_location_t where,
                                          cmox_matcher_t matcher) {
   return cmox_refine(dbl, where, "cmox_with_cwd", match_cwd, &matcher);
-}
-
-static void put_variable(Cmdmox__V1__Double *patch, uint32_t node, void *facet) {
-  patch->env_match = facet;
-  patch->env_match->items[0]->node = node;
 }
 
 static cmox_code_t check_name(const char *name, cmox_error_t *error) {
@@ -109,14 +96,14 @@ static cmox_code_t match_variable(cmox_double_t *dbl, const void *arguments, cmo
   facet.n_items = 1;
   facet.items = items;
   item.name = (ProtobufCBinaryData){strlen(value->name), (uint8_t *)value->name};
+  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
+  patch.env_match = &facet;
   if (value->matcher.kind != CMOX_MATCH_UNSET) {
     item.test_case = CMDMOX__V1__ENV_MATCHER_ITEM__TEST_NODE;
-    return match_value(dbl, &value->matcher, put_variable, &facet, error);
+    return match_value(dbl, &value->matcher, &patch, &item.node, error);
   }
   item.test_case = CMDMOX__V1__ENV_MATCHER_ITEM__TEST_ABSENT;
   item.absent = 1;
-  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
-  patch.env_match = &facet;
   return cmox_update(dbl, &patch, error);
 }
 

@@ -94,6 +94,24 @@ static void random_name(char *out) {
   out[sizeof bytes] = '\0';
 }
 
+/* What a sweep finds without a lock file is litter unless it is held itself: so is this one from
+ * its making until it has one. Between mkdir and here a sweep may have been faster. */
+static bool hold_dir(cmox_shimdir_t *dir) {
+  struct stat info;
+  if (fchmodat(dir->parent_fd, dir->name, 0711, 0) < 0 ||
+      (dir->fd =
+           openat(dir->parent_fd, dir->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+    return errno != ENOENT;
+  const bool swept = (flock(dir->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) ||
+                     (fstat(dir->fd, &info) == 0 && info.st_nlink == 0);
+  if (!swept) return true; /* also where directories cannot be locked: the sweep knows */
+  (void)close(dir->fd);
+  dir->fd = -1;
+  (void)unlinkat(dir->parent_fd, dir->name, AT_REMOVEDIR);
+  errno = EEXIST;
+  return false;
+}
+
 /* The directory under a fresh name, entered in the registry. */
 static cmox_code_t make_dir(cmox_shimdir_t *dir, const cmox_place_t *place, cmox_error_t *error) {
   size_t len = strlen(place->path);
@@ -105,6 +123,7 @@ static cmox_code_t make_dir(cmox_shimdir_t *dir, const cmox_place_t *place, cmox
     random_name(dir->path + len + 1);
     made = mkdirat(dir->parent_fd, dir->name, 0700);
     if (made < 0 && errno != EEXIST) break;
+    if (made == 0 && !hold_dir(dir)) made = -1;
   }
   if (made < 0)
     return cmox_fail(error, CMOX_E_TEMP_DIRECTORY,
@@ -117,11 +136,7 @@ static cmox_code_t make_dir(cmox_shimdir_t *dir, const cmox_place_t *place, cmox
                      CMOX_SHIMDIRS_MAX);
   }
   struct stat info;
-  if (fchmodat(dir->parent_fd, dir->name, 0711, 0) < 0 ||
-      (dir->fd = openat(dir->parent_fd, dir->name,
-                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0 ||
-      fstat(dir->fd, &info) < 0)
-    return failed(dir, "the directory", error);
+  if (dir->fd < 0 || fstat(dir->fd, &info) < 0) return failed(dir, "the directory", error);
   if (info.st_uid != geteuid())
     return cmox_fail(error, CMOX_E_UNSAFE_DIRECTORY, "%s: somebody replaced it", dir->path);
   dir->device = info.st_dev;
@@ -234,10 +249,12 @@ static cmox_code_t create_in(const char *where, const cmox_launcher_t *launcher,
   if (!code) code = make_inside(dir, error);
   if (!code)
     code = furnish(dir, &place, launcher, probe_ms, error); /* last: others may link then */
-  if (code)
+  if (code) {
     discard(dir);
-  else
-    *out = dir;
+    return code;
+  }
+  (void)flock(dir->fd, LOCK_UN); /* it has a lock file */
+  *out = dir;
   return code;
 }
 

@@ -16,9 +16,10 @@
 
 #include "server/base/trace.h"
 #include "server/host/shimdir_internal.h"
+#include "server/host/spill.h"
 
 enum {
-  OLD_S = 3600, /* without a lock it may be about to be made, without /proc somebody may use it */
+  OLD_S = 3600, /* where the system cannot tell whether somebody makes or uses it */
   BATCH = 256   /* directories looked for in one pass over /proc */
 };
 
@@ -32,8 +33,15 @@ static bool is_link(int dir, const char *name) {
   return fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
 }
 
-static void remove_links(int dir) {
-  int fd = open_dir(dir, "bin");
+/* The socket; and what the engine was about to unlink when it was killed (spill.c). */
+static bool is_private(int dir, const char *name) {
+  (void)dir;
+  return strcmp(name, "s") == 0 ||
+         strncmp(name, CMOX_SPILL_PREFIX, sizeof CMOX_SPILL_PREFIX - 1) == 0;
+}
+
+static void remove_entries(int dir, const char *name, bool (*is_ours)(int dir, const char *name)) {
+  int fd = open_dir(dir, name);
   if (fd < 0) return;
   DIR *stream = fdopendir(fd);
   if (!stream) {
@@ -41,7 +49,7 @@ static void remove_links(int dir) {
     return;
   }
   for (const struct dirent *entry; (entry = readdir(stream));)
-    if (is_link(fd, entry->d_name)) (void)unlinkat(fd, entry->d_name, 0);
+    if (is_ours(fd, entry->d_name)) (void)unlinkat(fd, entry->d_name, 0);
   (void)closedir(stream);
 }
 
@@ -51,13 +59,9 @@ void cmox_shimdir_remove(int parent_fd, const char *name) {
   struct stat info;
   if (fstat(dir, &info) == 0 && info.st_uid == geteuid()) {
     CMOX_TRACE(SHIMDIR_REMOVE, cmox_trace_text(name));
-    remove_links(dir);
+    remove_entries(dir, "bin", is_link);
     (void)unlinkat(dir, "bin", AT_REMOVEDIR);
-    int priv = open_dir(dir, "priv");
-    if (priv >= 0) {
-      (void)unlinkat(priv, "s", 0);
-      (void)close(priv);
-    }
+    remove_entries(dir, "priv", is_private);
     (void)unlinkat(dir, "priv", AT_REMOVEDIR);
     (void)unlinkat(dir, "endpoint", 0);
     (void)unlinkat(dir, CMOX_SHIM_FILE, 0);
@@ -79,6 +83,13 @@ static bool is_our_name(const char *name) {
 
 typedef enum treatment { LOOK, REMOVE, REMOVE_OLD } treatment_t;
 
+/* Without a lock file: it was about to get one, or had none any more, when its owner was killed. An
+ * owner that lives holds the directory itself meanwhile. */
+static bool is_abandoned(int dir, bool old) {
+  if (flock(dir, LOCK_EX | LOCK_NB) == 0) return true;
+  return errno != EWOULDBLOCK && old; /* this file system cannot tell */
+}
+
 /* True if its owner is dead; then it is treated while we hold its lock. */
 static bool take_dead(int parent, const char *name, treatment_t treatment) {
   int dir = open_dir(parent, name);
@@ -95,12 +106,12 @@ static bool take_dead(int parent, const char *name, treatment_t treatment) {
       dead =
           fstat(lock, &file) == 0 && S_ISREG(file.st_mode) && flock(lock, LOCK_EX | LOCK_NB) == 0;
     else if (errno == ENOENT)
-      dead = old;
+      dead = is_abandoned(dir, old);
   }
-  (void)close(dir);
   if (dead && (treatment == REMOVE || (treatment == REMOVE_OLD && old)))
     cmox_shimdir_remove(parent, name);
   if (lock >= 0) (void)close(lock);
+  (void)close(dir);
   return dead;
 }
 

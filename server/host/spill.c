@@ -20,7 +20,7 @@ static bool open_file(cmox_spill_file_t *file) {
   char path[CMOX_SOCKET_PATH_MAX + 16];
   const char *slash = strrchr(file->beside, '/');
   int len = slash ? (int)(slash - file->beside) : 0;
-  (void)snprintf(path, sizeof path, "%.*s/spill-XXXXXX", len, file->beside);
+  (void)snprintf(path, sizeof path, "%.*s/" CMOX_SPILL_PREFIX "XXXXXX", len, file->beside);
   file->fd = mkostemp(path, O_CLOEXEC);
   if (file->fd >= 0) (void)unlink(path);
   return file->fd >= 0;

@@ -1,8 +1,11 @@
-/* The spill of a session: one file without a name, so that nothing of it outlives the process. */
+/* The spill of a session: one file without a name, so that nothing of it outlives the process;
+ * a sweep removes what was killed before it lost its name. */
 #ifndef CMOX_HOST_SPILL_H
 #define CMOX_HOST_SPILL_H
 
 #include "server/model/spill.h"
+
+#define CMOX_SPILL_PREFIX "spill-" /* of its name, for as long as it has one */
 
 typedef struct cmox_spill_file {
   cmox_spill_t door;  /* first: the door is the file */

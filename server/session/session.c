@@ -76,10 +76,6 @@ void cmox_actions_clear(cmox_actions_t *actions) {
   *actions = (cmox_actions_t){0};
 }
 
-const cmox_expect_t *cmox_session_double(const cmox_session_t *session, uint64_t id) {
-  return cmox_doubles_find(session->doubles, id);
-}
-
 cmox_code_t cmox_session_no_memory(cmox_error_t *error) {
   return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
 }

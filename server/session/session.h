@@ -133,7 +133,6 @@ cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t
 const char *cmox_session_label(const cmox_session_t *session); /* "" when it is not known */
 cmox_phase_t cmox_session_phase(const cmox_session_t *session);
 const cmox_journal_t *cmox_session_journal(const cmox_session_t *session);
-const cmox_expect_t *cmox_session_double(const cmox_session_t *session, uint64_t id); /* or NULL */
 /* The findings of the last VERIFY; empty before. */
 const cmox_findings_t *cmox_session_findings(const cmox_session_t *session);
 /* Asserts something about the calls that a double took: *text is NULL when it holds, else what is

@@ -422,24 +422,24 @@ class Links(Listening):
         found = [finding.kind for finding in session.verify().findings if not finding.advisory]
         self.assertEqual(found, [HANDLER_FAILED] * 2)
 
-    def test_the_end_of_the_session_frees_what_waits(self):
-        client = self.connect()
+    def call_without_answer(self, client):
         asked = threading.Event()
         client._serve = lambda *_: asked.set()
         session = self.declare(client)
         child = self.start_in(session, ["git", "1"])
         self.assertTrue(asked.wait(30))
+        return session, child
+
+    def test_the_end_of_the_session_frees_what_waits(self):
+        client = self.connect()
+        session, child = self.call_without_answer(client)
         session.delete()
         self.assertIn("ended its session", self.assert_refused(self.finish(child)))
         self.assertEqual(client.Ping().payload, b"")
 
     def test_the_end_of_the_client_does_too(self):
         client = self.connect()
-        asked = threading.Event()
-        client._serve = lambda *_: asked.set()
-        session = self.declare(client)
-        child = self.start_in(session, ["git", "1"])
-        self.assertTrue(asked.wait(30))
+        _, child = self.call_without_answer(client)
         self.disconnect(client)
         self.assert_refused(self.finish(child))
 

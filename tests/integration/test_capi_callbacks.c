@@ -11,16 +11,11 @@
 #include <unistd.h>
 
 #include "tests/lib/alloc_fault.h"
+#include "tests/lib/message.h"
 #include "tests/lib/run.h"
 #include "tests/lib/run_suite.h"
 
 enum { SHORT_MS = 300 }; /* of a deadline that is to pass */
-
-static void assert_told(cmox_t *mox, const char *text) {
-  ck_assert_int_eq(cmox_verify(mox), CMOX_E_VERIFICATION_FAILED);
-  ck_assert_msg(strstr(cmox_message(mox), text) != NULL, "'%s' is not in: %s", text,
-                cmox_message(mox));
-}
 
 static bool is_even(cmox_bytes_t value, void *context) {
   (void)context;

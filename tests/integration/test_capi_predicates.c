@@ -4,14 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/message.h"
 #include "tests/lib/run.h"
 #include "tests/lib/run_suite.h"
-
-static void assert_told(cmox_t *mox, const char *text) {
-  ck_assert_int_eq(cmox_verify(mox), CMOX_E_VERIFICATION_FAILED);
-  ck_assert_msg(strstr(cmox_message(mox), text) != NULL, "'%s' is not in: %s", text,
-                cmox_message(mox));
-}
 
 static bool is_even(cmox_bytes_t value, void *context) {
   (void)context;

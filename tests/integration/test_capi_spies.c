@@ -2,6 +2,7 @@
 #include <cmdmox/check.h>
 #include <string.h>
 
+#include "tests/lib/message.h"
 #include "tests/lib/run.h"
 #include "tests/lib/run_suite.h"
 
@@ -18,8 +19,7 @@ static void teardown(void) { ck_cmox_free(mox); }
 
 static void told(cmox_code_t code, const char *text) {
   ck_assert_int_eq(code, CMOX_E_VERIFICATION_FAILED);
-  ck_assert_msg(strstr(cmox_message(mox), text) != NULL, "'%s' is not in: %s", text,
-                cmox_message(mox));
+  assert_message_has(mox, text);
   ck_assert_ptr_nonnull(strstr(cmox_message(mox), __FILE__));
 }
 

@@ -13,12 +13,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -27,23 +30,36 @@
 
 #include "tests/lib/thorough.h"
 
-/* Instead of an errno: one byte is moved; the monotonic clock jumps from that call on. */
-enum { IO_FAULT_SHORT = -1, IO_FAULT_AN_HOUR = 3600 };
+/* Instead of an errno: one byte is moved; the process is killed before the call; something else
+ * happens before it; the monotonic clock jumps from that call on. */
+enum { IO_FAULT_SHORT = -1, IO_FAULT_KILL = -2, IO_FAULT_MEET = -3, IO_FAULT_AN_HOUR = 3600 };
+#define IO_FAULT_ANY "*" /* as the function: each of them */
 
 typedef struct io_fault {
   const char *function; /* NULL: none is watched */
   int error;            /* an errno, or one of the above */
   size_t fail_at;       /* from 1 */
   size_t seen, failed;
-  time_t jumped; /* the monotonic clock is that many seconds ahead */
+  void (*meets)(void); /* what happens */
+  time_t jumped;       /* the monotonic clock is that many seconds ahead */
 } io_fault_t;
 
 static io_fault_t io_fault;
 
 static inline bool io_fault_hits(const char *function) {
-  if (!io_fault.function || strcmp(io_fault.function, function) != 0) return false;
+  if (!io_fault.function ||
+      (strcmp(io_fault.function, IO_FAULT_ANY) != 0 && strcmp(io_fault.function, function) != 0))
+    return false;
   if (++io_fault.seen != io_fault.fail_at) return false;
   io_fault.failed++;
+  if (io_fault.error == IO_FAULT_KILL) (void)kill(getpid(), SIGKILL);
+  if (io_fault.error == IO_FAULT_MEET) {
+    function = io_fault.function;
+    io_fault.function = NULL;
+    io_fault.meets();
+    io_fault.function = function;
+    return false;
+  }
   errno = io_fault.error > 0 ? io_fault.error : 0;
   return true;
 }
@@ -156,6 +172,22 @@ IO_FAULT_WRAP(int, fstatat,
 IO_FAULT_WRAP(ssize_t, readlinkat,
               (int at, const char *restrict path, char *restrict out, size_t size),
               (at, path, out, size))
+
+IO_FAULT_WRAP(int, unlink, (const char *path), (path))
+IO_FAULT_WRAP(int, mkostemp, (char *name, int flags), (name, flags))
+
+IO_FAULT_EXPORT ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
+  IO_FAULT_REAL(ssize_t, "pwrite", (int, const void *, size_t, off_t));
+  if (!io_fault_hits("pwrite")) return real(fd, data, size, at);
+  return io_fault.error == IO_FAULT_SHORT ? real(fd, data, 1, at) : -1;
+}
+
+/* Of files only: memory is tests/lib/alloc_fault.h. */
+IO_FAULT_EXPORT void *mmap(void *where, size_t size, int protection, int flags, int fd, off_t at) {
+  IO_FAULT_REAL(void *, "mmap", (void *, size_t, int, int, int, off_t));
+  if (fd >= 0 && io_fault_hits("mmap")) return MAP_FAILED;
+  return real(where, size, protection, flags, fd, at);
+}
 
 /* ---- Processes ---- */
 

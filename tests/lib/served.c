@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +120,16 @@ void served_session_delete(served_session_t *session) {
   request.session_id = session->id;
   served_tell(session->server, "DeleteSession", &request.base);
   served_session_free(session);
+}
+
+int served_dial(const served_session_t *session) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  (void)snprintf(address.sun_path, sizeof address.sun_path, "%.80s", session->shims);
+  (void)strcpy(strrchr(address.sun_path, '/'), "/priv/s");
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
+    broken("%s: %s", address.sun_path, strerror(errno));
+  return fd;
 }
 
 void served_stub(served_session_t *session, const char *command, const served_answer_t *answer) {

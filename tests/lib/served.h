@@ -41,6 +41,8 @@ typedef struct served_session {
 void served_session_open(served_session_t *session, served_t *server);
 void served_session_free(served_session_t *session); /* forgets it; the server still has it */
 void served_session_delete(served_session_t *session);
+/* A connection to the session's socket on which nothing has been said. */
+int served_dial(const served_session_t *session);
 
 typedef struct served_answer {
   const char *out; /* NULL: nothing */

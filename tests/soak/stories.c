@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,16 +166,6 @@ static void a_reader_is_slow(soak_t *soak) {
   close_scene(&scene);
 }
 
-static int dial(const scene_t *scene) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  (void)snprintf(address.sun_path, sizeof address.sun_path, "%.80s", scene->session.shims);
-  (void)strcpy(strrchr(address.sun_path, '/'), "/priv/s");
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-    broken("%s: %s", address.sun_path, strerror(errno));
-  return fd;
-}
-
 /* The start of a Hello, of garbage, or of a frame of 256 MiB. */
 static void say_something(soak_t *soak, int fd) {
   uint8_t bytes[64];
@@ -202,7 +191,7 @@ static void raw_peers_say_half_of_something(soak_t *soak) {
   int peers[PEERS];
   open_scene(&scene, soak, 10, NULL);
   for (unsigned i = 0; i < PEERS; i++) {
-    peers[i] = dial(&scene);
+    peers[i] = served_dial(&scene.session);
     say_something(soak, peers[i]);
     if (soak_random(soak, 2) == 0) continue;
     (void)close(peers[i]);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,17 +64,6 @@ static void judge_calls(const char *beside) {
 
 enum { PEERS = 1000 };
 
-static int dial(void) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  (void)snprintf(address.sun_path, sizeof address.sun_path, "%.80s", session.shims);
-  (void)strcpy(strrchr(address.sun_path, '/'), "/priv/s");
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ck_assert_int_ge(fd, 0);
-  ck_assert_msg(connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "%s: %s",
-                address.sun_path, strerror(errno));
-  return fd;
-}
-
 static bool is_dropped(int fd) {
   char byte;
   const ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
@@ -117,7 +105,7 @@ START_TEST(a_thousand_silent_or_slow_peers_are_dropped_and_disturb_nobody) {
   served_replay(&session);
   const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   for (unsigned i = 0; i < PEERS; i++) {
-    all.peers[i] = dial();
+    all.peers[i] = served_dial(&session);
     all.begun[i] = now_us();
   }
   trickle(&all, 0xa0); /* the first two say that a body of 4,000 bytes follows */

@@ -220,7 +220,6 @@ START_TEST(a_sweep_touches_only_what_is_ours) {
   snprintf(other, sizeof other, "%s/keep", launchers);
   snprintf(dir, sizeof dir, "%s/cmdmox-abc123", place);
   ck_assert_int_eq(mkdir(dir, 0711), 0);
-  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0); /* young, without a lock */
   FILE *file = fopen(in(dir, "lock"), "w");
   fclose(file);
   ck_assert_int_eq(mkdir(other, 0700), 0);
@@ -255,12 +254,17 @@ START_TEST(a_link_that_was_redirected_is_removed_too) {
 }
 END_TEST
 
-START_TEST(an_old_directory_without_a_lock_is_litter) {
+START_TEST(a_directory_without_a_lock_is_litter_unless_it_is_held) {
   char dir[128];
   snprintf(dir, sizeof dir, "%s/cmdmox-abc123", place);
   ck_assert_int_eq(mkdir(dir, 0711), 0);
-  struct utimbuf old = {1000, 1000};
+  const int held = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ck_assert_int_eq(flock(held, LOCK_EX | LOCK_NB), 0); /* as while it is made */
+  const struct utimbuf old = {1000, 1000};
   ck_assert_int_eq(utime(dir, &old), 0);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 0);
+  ck_assert_int_eq(close(held), 0);
+  ck_assert_int_eq(utime(dir, NULL), 0);
   ck_assert_uint_eq(cmox_shimdir_sweep(place), 1);
 }
 END_TEST
@@ -280,6 +284,6 @@ int main(void) {
   tcase_add_test(all, what_outlives_an_owner_that_exits_still_meets_the_shim);
   tcase_add_test(all, a_sweep_touches_only_what_is_ours);
   tcase_add_test(all, a_link_that_was_redirected_is_removed_too);
-  tcase_add_test(all, an_old_directory_without_a_lock_is_litter);
+  tcase_add_test(all, a_directory_without_a_lock_is_litter_unless_it_is_held);
   return run_suite(suite);
 }
