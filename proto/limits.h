@@ -41,6 +41,11 @@
 /* Captured stdin, bytes. */
 #define CMOX_STDIN_MAX_DEFAULT (16u << 20)
 
+/* Passthrough. */
+#define CMOX_CAPTURE_MAX_DEFAULT CMOX_STDIN_MAX_DEFAULT /* of each stream, bytes */
+#define CMOX_KILL_AFTER_DEFAULT_MS 5000u                /* between TERM and KILL */
+#define CMOX_PASSTHROUGH_DEPTH_MAX 16u /* shims between a test and its real command */
+
 /* Streams of calls, bytes: above this they leave memory; of one stream and of a session's streams
  * so much goes to disk, in places up to 2 TiB apart. Of the rest, length and digest are kept. */
 #define CMOX_STREAM_MEMORY_MAX (1u << 20)

@@ -154,7 +154,15 @@ static void put_call(arena_t *arena, const Cmdmox__V1__Invocation *call) {
       .stdout_written = call->stdout_written,
       .stderr_written = call->stderr_written,
       .broken_pipe = call->broken_pipe,
+      .program = put_bytes(arena, call->program),
+      .merged = call->merged,
+      .timed_out = call->timed_out,
+      .lingering = call->lingering,
+      .replaced = call->replaced,
   };
+  if (*call->passthrough_failure)
+    copy.passthrough_failure =
+        put_text(arena, call->passthrough_failure, strlen(call->passthrough_failure));
   if (call->end_case == CMDMOX__V1__INVOCATION__END_EXIT_CODE)
     copy.exit_code = (int)call->exit_code;
   if (call->end_case == CMDMOX__V1__INVOCATION__END_SIGNAL)

@@ -23,6 +23,12 @@ cmox_code_t cmox_reply_action_make(cmox_reply_action_t *action, const cmox_reply
                                    cmox_error_t *error);
 void cmox_reply_action_clear(cmox_reply_action_t *action);
 
+/* Adds an answer to those of a double, for a session that is entered; and what answers the calls
+ * that no double accepts: NULL takes it back. */
+cmox_code_t cmox_add_action(cmox_double_t *dbl, Cmdmox__V1__DoubleAction *action,
+                            cmox_error_t *error);
+cmox_code_t cmox_set_default(cmox_t *mox, Cmdmox__V1__DoubleAction *action, cmox_error_t *error);
+
 /* What a refinement does with its arguments, while the session is entered. */
 typedef cmox_code_t (*cmox_refinement_t)(cmox_double_t *dbl, const void *arguments,
                                          cmox_error_t *error);

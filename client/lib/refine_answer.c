@@ -127,8 +127,8 @@ cmox_code_t cmox_reply_action_make(cmox_reply_action_t *action, const cmox_reply
 
 /* ---- Of a double ----------------------------------------------------------- */
 
-static cmox_code_t add_action(cmox_double_t *dbl, Cmdmox__V1__DoubleAction *action,
-                              cmox_error_t *error) {
+cmox_code_t cmox_add_action(cmox_double_t *dbl, Cmdmox__V1__DoubleAction *action,
+                            cmox_error_t *error) {
   Cmdmox__V1__DoubleAction *actions[] = {action};
   Cmdmox__V1__ActionList facet = CMDMOX__V1__ACTION_LIST__INIT;
   facet.append = 1;
@@ -149,7 +149,7 @@ static cmox_code_t answer(cmox_double_t *dbl, const void *arguments, cmox_error_
   cmox_reply_action_t action;
   cmox_code_t code = cmox_reply_action_make(&action, turn->reply, error);
   action.message.repeat = turn->times;
-  if (code == CMOX_OK) code = add_action(dbl, &action.message, error);
+  if (code == CMOX_OK) code = cmox_add_action(dbl, &action.message, error);
   cmox_reply_action_clear(&action);
   return code;
 }
@@ -191,7 +191,7 @@ static cmox_code_t have_handled(cmox_double_t *dbl, const void *arguments, cmox_
   action.gate = cmox_utf8_copy(NULL);
   action.handler_name = cmox_utf8_copy(handled->name);
   bool complete = action.gate && action.handler_name;
-  code = complete ? add_action(dbl, &action, error) : cmox_out_of_memory(error);
+  code = complete ? cmox_add_action(dbl, &action, error) : cmox_out_of_memory(error);
   cmox_free_block(action.gate);
   cmox_free_block(action.handler_name);
   return code;
@@ -205,7 +205,7 @@ cmox_double_t *cmox_runs_at(cmox_double_t *dbl, cmox_location_t where, uint64_t 
 
 /* ---- Of the session ---------------------------------------------------------- */
 
-static cmox_code_t ask_default(cmox_t *mox, Cmdmox__V1__DoubleAction *action, cmox_error_t *error) {
+cmox_code_t cmox_set_default(cmox_t *mox, Cmdmox__V1__DoubleAction *action, cmox_error_t *error) {
   Cmdmox__V1__SetDefaultActionRequest request = CMDMOX__V1__SET_DEFAULT_ACTION_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
   request.action = action;
@@ -221,7 +221,7 @@ void cmox_default_returns_at(cmox_t *mox, cmox_location_t where, const cmox_repl
   cmox_error_t error;
   cmox_reply_action_t action;
   cmox_code_t code = cmox_reply_action_make(&action, reply, &error);
-  if (code == CMOX_OK) code = ask_default(mox, &action.message, &error);
+  if (code == CMOX_OK) code = cmox_set_default(mox, &action.message, &error);
   if (code != CMOX_OK) cmox_keep_problem(mox, where, "cmox_default_returns", &error);
   cmox_reply_action_clear(&action);
   cmox_leave(mox);
@@ -231,7 +231,7 @@ void cmox_default_fails_at(cmox_t *mox, cmox_location_t where) {
   if (cmox_enter(mox) != CMOX_OK) return;
   cmox_note_declared(mox, where);
   cmox_error_t error;
-  if (ask_default(mox, NULL, &error) != CMOX_OK)
+  if (cmox_set_default(mox, NULL, &error) != CMOX_OK)
     cmox_keep_problem(mox, where, "cmox_default_fails", &error);
   cmox_leave(mox);
 }

@@ -21,6 +21,7 @@ typedef struct command_entry {
   cmox_index_t *index;
   size_t on_stdin; /* how many of them look at stdin */
   bool asks;       /* one of them has, or had, a predicate */
+  bool passes;     /* ... has the real command run */
   size_t name_len;
   uint8_t name[];
 } command_entry_t;
@@ -147,6 +148,11 @@ bool cmox_doubles_ask(const cmox_doubles_t *doubles, cmox_span_t command) {
   return entry && entry->asks;
 }
 
+bool cmox_doubles_pass(const cmox_doubles_t *doubles, cmox_span_t command) {
+  const command_entry_t *entry = find_command(doubles, command);
+  return entry && entry->passes;
+}
+
 static cmox_accept_t accepts_whole(const cmox_expect_t *expect, const cmox_call_t *call) {
   cmox_accept_t invocation = cmox_expect_accepts_invocation(expect, call);
   if (invocation == CMOX_REFUSES) return CMOX_REFUSES;
@@ -227,6 +233,7 @@ cmox_code_t cmox_doubles_refine(cmox_doubles_t *doubles, cmox_expect_t *expect,
   bool recount = facets->has_count;
   if (facets->stdin_match.present && !expect->facets.stdin_match.present) entry->on_stdin++;
   entry->asks |= cmox_facets_ask(facets);
+  entry->passes |= cmox_facets_pass(facets);
   cmox_facets_apply(&expect->facets, facets);
   if (recount) {
     cmox_index_recount(entry->index);
@@ -307,7 +314,7 @@ static void widen(cmox_stdin_policy_t *policy, cmox_stdin_policy_t more) {
 }
 
 cmox_stdin_policy_t cmox_doubles_gather(cmox_doubles_t *doubles, const cmox_call_t *call) {
-  cmox_stdin_policy_t policy = {CMOX_STDIN_IGNORE, 0, 0};
+  cmox_stdin_policy_t policy = {.mode = CMOX_STDIN_IGNORE};
   const command_entry_t *entry = find_command(doubles, call->data.command);
   if (!entry) return policy;
   bool matched = false;
@@ -321,8 +328,10 @@ cmox_stdin_policy_t cmox_doubles_gather(cmox_doubles_t *doubles, const cmox_call
     }
   }
   if (matched) return policy;
-  /* Nobody looks at it to decide; the one that would take the call may want it kept. */
+  /* Nobody looks at it to decide; the one that would take the call may want it kept. What the real
+   * command reads is its own business, and is captured while it reads. */
   cmox_lookup_t lookup = cmox_doubles_lookup(doubles, call);
-  if (lookup.kind == CMOX_LOOKUP_TAKEN) policy = cmox_expect_stdin_policy(lookup.expect);
-  return policy;
+  if (lookup.kind != CMOX_LOOKUP_TAKEN) return policy;
+  const cmox_answer_t *answer = cmox_expect_answer(lookup.expect);
+  return answer && answer->passes ? policy : cmox_expect_stdin_policy(lookup.expect);
 }

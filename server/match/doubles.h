@@ -32,6 +32,9 @@ cmox_code_t cmox_doubles_refine(cmox_doubles_t *doubles, cmox_expect_t *expect,
  * there after a lookup or a gathering must be asked, and the same be done again. */
 bool cmox_doubles_ask(const cmox_doubles_t *doubles, cmox_span_t command);
 
+/* Whether a double of this command may have the real one run, or could before. */
+bool cmox_doubles_pass(const cmox_doubles_t *doubles, cmox_span_t command);
+
 /* What the lookup says of a call. */
 typedef enum cmox_lookup_kind {
   CMOX_LOOKUP_TAKEN,

@@ -39,7 +39,7 @@ const cmox_answer_t *cmox_expect_answer(const cmox_expect_t *expect) {
 }
 
 cmox_stdin_policy_t cmox_expect_stdin_policy(const cmox_expect_t *expect) {
-  cmox_stdin_policy_t policy = {CMOX_STDIN_IGNORE, 0, 0};
+  cmox_stdin_policy_t policy = {.mode = CMOX_STDIN_IGNORE};
   if (expect->facets.has_stdin_policy) policy = expect->facets.stdin_policy;
   if (expect->facets.stdin_match.present) policy.mode = CMOX_STDIN_CAPTURE;
   if (policy.max_bytes == 0) policy.max_bytes = CMOX_STDIN_MAX_DEFAULT;
@@ -102,7 +102,7 @@ cmox_accept_t cmox_expect_accepts_stdin(const cmox_expect_t *expect, const cmox_
   if (!facet->present) return CMOX_ACCEPTS;
   /* Only a whole stdin can be compared. */
   const cmox_stream_t *stream = &call->stdin_stream;
-  if (call->stdin_end != CMOX_STDIN_EOF || !cmox_stream_whole(stream)) return CMOX_REFUSES;
+  if (!cmox_call_stdin_whole(call)) return CMOX_REFUSES;
   cmox_span_t bytes = cmox_stream_bytes(stream);
   if (bytes.len != stream->length) return CMOX_GIVES_UP;
   cmox_accept_t answer = cmox_matchers_accept(facet->matchers, facet->node, bytes, call->said);

@@ -62,17 +62,19 @@ typedef struct cmox_injection_facet {
 /* What it answers: the first action for its first `repeat` calls, and so on; the last one for all
  * that are left. */
 typedef struct cmox_answer {
-  cmox_reply_data_t *reply; /* NULL: a handler makes it */
+  cmox_reply_data_t *reply; /* NULL: a handler makes it, or the real command runs */
   uint64_t handler;         /* by which the test knows it */
   char *handler_name;       /* for people, maybe empty; NULL: no handler */
-  char *gate;               /* NULL: answered at once */
-  uint64_t repeat;          /* calls; 0: for ever */
+  bool passes;              /* the real command runs, as passthrough says */
+  cmox_passthrough_t passthrough;
+  char *gate;      /* NULL: answered at once */
+  uint64_t repeat; /* calls; 0: for ever */
 } cmox_answer_t;
 
 void cmox_answer_clear(cmox_answer_t *answer); /* frees what it holds */
-/* Whether it says anything: a reply, or a handler that makes one. */
+/* Whether it says anything: a reply, a handler that makes one, or that the real command runs. */
 static inline bool cmox_answer_is_said(const cmox_answer_t *answer) {
-  return answer->reply || answer->handler_name;
+  return answer->reply || answer->handler_name || answer->passes;
 }
 
 typedef struct cmox_answers_facet {
@@ -120,6 +122,9 @@ typedef struct cmox_facets {
 
 /* Whether a predicate has to be asked to know what is accepted. */
 bool cmox_facets_ask(const cmox_facets_t *facets);
+
+/* Whether one of the answers is that the real command runs. */
+bool cmox_facets_pass(const cmox_facets_t *facets);
 
 void cmox_facets_clear(cmox_facets_t *facets);
 /* Makes *from what is to stand in *into after all: what is to be added to is copied into it, so

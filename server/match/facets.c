@@ -163,6 +163,12 @@ bool cmox_facets_ask(const cmox_facets_t *facets) {
   return asks;
 }
 
+bool cmox_facets_pass(const cmox_facets_t *facets) {
+  bool passes = false;
+  for (size_t i = 0; i < facets->answers.count; i++) passes |= facets->answers.items[i].passes;
+  return passes;
+}
+
 void cmox_facets_clear(cmox_facets_t *facets) {
   cmox_argv_free(facets->argv.argv);
   cmox_matchers_unref(facets->stdin_match.matchers);

@@ -17,7 +17,8 @@ static cmox_span_t copy_to(uint8_t **at, cmox_span_t span) {
 }
 
 cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data) {
-  size_t bytes = data->command.len + data->cwd.len;
+  const cmox_span_t real = cmox_real_command(data->env, data->command);
+  size_t bytes = data->command.len + data->cwd.len + real.len;
   for (size_t i = 0; i < data->argv.count; i++) bytes += data->argv.items[i].len;
   size_t spans = data->argv.count * sizeof(cmox_span_t);
   cmox_call_t *call = cmox_malloc(sizeof *call + spans + bytes);
@@ -29,8 +30,31 @@ cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data) {
   call->data.argv.items = argv;
   call->data.command = copy_to(&at, data->command);
   call->data.cwd = copy_to(&at, data->cwd);
+  call->real_command = copy_to(&at, real);
+  call->passthrough_depth = cmox_passthrough_depth(data->env);
   call->data.env = (cmox_span_list_t){NULL, 0};
   return call;
+}
+
+bool cmox_call_is_passing(const cmox_call_t *call) {
+  return call->passed && call->passed->begun && !call->reply && call->state == CMOX_CALL_PENDING;
+}
+
+bool cmox_call_has_stdin(const cmox_call_t *call) {
+  return call->asked.mode != CMOX_STDIN_IGNORE || (call->passed && call->passed->how.capture_stdin);
+}
+
+bool cmox_call_stdin_read(const cmox_call_t *call) {
+  if (call->asked.mode != CMOX_STDIN_IGNORE)
+    return call->asked.mode == CMOX_STDIN_CAPTURE && call->stdin_end != CMOX_STDIN_NOT_READ;
+  return cmox_call_has_stdin(call) && call->passed->reported;
+}
+
+bool cmox_call_stdin_whole(const cmox_call_t *call) {
+  const cmox_stream_t *stream = &call->stdin_stream;
+  if (!cmox_call_stdin_read(call) || !cmox_stream_whole(stream)) return false;
+  if (call->asked.mode != CMOX_STDIN_IGNORE) return call->stdin_end == CMOX_STDIN_EOF;
+  return call->passed->report.stdin_bytes == stream->length;
 }
 
 /* ---- Injected variables -------------------------------------------------- */
@@ -109,6 +133,7 @@ void cmox_call_free(cmox_call_t *call) {
   if (!call) return;
   cmox_free_block(call->injected);
   cmox_reply_unref(call->reply);
+  cmox_passed_free(call->passed);
   cmox_stream_clear(&call->stdin_stream);
   cmox_free_block(call->gate);
   cmox_free_block(call->failure);

@@ -8,12 +8,13 @@
 #include "proto/limits.h"
 #include "server/base/buf.h"
 #include "server/base/span.h"
+#include "server/model/passthrough.h"
 #include "server/model/reply.h"
 #include "server/model/said.h"
 #include "server/model/stream.h"
 
 typedef enum cmox_call_state {
-  CMOX_CALL_PENDING = 1, /* waits for stdin, for a callback or at a gate */
+  CMOX_CALL_PENDING = 1, /* waits for stdin, a callback, at a gate or for the real command */
   CMOX_CALL_ANSWERED,    /* the shim has not said that it is done */
   CMOX_CALL_COMPLETED,
   CMOX_CALL_LOST /* the shim was gone before it was done */
@@ -46,6 +47,7 @@ typedef struct cmox_stdin_policy {
   cmox_stdin_mode_t mode;
   uint64_t max_bytes;   /* 0: the default cap */
   uint32_t deadline_ms; /* 0: the default deadline */
+  bool keep;            /* the real command may want what is read */
 } cmox_stdin_policy_t;
 
 /* What a shim says of its process; borrowed. */
@@ -77,7 +79,12 @@ typedef struct cmox_call {
   uint64_t double_id;       /* who took it, or refused it as excess or out of order; 0: none */
   uint64_t blocker_id;      /* OUT_OF_ORDER: the double that should have been called first, or */
   bool blocker_called;      /* that has been called and comes after it */
-  cmox_reply_data_t *reply; /* one reference; NULL: not answered */
+  cmox_reply_data_t *reply; /* one reference; NULL: not answered, or passed through */
+  cmox_passed_t *passed;    /* owned; NULL: not passed through */
+
+  /* Of its raw environment; data.env has no such variables. */
+  cmox_span_t real_command; /* the program that passthrough runs; empty: what PATH finds */
+  uint32_t passthrough_depth;
 
   /* What the double changes in its environment; see cmox_call_env(). Owned, one block. */
   cmox_env_change_t *injected;
@@ -110,6 +117,15 @@ typedef struct cmox_call {
   char *handler_name;        /* owned; of the handler that took it; NULL: none did */
   uint64_t asked_ns;         /* when its callbacks were asked last */
 } cmox_call_t;
+
+/* The shim was told to run the real command, and has not said that it is done. */
+bool cmox_call_is_passing(const cmox_call_t *call);
+/* Whether its stdin was looked at: read before it was decided, or while it was passed through. */
+bool cmox_call_has_stdin(const cmox_call_t *call);
+/* ... and kept, and that is over. */
+bool cmox_call_stdin_read(const cmox_call_t *call);
+/* ... and all of it is kept. */
+bool cmox_call_stdin_whole(const cmox_call_t *call);
 
 /* The arguments after argv[0]. */
 cmox_span_list_t cmox_call_args(const cmox_invocation_data_t *data);

@@ -101,11 +101,7 @@ HANDLER(create_session, CreateSession) {
   const char *bin = host->site_bin(hosted->site);
   cmox_buf_t path = CMOX_BUF_EMPTY;
   cmox_buf_t endpoint = CMOX_BUF_EMPTY;
-  cmox_buf_printf(&path, "PATH=%s:", bin);
-  if (input->path_presence_case == CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH)
-    cmox_buf_append(&path, input->path.data, input->path.len);
-  else
-    cmox_buf_puts(&path, "/usr/local/bin:/usr/bin:/bin"); /* what a shell assumes without PATH */
+  cmox_buf_printf(&path, "PATH=%s:%s", bin, hosted->path);
   cmox_buf_printf(&endpoint, "CMOX_IPC_SOCKET=unix:%s", host->site_socket(hosted->site));
   if (path.failed || endpoint.failed) {
     (void)cmox_fail(&call->error, CMOX_E_NO_MEMORY, "session: out of memory");

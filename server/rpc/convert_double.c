@@ -10,16 +10,20 @@ static cmox_code_t no_memory(cmox_error_t *error) {
 
 static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
                                   cmox_error_t *error) {
-  bool handler = from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER;
-  if ((!handler && from->kind_case != CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY) || from->record)
+  const bool handler = from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER;
+  out->passes = from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_PASSTHROUGH;
+  const bool reply = from->kind_case == CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
+  if ((!handler && !out->passes && !reply) || from->record)
     return cmox_fail(error, CMOX_E_UNIMPLEMENTED,
-                     "this server knows only replies and handlers as actions yet");
-  if (handler && (from->n_chunks || from->n_files))
+                     "this server knows only replies, handlers and passthrough as actions yet");
+  if (!reply && (from->n_chunks || from->n_files))
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "chunks and files belong to a reply: a handler answers with its own");
+                     "chunks and files belong to a reply: a handler answers with its own, and a "
+                     "real command does what it does");
   out->repeat = from->repeat;
   if (from->gate[0] && !(out->gate = cmox_strdup(from->gate))) return no_memory(error);
-  if (!handler)
+  if (out->passes) return cmox_convert_passthrough(from->passthrough, &out->passthrough, error);
+  if (reply)
     return cmox_convert_reply(
         from->reply, &(cmox_extras_t){from->n_chunks, from->chunks, from->n_files, from->files},
         &out->reply, error);

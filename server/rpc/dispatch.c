@@ -5,9 +5,9 @@
 
 /* Declared in the schema, not built yet. */
 static const char *const unimplemented[] = {
-    "cmdmox.v1.ShimService/ReportPassthrough", "cmdmox.v1.ControlService/LoadFixture",
-    "cmdmox.v1.ControlService/SaveFixture",    "cmdmox.v1.AgentService/OpenLink",
-    "cmdmox.v1.AgentService/RelayFrame",       "cmdmox.v1.AgentService/CloseLink",
+    "cmdmox.v1.ControlService/LoadFixture", "cmdmox.v1.ControlService/SaveFixture",
+    "cmdmox.v1.AgentService/OpenLink",      "cmdmox.v1.AgentService/RelayFrame",
+    "cmdmox.v1.AgentService/CloseLink",
 };
 
 bool cmox_method_implemented(const char *full_name) {

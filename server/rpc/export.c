@@ -7,7 +7,7 @@ typedef struct call_view {
   Cmdmox__V1__CapturedStream streams[3];
   uint8_t digests[3][CMOX_DIGEST_BYTES];
   const cmox_call_t *call;
-  cmox_span_t stdin_bytes; /* to be given back */
+  cmox_span_t lent[3]; /* by its streams; to be given back */
   ProtobufCBinaryData bytes[];
 } call_view_t;
 
@@ -40,37 +40,83 @@ static void fill_answer(call_view_t *view, size_t number, cmox_span_t bytes, siz
   fill_digest(to, view->digests[number]);
 }
 
+/* What was captured of a stream that is so long as the shim counted. */
+static void fill_captured(call_view_t *view, size_t number, const cmox_stream_t *from,
+                          uint64_t counted, size_t *room) {
+  Cmdmox__V1__CapturedStream *to = &view->streams[number];
+  cmox_span_t bytes = view->lent[number] = cmox_stream_bytes(from);
+  fill_stream(to, bytes, counted > from->length ? counted : from->length, room);
+  if (!to->truncated || to->length > from->length) return; /* of the rest nobody has a digest */
+  cmox_stream_digest(from, view->digests[number]);
+  fill_digest(to, view->digests[number]);
+}
+
+static void fill_exit_code(Cmdmox__V1__Invocation *to, uint32_t exit_code) {
+  to->end_case = CMDMOX__V1__INVOCATION__END_EXIT_CODE;
+  to->exit_code = exit_code;
+}
+
+static void fill_signal(Cmdmox__V1__Invocation *to, const char *signal) {
+  to->end_case = CMDMOX__V1__INVOCATION__END_SIGNAL;
+  to->signal = (char *)(uintptr_t)signal;
+}
+
+static void fill_passed(const cmox_call_t *call, call_view_t *view, size_t *room) {
+  Cmdmox__V1__Invocation *to = &view->message;
+  const cmox_passed_t *passed = call->passed;
+  const cmox_passed_report_t *report = &passed->report;
+  if (passed->how.capture_stdout || passed->how.capture_stderr) {
+    fill_captured(view, 1, &passed->out, report->stdout_bytes, room);
+    fill_captured(view, 2, &passed->err, report->stderr_bytes, room);
+    to->stdout_capture = &view->streams[1];
+    to->stderr_capture = &view->streams[2];
+  }
+  if (call->failure) fill_exit_code(to, CMOX_EXIT_SHIM_FAILURE);
+  if (!passed->reported) return;
+  to->program = cmox_to_bytes(report->program);
+  to->merged = report->merged;
+  to->timed_out = report->timed_out;
+  to->lingering = report->lingering;
+  to->replaced = report->replaced;
+  to->passthrough_failure = (char *)(uintptr_t)report->failure;
+  if (call->failure || report->replaced) return;
+  if (report->signal) fill_signal(to, report->signal);
+  if (report->exited) fill_exit_code(to, report->exit_code);
+}
+
 static void fill_outcome(const cmox_call_t *call, call_view_t *view, size_t *room) {
   Cmdmox__V1__Invocation *to = &view->message;
   const cmox_reply_data_t *reply = call->reply;
+  if (!reply && call->passed && call->passed->begun) fill_passed(call, view, room);
   if (!reply || call->state == CMOX_CALL_PENDING) return;
   fill_answer(view, 1, reply->out, room);
   fill_answer(view, 2, reply->err, room);
   to->stdout_capture = &view->streams[1];
   to->stderr_capture = &view->streams[2];
   if (call->state == CMOX_CALL_LOST || reply->hang) return;
-  if (reply->signal) {
-    to->end_case = CMDMOX__V1__INVOCATION__END_SIGNAL;
-    to->signal = (char *)(uintptr_t)reply->signal;
-  } else {
-    to->end_case = CMDMOX__V1__INVOCATION__END_EXIT_CODE;
-    to->exit_code = call->failure ? CMOX_EXIT_SHIM_FAILURE : reply->exit_code;
-  }
+  if (reply->signal)
+    fill_signal(to, reply->signal);
+  else
+    fill_exit_code(to, call->failure ? CMOX_EXIT_SHIM_FAILURE : reply->exit_code);
 }
 
 static void fill_stdin(const cmox_call_t *call, call_view_t *view, size_t *room) {
-  if (call->asked.mode == CMOX_STDIN_IGNORE) return;
+  if (!cmox_call_has_stdin(call)) return;
   Cmdmox__V1__CapturedStream *stream = &view->streams[0];
   const cmox_stream_t *from = &call->stdin_stream;
-  view->stdin_bytes = cmox_stream_bytes(from);
-  fill_stream(stream, view->stdin_bytes, from->length, room);
+  view->message.stdin_capture = stream;
+  if (call->asked.mode == CMOX_STDIN_IGNORE) {
+    fill_captured(view, 0, from, call->passed->report.stdin_bytes, room);
+    return;
+  }
+  view->lent[0] = cmox_stream_bytes(from);
+  fill_stream(stream, view->lent[0], from->length, room);
   if (stream->truncated && call->asked.mode != CMOX_STDIN_DRAIN) {
     cmox_stream_digest(from, view->digests[0]);
     fill_digest(stream, view->digests[0]);
   }
   stream->truncated |= call->stdin_end != CMOX_STDIN_EOF || call->asked.mode == CMOX_STDIN_DRAIN;
   stream->stdin_end = (Cmdmox__V1__StdinEnd)call->stdin_end; /* same numbers; checked in tests */
-  view->message.stdin_capture = stream;
 }
 
 /* Behind the byte strings of the view. */
@@ -79,13 +125,7 @@ static void fill_injected(const cmox_call_t *call, call_view_t *view, size_t byt
   Cmdmox__V1__EnvChange **list = (Cmdmox__V1__EnvChange **)(void *)(view->bytes + bytes);
   Cmdmox__V1__EnvChange *changes = (Cmdmox__V1__EnvChange *)(void *)(list + count);
   for (size_t i = 0; i < count; i++) {
-    const cmox_env_change_t *from = &call->injected[i];
-    cmdmox__v1__env_change__init(&changes[i]);
-    changes[i].name = cmox_to_bytes(cmox_span_str(from->name));
-    if (from->value) {
-      changes[i].change_case = CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
-      changes[i].value = cmox_to_bytes(cmox_span(from->value, from->value_len));
-    }
+    cmox_convert_change(&call->injected[i], &changes[i]);
     list[i] = &changes[i];
   }
   view->message.injected = list;
@@ -135,7 +175,11 @@ cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **
 void cmox_convert_call_clear(Cmdmox__V1__Invocation *message) {
   if (!message) return;
   call_view_t *view = (call_view_t *)message;
-  if (view->stdin_bytes.data) cmox_stream_done(&view->call->stdin_stream, view->stdin_bytes);
+  cmox_stream_done(&view->call->stdin_stream, view->lent[0]);
+  if (view->call->passed) {
+    cmox_stream_done(&view->call->passed->out, view->lent[1]);
+    cmox_stream_done(&view->call->passed->err, view->lent[2]);
+  }
   cmox_free_block(view);
 }
 

@@ -70,11 +70,15 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
                                     .label = request->label,
                                     .max_journal_entries = request->max_journal_entries,
                                     .callback_deadline_ms = request->callback_deadline_ms};
+  const bool given =
+      request->path_presence_case == CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
+  hosted->path = given ? cmox_strndup(request->path.data, request->path.len)
+                       : cmox_strdup("/usr/local/bin:/usr/bin:/bin"); /* a shell's without PATH */
   if (rpc->host.site_spill) options.spill = rpc->host.site_spill(hosted->site);
   hosted->session = cmox_session_new(&options);
   hosted->spare = cmox_malloc(sizeof *hosted->spare);
   hosted->spare_capacity = 1;
-  if (!hosted->session || !hosted->spare || open_timer(hosted) != CMOX_OK)
+  if (!hosted->session || !hosted->spare || !hosted->path || open_timer(hosted) != CMOX_OK)
     return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   return CMOX_OK;
 }
@@ -97,6 +101,7 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
     cmox_session_free(hosted->session);
     if (hosted->site) rpc->host.close_site(hosted->site);
     cmox_free_block(hosted->spare);
+    cmox_free_block(hosted->path);
     cmox_free_block(hosted);
     return code;
   }
@@ -133,6 +138,7 @@ void cmox_hosted_end(cmox_hosted_t *hosted) {
   hosted->rpc->host.close_site(hosted->site);
   cmox_actions_clear(&hosted->actions);
   cmox_free_block(hosted->spare);
+  cmox_free_block(hosted->path);
   cmox_free_block(hosted);
 }
 

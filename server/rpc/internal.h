@@ -74,6 +74,7 @@ struct cmox_hosted {
   cmox_peer_t *owner;   /* goes with its link */
   cmox_peer_t *answers; /* whom its callbacks are asked of; NULL: the client has closed that link */
   cmox_site_t *site;
+  char *path;         /* owned; PATH from before the session */
   cmox_peer_t *shims; /* hash, by number */
   uv_timer_t *tick;
   cmox_actions_t actions;
@@ -140,6 +141,8 @@ void cmox_read_stdin_now(cmox_rpc_call_t *call);
 /* ---- answer.c ---- */
 void cmox_answer_action(cmox_peer_t *peer, Cmdmox__V1__Action *action);
 void cmox_answer_reply(cmox_peer_t *peer, cmox_reply_data_t *content);
+/* Has the shim run the real command of its call. */
+void cmox_answer_passthrough(cmox_peer_t *peer, const cmox_call_t *call);
 /* The link has room. */
 void cmox_answer_more(cmox_peer_t *peer);
 void cmox_answer_drop(cmox_peer_t *peer);
@@ -183,6 +186,14 @@ typedef struct cmox_extras {
 /* A reply with its chunks and files; a reference is the caller's. */
 cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, const cmox_extras_t *extras,
                                cmox_reply_data_t **out, cmox_error_t *error);
+/* ---- passing.c ---- */
+cmox_code_t cmox_convert_passthrough(const Cmdmox__V1__Passthrough *from, cmox_passthrough_t *out,
+                                     cmox_error_t *error);
+/* Borrowed from the message. */
+cmox_code_t cmox_convert_report(const Cmdmox__V1__ReportPassthroughRequest *from,
+                                cmox_passed_report_t *out, cmox_error_t *error);
+void cmox_convert_change(const cmox_env_change_t *from, Cmdmox__V1__EnvChange *to);
+
 /* The answer is the caller's to clear, also on failure. */
 cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answer_t *out,
                                  cmox_error_t *error);

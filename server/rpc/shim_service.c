@@ -2,7 +2,8 @@
  *
  * 1. Invoke: the session hears of it and decides, or asks for stdin, or holds the call.
  * 2. StreamData pieces of stdin, then ContinueInvoke: the session decides.
- * 3. The answer goes down (answer.c).
+ * 3. The answer goes down (answer.c), or that the real command is to run (passing.c): then
+ *    StreamData pieces of what is captured come up, and ReportPassthrough.
  * 4. Completed: the shim has done all of it.
  *
  * A link that closes before 4 loses its call, unless the shim asks again with the same key. */
@@ -21,6 +22,7 @@ static void answer_read_stdin(cmox_peer_t *peer, const cmox_action_t *decided) {
   read.max_bytes = decided->stdin_policy.max_bytes;
   read.deadline_ms = decided->stdin_policy.deadline_ms;
   read.drain = decided->stdin_policy.mode == CMOX_STDIN_DRAIN;
+  read.keep = decided->stdin_policy.keep;
   Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
   action.call_id = decided->call_id;
   action.kind_case = CMDMOX__V1__ACTION__KIND_READ_STDIN;
@@ -50,6 +52,9 @@ static void act(cmox_hosted_t *hosted, const cmox_action_t *action) {
       return;
     case CMOX_ACTION_READ_STDIN:
       answer_read_stdin(peer, action);
+      return;
+    case CMOX_ACTION_PASSTHROUGH:
+      cmox_answer_passthrough(peer, action->call);
       return;
     case CMOX_ACTION_PROGRESS:
       send_progress(peer);
@@ -179,11 +184,22 @@ static void shim_report_passthrough(Cmdmox__V1__ShimService_Service *service,
                                     Cmdmox__V1__ReportPassthroughResponse_Closure closure,
                                     void *data) {
   (void)service;
-  (void)input;
   (void)closure;
   cmox_rpc_call_t *call = data;
-  (void)cmox_fail(&call->error, CMOX_E_UNIMPLEMENTED, "passthrough");
-  cmox_rpc_fail(call);
+  cmox_peer_t *peer = call->peer;
+  cmox_passed_report_t report;
+  bool fine =
+      has_session(peer, call) && cmox_convert_report(input, &report, &call->error) == CMOX_OK;
+  cmox_event_t event = {.kind = CMOX_EVENT_PASSED,
+                        .link = peer->number,
+                        .call_id = input->call_id,
+                        .passed = &report};
+  if (!fine || cmox_hosted_step(peer->hosted, &event, &call->error) != CMOX_OK) {
+    cmox_rpc_fail(call);
+    return;
+  }
+  Cmdmox__V1__ReportPassthroughResponse response = CMDMOX__V1__REPORT_PASSTHROUGH_RESPONSE__INIT;
+  cmox_rpc_answer(&response.base, call);
 }
 
 const Cmdmox__V1__ShimService_Service cmox_shim_service = CMDMOX__V1__SHIM_SERVICE__INIT(shim_);
@@ -191,10 +207,13 @@ const Cmdmox__V1__ShimService_Service cmox_shim_service = CMDMOX__V1__SHIM_SERVI
 /* ---- One-way frames ------------------------------------------------------- */
 
 void cmox_shim_stream(cmox_peer_t *peer, const Cmdmox__V1__StreamData *data) {
-  if (!peer->hosted || data->stream != CMDMOX__V1__STREAM__STREAM_STDIN || data->data.len == 0)
-    return;
-  cmox_event_t event = {.kind = CMOX_EVENT_STDIN,
+  /* A newer shim may have more to say. */
+  const bool known = data->stream >= CMDMOX__V1__STREAM__STREAM_STDIN &&
+                     data->stream <= CMDMOX__V1__STREAM__STREAM_STDERR;
+  if (!peer->hosted || !known || data->data.len == 0) return;
+  cmox_event_t event = {.kind = CMOX_EVENT_PIECE,
                         .link = peer->number,
+                        .piece = (cmox_piece_t)data->stream,
                         .call_id = peer->call_id,
                         .bytes = cmox_from_bytes(data->data)};
   cmox_error_t error;

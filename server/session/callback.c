@@ -73,7 +73,7 @@ static cmox_code_t fail_call(cmox_session_t *session, cmox_call_t *call, const c
   if (call->verdict == CMOX_VERDICT_NONE)
     return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
   call->reply = cmox_call_refusal(session, call);
-  bool answered = call->reply && (!call->link || cmox_call_answer(actions, call));
+  bool answered = call->reply && (!call->link || cmox_call_answer(session, actions, call));
   return answered ? CMOX_OK : cmox_session_no_memory(error);
 }
 
@@ -88,7 +88,7 @@ static cmox_code_t on_handled(cmox_session_t *session, cmox_call_t *call, const 
   if (call->gate)
     done = cmox_call_hold(session, call);
   else if (call->link)
-    done = cmox_call_answer(actions, call);
+    done = cmox_call_answer(session, actions, call);
   return done ? CMOX_OK : cmox_session_no_memory(error);
 }
 
@@ -130,7 +130,7 @@ static void give_up(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *
   call->unexpected_why = "memory was out when its callbacks answered";
   cmox_reply_unref(call->reply);
   call->reply = cmox_reply_ref(session->no_memory_reply);
-  if (call->link) (void)cmox_call_answer(actions, call);
+  if (call->link) (void)cmox_call_answer(session, actions, call);
 }
 
 void cmox_on_answer(cmox_session_t *session, const cmox_event_t *event, cmox_actions_t *actions,

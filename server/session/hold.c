@@ -1,5 +1,5 @@
-/* Calls that wait for the test: at a gate, or for what a handler or a predicate says. While they
- * wait their shims hear from us often enough; callbacks have a deadline, gates have none. */
+/* Calls that wait: at a gate, for what a handler or a predicate says, for the real command. While
+ * they wait their shims hear from us often enough; callbacks have a deadline, the others none. */
 #include "server/session/internal.h"
 #include "server/session/tell.h"
 
@@ -69,11 +69,11 @@ cmox_code_t cmox_on_release(cmox_session_t *session, const cmox_event_t *event,
     cmox_call_t *call = session->held[i];
     if (!call->gate || strcmp(call->gate, event->gate) != 0) continue;
     bool ready = !cmox_call_is_asking(call);
-    if (ready && call->link && !cmox_call_answer(actions, call))
+    if (ready && call->link && !cmox_call_answer(session, actions, call))
       return cmox_session_no_memory(error);
     cmox_free_block(call->gate);
     call->gate = NULL;
-    if (ready) cmox_call_unhold(session, call);
+    if (ready && !cmox_call_is_passing(call)) cmox_call_unhold(session, call);
   }
   cmox_tell_release(event->gate, actions->count);
   return CMOX_OK;

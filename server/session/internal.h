@@ -48,8 +48,8 @@ cmox_action_t *cmox_action_add(cmox_actions_t *actions, cmox_action_kind_t kind,
                                const cmox_call_t *call);
 /* Makes room for one action, so that the next cmox_action_add() cannot fail. */
 bool cmox_actions_reserve(cmox_actions_t *actions);
-/* Gives the call the reply that it has; false: memory is out. */
-bool cmox_call_answer(cmox_actions_t *actions, cmox_call_t *call);
+/* Gives the call the reply that it has, or has it run the real command; false: memory is out. */
+bool cmox_call_answer(cmox_session_t *session, cmox_actions_t *actions, cmox_call_t *call);
 /* Refuses the call with one line and 125. */
 cmox_code_t cmox_call_refuse(cmox_session_t *session, cmox_call_t *call, cmox_verdict_t verdict,
                              cmox_actions_t *actions, cmox_error_t *error);
@@ -67,6 +67,23 @@ void cmox_call_want_tick(cmox_session_t *session, const cmox_call_t *call);
 void cmox_on_tick(cmox_session_t *session, const cmox_event_t *event, cmox_actions_t *actions);
 cmox_code_t cmox_on_release(cmox_session_t *session, const cmox_event_t *event,
                             cmox_actions_t *actions, cmox_error_t *error);
+
+/* ---- passthrough.c: calls that run the real command ---- */
+/* Whether the real command, so answered, has come back to its own shim too often. */
+bool cmox_pass_is_recursion(const cmox_call_t *call, const cmox_answer_t *said);
+/* Gives the call what it needs to be passed through, when that is said; expect: the double that
+ * says it, or NULL. False: memory is out. */
+bool cmox_call_prepare_pass(cmox_session_t *session, cmox_call_t *call, const cmox_answer_t *said,
+                            const cmox_expect_t *expect);
+/* Has the shim of a prepared call run it; false: memory is out, and nothing has changed. */
+bool cmox_call_pass(cmox_session_t *session, cmox_actions_t *actions, cmox_call_t *call);
+/* Of a call that is passing. */
+cmox_code_t cmox_pass_piece(cmox_call_t *call, const cmox_event_t *event, cmox_error_t *error);
+cmox_code_t cmox_on_passed(cmox_session_t *session, const cmox_event_t *event, cmox_error_t *error);
+/* The shim says that it is done; *failure (owned; NULL: none) may change. False: memory is out. */
+bool cmox_pass_completed(cmox_session_t *session, cmox_call_t *call, char **failure);
+/* Its link has closed, its state is LOST: that is no loss when the shim became the command. */
+void cmox_pass_lost(cmox_session_t *session, cmox_call_t *call);
 
 /* ---- callback.c: what the test is asked ---- */
 /* Whether an answer of the test is still to come. */

@@ -97,7 +97,8 @@ cmox_action_t *cmox_action_add(cmox_actions_t *actions, cmox_action_kind_t kind,
 
 /* ---- Calls ------------------------------------------------------------- */
 
-bool cmox_call_answer(cmox_actions_t *actions, cmox_call_t *call) {
+bool cmox_call_answer(cmox_session_t *session, cmox_actions_t *actions, cmox_call_t *call) {
+  if (call->passed && !call->reply) return cmox_call_pass(session, actions, call);
   cmox_action_t *action = cmox_action_add(actions, CMOX_ACTION_REPLY, call);
   if (!action) return false;
   action->reply = call->reply;
@@ -127,7 +128,7 @@ cmox_code_t cmox_call_refuse(cmox_session_t *session, cmox_call_t *call, cmox_ve
   call->verdict = verdict;
   call->reply = cmox_call_refusal(session, call);
   /* Without a link the reply is there if the shim asks again. */
-  bool done = call->reply && (!call->link || cmox_call_answer(actions, call));
+  bool done = call->reply && (!call->link || cmox_call_answer(session, actions, call));
   return done ? CMOX_OK : cmox_session_no_memory(error);
 }
 
@@ -135,14 +136,22 @@ static bool keep_gate(cmox_call_t *call, const cmox_answer_t *said) {
   return !said || !said->gate || (call->gate = cmox_strdup(said->gate)) != NULL;
 }
 
-/* said: NULL is the empty reply. Its gate has been kept. */
+static cmox_code_t refuse_recursion(cmox_session_t *session, cmox_call_t *call,
+                                    cmox_actions_t *actions, cmox_error_t *error) {
+  call->unexpected_why =
+      "its real command has come back to its own shim too often: "
+      "CMOX_REAL_COMMAND_<NAME> can say which program is the real one";
+  return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
+}
+
+/* said: NULL is the empty reply. Its gate has been kept, and its passthrough prepared. */
 static cmox_code_t accept_with(cmox_session_t *session, const cmox_answer_t *said,
                                cmox_call_t *call, cmox_actions_t *actions, cmox_error_t *error) {
   call->verdict = CMOX_VERDICT_ACCEPTED;
-  if (said && !said->reply) return cmox_ask_handler(session, call, said, actions, error);
-  call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
+  if (said && said->handler_name) return cmox_ask_handler(session, call, said, actions, error);
+  if (!call->passed) call->reply = cmox_reply_ref(said ? said->reply : session->empty_reply);
   if (call->gate) cmox_tell_hold(call);
-  bool done = call->gate ? cmox_call_hold(session, call) : cmox_call_answer(actions, call);
+  bool done = call->gate ? cmox_call_hold(session, call) : cmox_call_answer(session, actions, call);
   return done ? CMOX_OK : cmox_session_no_memory(error);
 }
 
@@ -164,8 +173,10 @@ static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_cal
                         cmox_actions_t *actions, cmox_error_t *error) {
   const cmox_injection_facet_t *injection = &expect->facets.injection;
   const cmox_answer_t *said = cmox_expect_answer(expect);
+  if (cmox_pass_is_recursion(call, said)) return refuse_recursion(session, call, actions, error);
   /* Before anything is consumed: a call for which there is no memory has taken nothing. */
-  if (!cmox_call_inject(call, injection->items, injection->count) || !keep_gate(call, said))
+  if (!cmox_call_inject(call, injection->items, injection->count) || !keep_gate(call, said) ||
+      !cmox_call_prepare_pass(session, call, said, expect))
     return cmox_session_no_memory(error);
   call->double_id = expect->id;
   cmox_doubles_take(session->doubles, expect);
@@ -180,9 +191,12 @@ static cmox_code_t otherwise(cmox_session_t *session, cmox_call_t *call, cmox_ac
     if (wants_for_report(session, call)) return cmox_ask_predicates(session, call, actions, error);
     return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
   }
-  if (!keep_gate(call, &session->default_answer)) return cmox_session_no_memory(error);
+  const cmox_answer_t *said = &session->default_answer;
+  if (cmox_pass_is_recursion(call, said)) return refuse_recursion(session, call, actions, error);
+  if (!keep_gate(call, said) || !cmox_call_prepare_pass(session, call, said, NULL))
+    return cmox_session_no_memory(error);
   cmox_tell_default(call);
-  return accept_with(session, &session->default_answer, call, actions, error);
+  return accept_with(session, said, call, actions, error);
 }
 
 static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
@@ -242,6 +256,8 @@ cmox_code_t cmox_call_proceed(cmox_session_t *session, cmox_call_t *call, cmox_a
   if (call->asked.mode != CMOX_STDIN_IGNORE) return decide(session, call, actions, error);
   cmox_stdin_policy_t policy = cmox_doubles_gather(session->doubles, call);
   if (wants(call)) return cmox_ask_predicates(session, call, actions, error);
+  policy.keep =
+      session->default_answer.passes || cmox_doubles_pass(session->doubles, call->data.command);
   if (policy.mode != CMOX_STDIN_IGNORE) return ask_stdin(call, policy, actions, error);
   return decide(session, call, actions, error);
 }
@@ -258,12 +274,14 @@ static cmox_code_t answer_again(cmox_session_t *session, cmox_call_t *call,
   cmox_tell_retry(call);
   if (call->verdict == CMOX_VERDICT_ACCEPTED && call->reply != session->no_memory_reply)
     call->unexpected_why = NULL; /* what it was not told before it hears now */
-  if (call->held) {
+  if (call->held && !cmox_call_is_passing(call)) {
     call->state = CMOX_CALL_PENDING;
     cmox_call_want_tick(session, call);
     return CMOX_OK;
   }
-  if (call->reply) return cmox_call_answer(actions, call) ? CMOX_OK : cmox_session_no_memory(error);
+  const bool decided = call->reply || (call->passed && call->verdict == CMOX_VERDICT_ACCEPTED);
+  if (decided)
+    return cmox_call_answer(session, actions, call) ? CMOX_OK : cmox_session_no_memory(error);
   call->state = CMOX_CALL_PENDING;
   bool unread = call->asked.mode != CMOX_STDIN_IGNORE && call->stdin_end == CMOX_STDIN_NOT_READ;
   if (unread) return ask_stdin(call, call->asked, actions, error);
@@ -311,6 +329,15 @@ static cmox_code_t on_stdin(cmox_session_t *session, const cmox_event_t *event,
                                                                : cmox_session_no_memory(error);
 }
 
+static cmox_code_t on_piece(cmox_session_t *session, const cmox_event_t *event,
+                            cmox_error_t *error) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  if (call && call->link == event->link && cmox_call_is_passing(call))
+    return cmox_pass_piece(call, event, error);
+  if (event->piece == CMOX_PIECE_STDIN) return on_stdin(session, event, error);
+  return CMOX_OK; /* a late word of a call that is over */
+}
+
 static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *event,
                                cmox_actions_t *actions, cmox_error_t *error) {
   cmox_call_t *call = reading_call(session, event, error);
@@ -336,14 +363,18 @@ static char *failure_of(const cmox_event_t *event) {
 static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *event) {
   cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
   if (!call || call->link != event->link) return CMOX_OK;
-  if (call->state == CMOX_CALL_PENDING && !call->failure) call->failure = failure_of(event);
-  if (call->state != CMOX_CALL_ANSWERED) return CMOX_OK;
+  const bool passing = cmox_call_is_passing(call);
+  if (call->state != CMOX_CALL_ANSWERED && call->state != CMOX_CALL_PENDING) return CMOX_OK;
+  if (!call->failure) call->failure = failure_of(event);
+  if (passing ? !cmox_pass_completed(session, call, &call->failure)
+              : *event->completed.failure && !call->failure)
+    call->unexpected_why = "memory was out when its shim said that it is done";
+  if (call->state == CMOX_CALL_PENDING && !passing) return CMOX_OK;
   call->state = CMOX_CALL_COMPLETED;
   call->end_ns = event->now_ns;
   call->stdout_written = event->completed.stdout_written;
   call->stderr_written = event->completed.stderr_written;
   call->broken_pipe = event->completed.broken_pipe;
-  if (!call->failure) call->failure = failure_of(event);
   cmox_tell_completed(call);
   cmox_journal_settle(session->journal, call);
   return CMOX_OK;
@@ -354,9 +385,14 @@ static cmox_code_t on_link_lost(cmox_session_t *session, const cmox_event_t *eve
   if (!call || call->link != event->link) return CMOX_OK;
   call->link = 0;
   if (call->state == CMOX_CALL_COMPLETED) return CMOX_OK;
-  call->state = CMOX_CALL_LOST;
-  cmox_tell_lost(call);
+  const bool passing = cmox_call_is_passing(call);
   call->end_ns = event->now_ns;
+  call->state = CMOX_CALL_LOST;
+  if (passing) cmox_pass_lost(session, call);
+  if (call->state == CMOX_CALL_LOST)
+    cmox_tell_lost(call);
+  else
+    cmox_journal_settle(session->journal, call);
   return CMOX_OK; /* what holds it keeps it: the shim may ask again */
 }
 
@@ -420,8 +456,11 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
     case CMOX_EVENT_INVOKE:
       code = on_invoke(session, event, actions, error);
       break;
-    case CMOX_EVENT_STDIN:
-      code = on_stdin(session, event, error);
+    case CMOX_EVENT_PIECE:
+      code = on_piece(session, event, error);
+      break;
+    case CMOX_EVENT_PASSED:
+      code = cmox_on_passed(session, event, error);
       break;
     case CMOX_EVENT_CONTINUE:
       code = on_continue(session, event, actions, error);

@@ -20,8 +20,9 @@ typedef enum cmox_phase { CMOX_PHASE_RECORD, CMOX_PHASE_REPLAY, CMOX_PHASE_VERIF
 
 typedef enum cmox_event_kind {
   CMOX_EVENT_INVOKE,    /* link, invocation, silence_ms */
-  CMOX_EVENT_STDIN,     /* call_id, bytes: a piece of its stdin */
   CMOX_EVENT_CONTINUE,  /* call_id, continued: its stdin is all here */
+  CMOX_EVENT_PIECE,     /* call_id, piece, bytes: of its stdin, or what the real command wrote */
+  CMOX_EVENT_PASSED,    /* call_id, passed: how the real command ended */
   CMOX_EVENT_ANSWER,    /* call_id, answered: what a callback said */
   CMOX_EVENT_COMPLETED, /* call_id, completed */
   CMOX_EVENT_LINK_LOST, /* link, call_id */
@@ -37,6 +38,12 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves; or NULL */
 } cmox_event_kind_t;
 
+typedef enum cmox_piece {
+  CMOX_PIECE_STDIN = 1, /* numbers as in frame.proto */
+  CMOX_PIECE_STDOUT = 2,
+  CMOX_PIECE_STDERR = 3
+} cmox_piece_t;
+
 typedef struct cmox_event {
   cmox_event_kind_t kind;
   uint64_t now_ns; /* monotonic */
@@ -44,6 +51,8 @@ typedef struct cmox_event {
   uint64_t call_id;
   uint64_t double_id;
   cmox_span_t bytes;
+  cmox_piece_t piece;
+  const cmox_passed_report_t *passed;
   cmox_span_t command;
   const char *gate;
   const char *note;
@@ -76,11 +85,12 @@ typedef struct cmox_event {
 } cmox_event_t;
 
 typedef enum cmox_action_kind {
-  CMOX_ACTION_REPLY,      /* answer the call on link with reply */
-  CMOX_ACTION_READ_STDIN, /* have the shim read its stdin, as stdin_policy says */
-  CMOX_ACTION_PROGRESS,   /* tell the shim that its call is being worked on */
-  CMOX_ACTION_MATCH,      /* ask the test whether a predicate accepts a value: asked */
-  CMOX_ACTION_HANDLE      /* have the test run a handler: asked */
+  CMOX_ACTION_REPLY,       /* answer the call on link with reply */
+  CMOX_ACTION_READ_STDIN,  /* have the shim read its stdin, as stdin_policy says */
+  CMOX_ACTION_PASSTHROUGH, /* have the shim run the real command, as call->passed says */
+  CMOX_ACTION_PROGRESS,    /* tell the shim that its call is being worked on */
+  CMOX_ACTION_MATCH,       /* ask the test whether a predicate accepts a value: asked */
+  CMOX_ACTION_HANDLE       /* have the test run a handler: asked */
 } cmox_action_kind_t;
 
 typedef struct cmox_action {
@@ -89,6 +99,7 @@ typedef struct cmox_action {
   uint64_t call_id;
   cmox_reply_data_t *reply; /* valid until the next step; longer with a reference of one's own */
   cmox_stdin_policy_t stdin_policy;
+  const cmox_call_t *call; /* PASSTHROUGH; valid until the next step */
   struct {
     uint64_t question; /* the ANSWER names it */
     uint64_t callback;

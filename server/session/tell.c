@@ -73,6 +73,23 @@ void cmox_tell_reply(const cmox_call_t *call) {
              cmox_trace_number(reply->delay_ms));
 }
 
+void cmox_tell_pass(const cmox_call_t *call) {
+  const cmox_passthrough_t *how = &call->passed->how;
+  CMOX_TRACE(SESSION_PASS, cmox_trace_number(call->id), cmox_trace_bytes(call->real_command),
+             cmox_trace_number(call->passthrough_depth), cmox_trace_number(how->capture_stdin),
+             cmox_trace_number(how->capture_stdout), cmox_trace_number(how->capture_stderr),
+             cmox_trace_number(how->timeout_ms));
+}
+
+void cmox_tell_passed(const cmox_call_t *call) {
+  const cmox_passed_report_t *report = &call->passed->report;
+  CMOX_TRACE(SESSION_PASSED, cmox_trace_number(call->id), cmox_trace_bytes(report->program),
+             cmox_trace_number(report->exit_code),
+             cmox_trace_text(report->replaced ? "replaced" : report->signal),
+             cmox_trace_number(report->stdin_bytes), cmox_trace_number(report->stdout_bytes),
+             cmox_trace_number(report->stderr_bytes), cmox_trace_text(report->failure));
+}
+
 void cmox_tell_completed(const cmox_call_t *call) {
   CMOX_TRACE(SESSION_COMPLETED, cmox_trace_number(call->id),
              cmox_trace_number(call->stdout_written), cmox_trace_number(call->stderr_written),

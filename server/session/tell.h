@@ -20,6 +20,8 @@ void cmox_tell_answered(const cmox_call_t *call, uint64_t question, bool fine);
 void cmox_tell_hold(const cmox_call_t *call);
 void cmox_tell_release(const char *gate, size_t calls);
 void cmox_tell_reply(const cmox_call_t *call);
+void cmox_tell_pass(const cmox_call_t *call);
+void cmox_tell_passed(const cmox_call_t *call);
 void cmox_tell_completed(const cmox_call_t *call);
 void cmox_tell_lost(const cmox_call_t *call);
 void cmox_tell_replay(uint64_t calls);

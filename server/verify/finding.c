@@ -46,6 +46,7 @@ const char *cmox_finding_name(cmox_finding_kind_t kind) {
     NAME(HANDLER_FAILED)
     NAME(REFUSED_CALL)
     NAME(SHIMS_CHANGED)
+    NAME(COULD_NOT_RUN)
 #undef NAME
   }
   return "UNSPECIFIED";

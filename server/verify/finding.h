@@ -18,7 +18,8 @@ typedef enum cmox_finding_kind {
   CMOX_FINDING_NEVER_COMPLETED = 8,
   CMOX_FINDING_HANDLER_FAILED = 9, /* or a predicate */
   CMOX_FINDING_REFUSED_CALL = 10,
-  CMOX_FINDING_SHIMS_CHANGED = 11
+  CMOX_FINDING_SHIMS_CHANGED = 11,
+  CMOX_FINDING_COULD_NOT_RUN = 12 /* the real command */
 } cmox_finding_kind_t;
 
 typedef struct cmox_finding {

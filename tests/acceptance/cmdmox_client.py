@@ -179,6 +179,7 @@ class Session:
         fields.setdefault("path", os.environb.get(b"PATH", b"/usr/bin:/bin"))
         created = client.CreateSession(**fields)
         self.client, self.id, self.shims = client, created.session_id, created.shim_directory
+        self.created = created
         self.env = {**os.environb, **dict(entry.split(b"=", 1) for entry in created.env_block)}
 
     def declare(self, *doubles):

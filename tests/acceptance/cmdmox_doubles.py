@@ -19,6 +19,12 @@ def runs(handler, name="", gate=""):
     return {"actions": {"items": [double_pb2.DoubleAction(handler=handler, handler_name=name, gate=gate)]}}
 
 
+def passes(gate="", repeat=0, **how):
+    """The facet that has the real command run; both of its outputs are captured unless it says otherwise."""
+    how = {"capture_stdout": True, "capture_stderr": True, **how}
+    return {"actions": {"items": [double_pb2.DoubleAction(passthrough=how, gate=gate, repeat=repeat)]}}
+
+
 def asks(callback, name=""):
     """A matcher that is a predicate of the client's."""
     return Matcher(callback=callback, callback_name=name)

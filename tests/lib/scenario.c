@@ -224,7 +224,8 @@ uint64_t scenario_call(scenario_t *s, const char *line, uint8_t key) {
 }
 
 cmox_code_t scenario_feed(scenario_t *s, uint64_t call, const char *bytes) {
-  cmox_event_t event = {.kind = CMOX_EVENT_STDIN,
+  cmox_event_t event = {.kind = CMOX_EVENT_PIECE,
+                        .piece = CMOX_PIECE_STDIN,
                         .link = s->last_link,
                         .call_id = call,
                         .bytes = cmox_span_str(bytes)};

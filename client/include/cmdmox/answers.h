@@ -1,4 +1,5 @@
-/* What a double answers: replies, in pieces, with files, or a function of the test. */
+/* What a double answers: replies, in pieces, with files, the real command, or a function of the
+ * test. */
 #ifndef CMOX_ANSWERS_H
 #define CMOX_ANSWERS_H
 
@@ -107,6 +108,61 @@ CMOX_API cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t wher
 CMOX_API cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
                                               uint64_t times, const cmox_reply_t *reply);
 
+/* ---- The real command ---------------------------------------------------
+ *
+ * Has the real command run in place of an answer, through the shim, which keeps out of its way: its
+ * streams flow as they would, it gets the signals, and its end is the end of the call. The journal
+ * has what it wrote, cmox_capture_stdin() also what it read. It is an answer as any other: in turns
+ * with cmox_returns_once(), for some arguments only, behind a gate.
+ *
+ * It is looked up on the PATH from before the session. CMOX_REAL_COMMAND_<NAME>=/path/to/it in the
+ * environment of the call says another one; NAME is that of the command, as it is or in upper case
+ * with '_' for all that is no letter or digit (CMOX_REAL_COMMAND_G__ for "g++"). Where it cannot be
+ * run the caller gets 126 or 127, as from a shell, and cmox_verify() a remark.
+ *
+ * Terminals are handed over and not captured. stdin is never read further than the command reads
+ * it, but for what is neither a file nor a pipe (a socket, a terminal) and captured: of that up to
+ * 4 KiB more. When nothing is captured the shim becomes the command, and the journal does not hear
+ * how it ends. Set size to sizeof(cmox_passthrough_t); the macro does. */
+typedef struct cmox_passthrough {
+  size_t size;
+  uint32_t timeout_ms CMOX_OPTIONAL_;        /* TERM after this; 0: never. The call ends with 124 */
+  uint32_t kill_after_ms CMOX_OPTIONAL_;     /* KILL so long after TERM; 0: 5,000 */
+  uint64_t capture_max_bytes CMOX_OPTIONAL_; /* kept of each stream; 0: 16 MiB */
+  bool uncaptured CMOX_OPTIONAL_;  /* stdout and stderr are the command's own, and not kept */
+  const char *gate CMOX_OPTIONAL_; /* run only when cmox_release() names this gate; NULL: at once */
+} cmox_passthrough_t;
+
+/* cmox_passthrough(git); cmox_passthrough(git, .timeout_ms = 10000); */
+#ifdef __cplusplus
+#define cmox_passthrough(dbl, ...)         \
+  cmox_passthrough_at((dbl), CMOX_HERE, 0, \
+                      cmox_passthrough_t{.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+#define cmox_passthrough_times(dbl, times, ...)  \
+  cmox_passthrough_at((dbl), CMOX_HERE, (times), \
+                      cmox_passthrough_t{.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+#define cmox_default_passthrough(mox, ...)      \
+  cmox_default_passthrough_at((mox), CMOX_HERE, \
+                              cmox_passthrough_t{.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+#else
+#define cmox_passthrough(dbl, ...) \
+  cmox_passthrough_at(             \
+      (dbl), CMOX_HERE, 0,         \
+      &(const cmox_passthrough_t){.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+#define cmox_passthrough_times(dbl, times, ...) \
+  cmox_passthrough_at(                          \
+      (dbl), CMOX_HERE, (times),                \
+      &(const cmox_passthrough_t){.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+#define cmox_default_passthrough(mox, ...) \
+  cmox_default_passthrough_at(             \
+      (mox), CMOX_HERE,                    \
+      &(const cmox_passthrough_t){.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+#endif
+/* Only the next call, or the next `times`, as cmox_returns_times() does. */
+#define cmox_passthrough_once(dbl, ...) cmox_passthrough_times(dbl, 1, __VA_ARGS__)
+CMOX_API cmox_double_t *cmox_passthrough_at(cmox_double_t *dbl, cmox_location_t where,
+                                            uint64_t times, const cmox_passthrough_t *how);
+
 /* What answers the calls that no double accepts, in place of 125 and a finding: of commands that
  * have doubles, and of registered ones. They count as accepted, by no double. A call that is one
  * too many, or out of order, is refused all the same. May be said until cmox_verify(); the last
@@ -123,6 +179,9 @@ CMOX_API cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_
 CMOX_API void cmox_default_returns_at(cmox_t *mox, cmox_location_t where,
                                       const cmox_reply_t *reply);
 CMOX_API void cmox_default_fails_at(cmox_t *mox, cmox_location_t where);
+/* The real command answers them: a spy on all that the test does not mention. */
+CMOX_API void cmox_default_passthrough_at(cmox_t *mox, cmox_location_t where,
+                                          const cmox_passthrough_t *how);
 
 /* Answers all calls that wait at this gate. Returns how many; 0 when the session failed. */
 CMOX_API uint64_t cmox_release(cmox_t *mox, const char *gate);
@@ -204,6 +263,14 @@ inline cmox_double_t *cmox_returns_at(cmox_double_t *dbl, cmox_location_t where,
 inline cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_t where,
                                             uint64_t times, const cmox_reply_t &reply) {
   return cmox_returns_times_at(dbl, where, times, &reply);
+}
+inline cmox_double_t *cmox_passthrough_at(cmox_double_t *dbl, cmox_location_t where, uint64_t times,
+                                          const cmox_passthrough_t &how) {
+  return cmox_passthrough_at(dbl, where, times, &how);
+}
+inline void cmox_default_passthrough_at(cmox_t *mox, cmox_location_t where,
+                                        const cmox_passthrough_t &how) {
+  cmox_default_passthrough_at(mox, where, &how);
 }
 inline cmox_chunks_t cmox_chunks_of_(std::initializer_list<cmox_chunk_t> chunks) {
   return cmox_chunks_t{chunks.size(), chunks.begin()};

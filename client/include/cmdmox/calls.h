@@ -48,7 +48,7 @@ typedef struct cmox_invocation {
   bool stdin_captured;
   cmox_bytes_t stdin_data;  /* what was read */
   bool stdin_truncated;     /* more followed */
-  cmox_bytes_t stdout_data; /* what the double answered */
+  cmox_bytes_t stdout_data; /* what the double answered, or the real command wrote */
   cmox_bytes_t stderr_data;
   int exit_code;      /* -1 when ended by a signal or not ended */
   const char *signal; /* "SIGTERM", or NULL */
@@ -68,6 +68,15 @@ typedef struct cmox_invocation {
   uint64_t stdout_written; /* bytes, as the shim counted them */
   uint64_t stderr_written;
   bool broken_pipe; /* the reader of stdout or stderr was gone */
+  /* Of a call that was passed through: stdin_data, stdout_data and stderr_data are what its real
+   * command read and wrote, stdin_truncated that it was more. What nobody kept has no digest. */
+  cmox_bytes_t
+      program;    /* what ran; empty: the call was not passed through, or did not come so far */
+  bool merged;    /* stdout and stderr were one open file: all of it is in stdout_data */
+  bool timed_out; /* .timeout_ms was over */
+  bool lingering; /* something that the command started still had its output open */
+  bool replaced;  /* nothing was captured: the shim became the command, and nobody saw its end */
+  const char *passthrough_failure; /* why it could not be run; NULL: it could */
 } cmox_invocation_t;
 
 /* The value that a variable has for what handles the call: that of env, with what cmox_with_env()

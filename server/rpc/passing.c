@@ -1,0 +1,122 @@
+/* Passthrough on the wire: what a double asks for, what the shim is told, what it reports. */
+#include <stdio.h>
+
+#include "server/rpc/internal.h"
+
+cmox_code_t cmox_convert_passthrough(const Cmdmox__V1__Passthrough *from, cmox_passthrough_t *out,
+                                     cmox_error_t *error) {
+  if (from->program.len || from->search_path.len || from->n_env_changes)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "passthrough: the server fills in program, search_path and env_changes; set "
+                     "CMOX_REAL_COMMAND_<NAME> for the code under test, or the session's path");
+  *out = (cmox_passthrough_t){.capture_stdin = from->capture_stdin,
+                              .capture_stdout = from->capture_stdout,
+                              .capture_stderr = from->capture_stderr,
+                              .capture_max_bytes = from->capture_max_bytes,
+                              .timeout_ms = from->timeout_ms,
+                              .kill_after_ms = from->kill_after_ms};
+  return CMOX_OK;
+}
+
+void cmox_convert_change(const cmox_env_change_t *from, Cmdmox__V1__EnvChange *to) {
+  cmdmox__v1__env_change__init(to);
+  to->name = cmox_to_bytes(cmox_span_str(from->name));
+  if (!from->value) return;
+  to->change_case = CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
+  to->value = cmox_to_bytes(cmox_span(from->value, from->value_len));
+}
+
+/* ---- Down ------------------------------------------------------------------ */
+
+static void fill_passthrough(const cmox_hosted_t *hosted, const cmox_call_t *call,
+                             Cmdmox__V1__Passthrough *to) {
+  const cmox_passthrough_t *how = &call->passed->how;
+  if (call->real_command.len)
+    to->program = cmox_to_bytes(call->real_command);
+  else
+    to->search_path = cmox_to_bytes(cmox_span_str(hosted->path));
+  to->capture_stdin = how->capture_stdin;
+  to->capture_stdout = how->capture_stdout;
+  to->capture_stderr = how->capture_stderr;
+  to->capture_max_bytes = how->capture_max_bytes;
+  to->timeout_ms = how->timeout_ms;
+  to->kill_after_ms = how->kill_after_ms;
+}
+
+/* What the double injects, and how deep the real command is. */
+static void fill_changes(const cmox_call_t *call, Cmdmox__V1__EnvChange *changes,
+                         Cmdmox__V1__EnvChange **list, char depth[12]) {
+  const size_t count = call->injected_count;
+  for (size_t i = 0; i < count; i++) cmox_convert_change(&call->injected[i], &changes[i]);
+  (void)snprintf(depth, 12, "%u", call->passthrough_depth + 1);
+  cmdmox__v1__env_change__init(&changes[count]);
+  changes[count].name = cmox_to_bytes(cmox_span_str(CMOX_PASSTHROUGH_DEPTH_VARIABLE));
+  changes[count].change_case = CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
+  changes[count].value = cmox_to_bytes(cmox_span_str(depth));
+  for (size_t i = 0; i <= count; i++) list[i] = &changes[i];
+}
+
+void cmox_answer_passthrough(cmox_peer_t *peer, const cmox_call_t *call) {
+  const size_t count = call->injected_count + 1;
+  Cmdmox__V1__EnvChange *changes = cmox_calloc(count, sizeof *changes + sizeof(void *));
+  if (!changes) {
+    cmox_rpc_call_t *waiting = peer->waiting;
+    peer->waiting = NULL;
+    if (!waiting) return;
+    (void)cmox_fail(&waiting->error, CMOX_E_NO_MEMORY, "passthrough: out of memory");
+    cmox_rpc_note_unanswered(peer);
+    cmox_rpc_fail(waiting);
+    return;
+  }
+  char depth[12];
+  Cmdmox__V1__Passthrough passthrough = CMDMOX__V1__PASSTHROUGH__INIT;
+  passthrough.n_env_changes = count;
+  passthrough.env_changes = (Cmdmox__V1__EnvChange **)(void *)(changes + count);
+  fill_changes(call, changes, passthrough.env_changes, depth);
+  fill_passthrough(peer->hosted, call, &passthrough);
+  Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
+  action.call_id = call->id;
+  action.kind_case = CMDMOX__V1__ACTION__KIND_PASSTHROUGH;
+  action.passthrough = &passthrough;
+  cmox_answer_action(peer, &action);
+  cmox_free_block(changes);
+}
+
+/* ---- Up -------------------------------------------------------------------- */
+
+static cmox_code_t convert_end(const Cmdmox__V1__ReportPassthroughRequest *from,
+                               cmox_passed_report_t *out, cmox_error_t *error) {
+  switch (from->end_case) {
+    case CMDMOX__V1__REPORT_PASSTHROUGH_REQUEST__END_EXIT_CODE:
+      if (from->exit_code > 255)
+        return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "exit code %u is not within 0 to 255",
+                         from->exit_code);
+      out->exited = true;
+      out->exit_code = from->exit_code;
+      return CMOX_OK;
+    case CMDMOX__V1__REPORT_PASSTHROUGH_REQUEST__END_SIGNAL:
+      if (!cmox_signal_name_ok(cmox_span_str(from->signal)))
+        return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "\"%.40s\" is not the name of a signal",
+                         from->signal);
+      out->signal = from->signal;
+      return CMOX_OK;
+    default:
+      if (from->replaced) return CMOX_OK;
+      return cmox_fail(error, CMOX_E_BAD_PAYLOAD,
+                       "ReportPassthrough needs to say how the command ended");
+  }
+}
+
+cmox_code_t cmox_convert_report(const Cmdmox__V1__ReportPassthroughRequest *from,
+                                cmox_passed_report_t *out, cmox_error_t *error) {
+  *out = (cmox_passed_report_t){.program = cmox_from_bytes(from->program),
+                                .stdin_bytes = from->stdin_bytes,
+                                .stdout_bytes = from->stdout_bytes,
+                                .stderr_bytes = from->stderr_bytes,
+                                .failure = from->failure,
+                                .timed_out = from->timed_out,
+                                .merged = from->merged,
+                                .lingering = from->lingering,
+                                .replaced = from->replaced};
+  return convert_end(from, out, error);
+}

@@ -1,0 +1,110 @@
+/* A call that runs the real command.
+ *
+ * 1. Taken: what it may capture and where it looks are settled (cmox_call_prepare_pass).
+ * 2. The shim is told (cmox_call_pass); from here on it hears from us often enough, as calls do
+ *    that wait for the test.
+ * 3. PIECEs of the streams come in, then PASSED: how the real command ended.
+ * 4. COMPLETED: the shim ends as the command did. A shim that became the command says no more
+ *    than that: the end of its link is the end of the call.
+ *
+ * A real command that comes back to its own shim by name would do so for ever: its depth is counted
+ * in its environment, and bounded. */
+#include "server/session/internal.h"
+#include "server/session/tell.h"
+
+bool cmox_pass_is_recursion(const cmox_call_t *call, const cmox_answer_t *said) {
+  return said && said->passes && call->passthrough_depth >= CMOX_PASSTHROUGH_DEPTH_MAX;
+}
+
+bool cmox_call_prepare_pass(cmox_session_t *session, cmox_call_t *call, const cmox_answer_t *said,
+                            const cmox_expect_t *expect) {
+  if (!said || !said->passes) return true;
+  cmox_passed_free(call->passed); /* of a decision for which memory was out */
+  call->passed = cmox_passed_new(&said->passthrough, session->spill);
+  if (!call->passed) return false;
+  cmox_passthrough_t *how = &call->passed->how;
+  how->capture_stdin |= expect && cmox_expect_stdin_policy(expect).mode == CMOX_STDIN_CAPTURE;
+  /* What was read to decide is in the journal already. */
+  how->capture_stdin &= call->asked.mode == CMOX_STDIN_IGNORE;
+  return true;
+}
+
+bool cmox_call_pass(cmox_session_t *session, cmox_actions_t *actions, cmox_call_t *call) {
+  if (!cmox_actions_reserve(actions) || !cmox_call_hold(session, call)) return false;
+  cmox_passed_begin(call->passed);
+  if (call->asked.mode == CMOX_STDIN_IGNORE) {
+    call->stdin_stream.spill = session->spill;
+    cmox_stream_clear(&call->stdin_stream);
+  }
+  call->state = CMOX_CALL_PENDING;
+  call->told_ns = session->now_ns;
+  cmox_call_want_tick(session, call);
+  cmox_action_t *action = cmox_action_add(actions, CMOX_ACTION_PASSTHROUGH, call);
+  action->call = call;
+  cmox_tell_pass(call);
+  return true;
+}
+
+/* ---- What the shim says -------------------------------------------------------- */
+
+static cmox_stream_t *captured(cmox_call_t *call, cmox_piece_t piece) {
+  const cmox_passthrough_t *how = &call->passed->how;
+  /* One pipe for both outputs is captured when either is. */
+  const bool output = how->capture_stdout || how->capture_stderr;
+  switch (piece) {
+    case CMOX_PIECE_STDIN:
+      return how->capture_stdin ? &call->stdin_stream : NULL;
+    case CMOX_PIECE_STDOUT:
+      return output ? &call->passed->out : NULL;
+    case CMOX_PIECE_STDERR:
+      return output ? &call->passed->err : NULL;
+  }
+  return NULL;
+}
+
+cmox_code_t cmox_pass_piece(cmox_call_t *call, const cmox_event_t *event, cmox_error_t *error) {
+  cmox_stream_t *stream = captured(call, event->piece);
+  if (!stream) return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "a stream that was not to be captured");
+  if (event->bytes.len > call->passed->how.capture_max_bytes - stream->length)
+    return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "a stream has more bytes than were asked for");
+  return cmox_stream_append(stream, event->bytes) ? CMOX_OK : cmox_session_no_memory(error);
+}
+
+cmox_code_t cmox_on_passed(cmox_session_t *session, const cmox_event_t *event,
+                           cmox_error_t *error) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  bool ours = call && call->link == event->link && cmox_call_is_passing(call);
+  /* Who meant to become the command, and could not, may say so. */
+  if (!ours || (call->passed->reported && !call->passed->report.replaced))
+    return cmox_fail(error, CMOX_E_BAD_STATE, "this call does not wait for a real command");
+  if (!cmox_passed_report(call->passed, event->passed)) {
+    call->unexpected_why = "memory was out when the end of its real command was reported";
+    return cmox_session_no_memory(error);
+  }
+  cmox_tell_passed(call);
+  return CMOX_OK;
+}
+
+/* The end that the shim did not report of a command that it ran. */
+static char *unreported(void) { return cmox_strdup("it did not say how the real command ended"); }
+
+bool cmox_pass_completed(cmox_session_t *session, cmox_call_t *call, char **failure) {
+  cmox_passed_t *passed = call->passed;
+  cmox_call_unhold(session, call);
+  if (passed->reported && passed->report.replaced && *failure) {
+    cmox_passed_report_t report = passed->report;
+    report.failure = *failure; /* it is still the shim */
+    report.replaced = false;
+    if (!cmox_passed_report(passed, &report)) return false;
+    cmox_free_block(*failure);
+    *failure = NULL;
+  }
+  if (!passed->reported && !*failure) *failure = unreported();
+  return passed->reported || *failure;
+}
+
+void cmox_pass_lost(cmox_session_t *session, cmox_call_t *call) {
+  cmox_call_unhold(session, call);
+  const cmox_passed_t *passed = call->passed;
+  if (passed->reported && passed->report.replaced) call->state = CMOX_CALL_COMPLETED;
+}
