@@ -366,9 +366,10 @@ static cmox_code_t on_completed(cmox_session_t *session, const cmox_event_t *eve
   const bool passing = cmox_call_is_passing(call);
   if (call->state != CMOX_CALL_ANSWERED && call->state != CMOX_CALL_PENDING) return CMOX_OK;
   if (!call->failure) call->failure = failure_of(event);
-  if (passing ? !cmox_pass_completed(session, call, &call->failure)
-              : *event->completed.failure && !call->failure)
-    call->unexpected_why = "memory was out when its shim said that it is done";
+  const char *told = event->completed.failure;
+  bool kept = call->failure || !told || !*told;
+  if (kept && passing) kept = cmox_pass_completed(session, call, &call->failure);
+  if (!kept) call->unexpected_why = "memory was out when its shim said that it is done";
   if (call->state == CMOX_CALL_PENDING && !passing) return CMOX_OK;
   call->state = CMOX_CALL_COMPLETED;
   call->end_ns = event->now_ns;

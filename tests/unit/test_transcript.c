@@ -64,6 +64,7 @@ static const char *const shown[] = {
     "cmdmox.v1.Invocation.argv",
     "cmdmox.v1.Invocation.command",
     "cmdmox.v1.Invocation.cwd",
+    "cmdmox.v1.Invocation.program",
     "cmdmox.v1.Invocation.signal",
     "cmdmox.v1.InvokeRequest.argv",
     "cmdmox.v1.InvokeRequest.command",
@@ -96,12 +97,14 @@ START_TEST(only_known_fields_are_shown) {
     for (unsigned f = 0; f < types[t]->n_fields; f++) {
       const ProtobufCFieldDescriptor *field = &types[t]->fields[f];
       if (field->type != PROTOBUF_C_TYPE_BYTES && field->type != PROTOBUF_C_TYPE_STRING) continue;
-      uint8_t payload[32] = {(uint8_t)(field->id << 3 | 2), sizeof value};
-      ck_assert_uint_lt(field->id, 16);
-      memcpy(payload + 2, value, sizeof value);
+      /* A tag of two bytes, for numbers from 16 on too. */
+      uint8_t payload[32] = {(uint8_t)(field->id << 3 | 2 | 0x80), (uint8_t)(field->id >> 4),
+                             sizeof value};
+      ck_assert_uint_lt(field->id, 128);
+      memcpy(payload + 3, value, sizeof value);
       char name[128];
       (void)snprintf(name, sizeof name, "%s.%s", types[t]->name, field->name);
-      const char *line = response_transcript(types[t], cmox_span(payload, 2 + sizeof value));
+      const char *line = response_transcript(types[t], cmox_span(payload, 3 + sizeof value));
       ck_assert_msg((strstr(line, "unmistakable") != NULL) == is_shown(name), "%s: %s", name, line);
       seen += is_shown(name);
     }
