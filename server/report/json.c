@@ -23,14 +23,15 @@ static bool set_new(json_t *object, const char *name, json_t *value) {
   return json_object_set_new(object, name, value) == 0;
 }
 
-/* "call", and "others": the ids of those of which the same is said. */
+/* Beside "call", for calls of which the same is said. */
 static bool add_others(json_t *to, const cmox_finding_t *finding) {
   if (finding->other_count == 0) return true;
   json_t *list = json_array();
   bool complete = true;
-  for (size_t i = 0; i < finding->other_count && complete; i++)
+  for (size_t i = 0; i < cmox_finding_listed(finding) && complete; i++)
     complete = json_array_append_new(list, json_integer((json_int_t)finding->others[i])) == 0;
-  return set_new(to, "others", list) && complete;
+  complete = set_new(to, "others", list) && complete;
+  return set_new(to, "calls", json_integer((json_int_t)finding->other_count + 1)) && complete;
 }
 
 static bool add_call(json_t *to, const cmox_call_t *call) {
@@ -96,7 +97,8 @@ static size_t length(const char *text) { return text ? strlen(text) : 0; }
 
 /* Bytes of it that the report will have, more or less. */
 static size_t weight(const cmox_finding_t *finding) {
-  size_t sum = length(finding->message) + length(finding->suggestion) + 16 * finding->other_count;
+  size_t sum =
+      length(finding->message) + length(finding->suggestion) + 16 * cmox_finding_listed(finding);
   for (size_t i = 0; i < finding->difference_count; i++) {
     const cmox_difference_t *row = &finding->differences[i];
     sum += length(row->subject) + length(row->expected) + length(row->actual) + length(row->diff);

@@ -228,14 +228,16 @@ static void fill_expectation(const cmox_expect_t *expect, finding_view_t *view) 
 static void fill_calls(const cmox_finding_t *finding, finding_view_t *view) {
   if (!finding->call) return;
   view->call_ids[0] = finding->call->id;
-  for (size_t i = 0; i < finding->other_count; i++) view->call_ids[i + 1] = finding->others[i];
+  const size_t others = cmox_finding_listed(finding);
+  for (size_t i = 0; i < others; i++) view->call_ids[i + 1] = finding->others[i];
   view->message.invocation_ids = view->call_ids;
-  view->message.n_invocation_ids = finding->other_count + 1;
+  view->message.n_invocation_ids = others + 1;
+  view->message.calls = finding->other_count + 1;
 }
 
 static Cmdmox__V1__Finding *finding_view(const cmox_finding_t *finding) {
   size_t rows = finding->difference_count;
-  size_t calls = finding->other_count + 1;
+  size_t calls = cmox_finding_listed(finding) + 1;
   finding_view_t *view = cmox_calloc(
       1, sizeof *view + rows * (sizeof(Cmdmox__V1__Difference *) + sizeof(Cmdmox__V1__Difference)) +
              calls * sizeof *view->call_ids);

@@ -57,13 +57,11 @@ static int compare_for_sort(const void *left, const void *right) {
 static bool fold(cmox_finding_t **alike, size_t count) {
   if (count == 1) return true;
   cmox_finding_t *first = alike[0];
-  first->others = cmox_calloc(count - 1, sizeof *first->others);
-  if (!first->others) return false;
   first->other_count = count - 1;
-  for (size_t i = 1; i < count; i++) {
-    first->others[i - 1] = alike[i]->call->id;
-    alike[i]->call = NULL;
-  }
+  first->others = cmox_calloc(cmox_finding_listed(first), sizeof *first->others);
+  if (!first->others) return false;
+  for (size_t i = 0; i < cmox_finding_listed(first); i++) first->others[i] = alike[i + 1]->call->id;
+  for (size_t i = 1; i < count; i++) alike[i]->call = NULL;
   return true;
 }
 

@@ -22,12 +22,14 @@ typedef enum cmox_finding_kind {
   CMOX_FINDING_COULD_NOT_RUN = 12 /* the real command */
 } cmox_finding_kind_t;
 
+#define CMOX_FINDING_OTHERS_MAX 999u
+
 typedef struct cmox_finding {
   cmox_finding_kind_t kind;
   bool advisory;           /* worth saying, no failure by itself */
   const cmox_call_t *call; /* NULL: none; borrowed from the journal */
-  uint64_t *others; /* ids of later calls of which the same is to be said; see cmox_findings_fold */
-  size_t other_count;
+  size_t other_count;      /* later calls of which the same is to be said; see cmox_findings_fold */
+  uint64_t *others;        /* the ids of the first of them, at most CMOX_FINDING_OTHERS_MAX */
   const cmox_expect_t *expect; /* the expectation it speaks of, or the nearest; NULL: none */
   char *message;               /* one line */
   cmox_difference_t *differences;
@@ -45,6 +47,12 @@ typedef struct cmox_findings {
 
 /* "UNEXPECTED_CALL" */
 const char *cmox_finding_name(cmox_finding_kind_t kind);
+
+/* How many ids there are in others. */
+static inline size_t cmox_finding_listed(const cmox_finding_t *finding) {
+  return finding->other_count < CMOX_FINDING_OTHERS_MAX ? finding->other_count
+                                                        : CMOX_FINDING_OTHERS_MAX;
+}
 
 void cmox_finding_clear(cmox_finding_t *finding); /* frees what it owns */
 void cmox_findings_clear(cmox_findings_t *findings);

@@ -31,7 +31,9 @@ class Calls(Case):
         children = [self.start_in(session, ["cmd"]) for _ in range(30)]
         statuses = sorted(self.finish(child)[0] for child in children)
         self.assertEqual(statuses, [0] * 10 + [125] * 20)
-        self.assertEqual(len(session.verify().findings), 20)
+        (excess,) = session.verify().findings
+        self.assertEqual(excess.calls, 20)
+        self.assertEqual(len(set(excess.invocation_ids)), 20)
 
     def test_streams_of_parallel_calls_do_not_mix(self):
         session = self.session(*(stub(b"cmd", [b"%d" % i], returns(b"%d" % i * 300_000), capture_stdin())

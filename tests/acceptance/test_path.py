@@ -228,8 +228,8 @@ class Verification(Case):
 
     def test_a_report_that_does_not_fit_a_frame_is_cut_and_not_lost(self):
         session = self.session(mock(b"git", [b"status"]))
-        for _ in range(12):
-            self.run_in(session, [b"git", *[b"x" * 100000] * 15])
+        for last in range(12):
+            self.run_in(session, [b"git", *[b"x" * 100000] * 14, b"%d" % last])
         report = session.verify()
         self.assertFalse(report.passed)
         self.assertIn("verification failed: 13 problems", report.text)

@@ -173,7 +173,7 @@ static void call_with_long_arguments(uint32_t number) {
   (void)snprintf(key, sizeof key, "%016u", number);
   raw_frame_free(raw_ask(&link, 1, SHIM "Invoke",
                          PAYLOAD(InvokeRequest, invoke_request, .command = B("git"),
-                                 BYTES(argv, B("git"), long_one, long_one), .cwd = B("/"),
+                                 BYTES(argv, B("git"), long_one, long_one, B(key)), .cwd = B("/"),
                                  .invocation_key = {16, (uint8_t *)key})));
   raw_close(&link);
 }
