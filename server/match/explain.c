@@ -231,9 +231,13 @@ static bool add_argument_row(cmox_difference_t *to, const walk_t *walk, const ro
 
 static void describe_stdin(cmox_buf_t *out, const cmox_call_t *call) {
   switch (call->stdin_end) {
-    case CMOX_STDIN_NOT_READ:
-      cmox_buf_puts(out, "(not read)");
-      return;
+    case CMOX_STDIN_NOT_READ: /* unless the real command read it */
+      if (!cmox_call_stdin_over(call)) {
+        cmox_buf_puts(out, "(not read)");
+        return;
+      }
+      cmox_buf_puts(out, "(too long to be kept and compared) ");
+      break;
     case CMOX_STDIN_ERROR:
       cmox_buf_puts(out, "(closed or unreadable)");
       return;
@@ -259,7 +263,7 @@ static bool add_stdin_row(cmox_difference_t *row, const cmox_expect_t *expect,
   row->subject = cmox_strdup("stdin");
   row->equal = cmox_expect_accepts_stdin(expect, call) == CMOX_ACCEPTS;
   if (!row->subject) return false;
-  if (call->stdin_end == CMOX_STDIN_EOF && cmox_stream_whole(&call->stdin_stream)) {
+  if (cmox_call_stdin_whole(call)) {
     cmox_test_t test = cmox_matchers_test(facet->matchers, facet->node);
     cmox_span_t bytes = cmox_stream_bytes(&call->stdin_stream);
     bool added = !row->equal && test.kind == CMOX_TEST_EQUALS
@@ -342,7 +346,7 @@ static bool add_context_rows(cmox_difference_t *list, size_t *count, const cmox_
   }
   if (facets->cwd.present && !add_cwd_row(&list[(*count)++], expect, call)) return false;
   /* A stdin that was not read, since the arguments differ already, is no difference. */
-  bool look = facets->stdin_match.present && call->stdin_end != CMOX_STDIN_NOT_READ;
+  bool look = facets->stdin_match.present && cmox_call_stdin_over(call);
   return !look || add_stdin_row(&list[(*count)++], expect, call);
 }
 

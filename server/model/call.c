@@ -44,15 +44,14 @@ bool cmox_call_has_stdin(const cmox_call_t *call) {
   return call->asked.mode != CMOX_STDIN_IGNORE || (call->passed && call->passed->how.capture_stdin);
 }
 
-bool cmox_call_stdin_read(const cmox_call_t *call) {
-  if (call->asked.mode != CMOX_STDIN_IGNORE)
-    return call->asked.mode == CMOX_STDIN_CAPTURE && call->stdin_end != CMOX_STDIN_NOT_READ;
+bool cmox_call_stdin_over(const cmox_call_t *call) {
+  if (call->asked.mode != CMOX_STDIN_IGNORE) return call->stdin_end != CMOX_STDIN_NOT_READ;
   return cmox_call_has_stdin(call) && call->passed->reported;
 }
 
 bool cmox_call_stdin_whole(const cmox_call_t *call) {
   const cmox_stream_t *stream = &call->stdin_stream;
-  if (!cmox_call_stdin_read(call) || !cmox_stream_whole(stream)) return false;
+  if (!cmox_call_stdin_over(call) || !cmox_stream_whole(stream)) return false;
   if (call->asked.mode != CMOX_STDIN_IGNORE) return call->stdin_end == CMOX_STDIN_EOF;
   return call->passed->report.stdin_bytes == stream->length;
 }

@@ -122,8 +122,8 @@ typedef struct cmox_call {
 bool cmox_call_is_passing(const cmox_call_t *call);
 /* Whether its stdin was looked at: read before it was decided, or while it was passed through. */
 bool cmox_call_has_stdin(const cmox_call_t *call);
-/* ... and kept, and that is over. */
-bool cmox_call_stdin_read(const cmox_call_t *call);
+/* ... and that is over. */
+bool cmox_call_stdin_over(const cmox_call_t *call);
 /* ... and all of it is kept. */
 bool cmox_call_stdin_whole(const cmox_call_t *call);
 

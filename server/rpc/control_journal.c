@@ -101,7 +101,7 @@ static const cmox_call_t *find_read_call(cmox_rpc_call_t *call) {
                     "the journal has no call %llu: it never was, or max_journal_entries did not "
                     "keep it",
                     (unsigned long long)input->call_id);
-  } else if (!cmox_call_stdin_read(found)) {
+  } else if (!cmox_call_stdin_over(found) || found->asked.mode == CMOX_STDIN_DRAIN) {
     (void)cmox_fail(&call->error, CMOX_E_BAD_STATE,
                     "stdin of call %llu was not read to its end: it belongs to the caller, unless "
                     "the double captures or matches it",

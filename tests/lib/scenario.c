@@ -188,7 +188,29 @@ cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before) {
   return facets.after.items ? scenario_refine(s, id, &facets) : (s->code = CMOX_E_NO_MEMORY);
 }
 
-cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count) {
+static bool answer_with(cmox_answer_t *answer, const char *text, bool passes) {
+  answer->passes = passes;
+  answer->passthrough = (cmox_passthrough_t){.capture_stdout = true, .capture_stderr = true};
+  if (!passes) answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(text)});
+  return passes || answer->reply;
+}
+
+cmox_code_t scenario_passes(scenario_t *s, uint64_t id, const char *gate) {
+  cmox_facets_t facets = {.answers = {.present = true}};
+  cmox_answer_t *answer = cmox_calloc(1, sizeof *answer);
+  if (answer) {
+    facets.answers.items = answer;
+    facets.answers.count = 1;
+    answer->gate = cmox_strdup(gate);
+    if (answer_with(answer, NULL, true) && (answer->gate || !gate))
+      return scenario_refine(s, id, &facets);
+  }
+  cmox_facets_clear(&facets);
+  return s->code = CMOX_E_NO_MEMORY;
+}
+
+cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count,
+                             unsigned passes) {
   cmox_facets_t facets = {.answers = {.present = true}};
   facets.answers.items = cmox_calloc(count, sizeof *facets.answers.items);
   bool complete = facets.answers.items != NULL;
@@ -197,8 +219,7 @@ cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats
     (void)snprintf(text, sizeof text, "%zu", i);
     cmox_answer_t *answer = &facets.answers.items[facets.answers.count++];
     answer->repeat = repeats[i];
-    answer->reply = cmox_reply_new(&(cmox_reply_data_t){.out = cmox_span_str(text)});
-    complete = answer->reply != NULL;
+    complete = answer_with(answer, text, passes >> i & 1);
   }
   if (complete) return scenario_refine(s, id, &facets);
   cmox_facets_clear(&facets);
@@ -224,8 +245,12 @@ uint64_t scenario_call(scenario_t *s, const char *line, uint8_t key) {
 }
 
 cmox_code_t scenario_feed(scenario_t *s, uint64_t call, const char *bytes) {
+  return scenario_piece(s, call, CMOX_PIECE_STDIN, bytes);
+}
+
+cmox_code_t scenario_piece(scenario_t *s, uint64_t call, cmox_piece_t piece, const char *bytes) {
   cmox_event_t event = {.kind = CMOX_EVENT_PIECE,
-                        .piece = CMOX_PIECE_STDIN,
+                        .piece = piece,
                         .link = s->last_link,
                         .call_id = call,
                         .bytes = cmox_span_str(bytes)};
@@ -240,6 +265,18 @@ cmox_code_t scenario_continue(scenario_t *s, uint64_t call, cmox_stdin_end_t end
 
 cmox_code_t scenario_completed(scenario_t *s, uint64_t call, uint64_t link) {
   cmox_event_t event = {.kind = CMOX_EVENT_COMPLETED, .link = link, .call_id = call};
+  return step(s, &event);
+}
+
+cmox_code_t scenario_failed(scenario_t *s, uint64_t call, const char *failure) {
+  cmox_event_t event = {.kind = CMOX_EVENT_COMPLETED, .link = s->last_link, .call_id = call};
+  event.completed.failure = failure;
+  return step(s, &event);
+}
+
+cmox_code_t scenario_passed(scenario_t *s, uint64_t call, const cmox_passed_report_t *report) {
+  cmox_event_t event = {
+      .kind = CMOX_EVENT_PASSED, .link = s->last_link, .call_id = call, .passed = report};
   return step(s, &event);
 }
 

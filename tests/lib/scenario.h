@@ -43,8 +43,16 @@ cmox_code_t scenario_args(scenario_t *s, uint64_t id, const char *args);
 /* One place in one sequence; NULL: none any more. */
 cmox_code_t scenario_order(scenario_t *s, uint64_t id, const char *sequence, uint32_t position);
 cmox_code_t scenario_after(scenario_t *s, uint64_t id, uint64_t before);
-/* Answers "0", "1", ... in turn, each for so many calls, the last one for ever. */
-cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count);
+/* Answers "0", "1", ... in turn, each for so many calls, the last one for ever; of those in the bit
+ * mask `passes` the real command runs. */
+cmox_code_t scenario_answers(scenario_t *s, uint64_t id, const uint64_t *repeats, size_t count,
+                             unsigned passes);
+/* The real command runs, with both outputs captured. */
+cmox_code_t scenario_passes(scenario_t *s, uint64_t id, const char *gate);
+cmox_code_t scenario_piece(scenario_t *s, uint64_t call, cmox_piece_t piece, const char *bytes);
+cmox_code_t scenario_passed(scenario_t *s, uint64_t call, const cmox_passed_report_t *report);
+/* As scenario_completed(), of a shim that failed. */
+cmox_code_t scenario_failed(scenario_t *s, uint64_t call, const char *failure);
 
 cmox_code_t scenario_event(scenario_t *s, cmox_event_kind_t kind); /* REPLAY, VERIFY, TICK */
 

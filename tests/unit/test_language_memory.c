@@ -113,7 +113,7 @@ static void whole_session(alloc_fault_t *fault) {
     if (after && id) scenario_after(&s, after, id);
     if (id) scenario_order(&s, id, "name", 1);
     static const uint64_t turns[] = {1, 2, 0};
-    if (id) scenario_answers(&s, id, turns, 3);
+    if (id) scenario_answers(&s, id, turns, 3, 2);
     uint64_t spy = scenario_double(&s, CMOX_KIND_SPY, "tee", NULL);
     uint64_t reads = scenario_double(&s, CMOX_KIND_STUB, "cat", "x");
     if (reads) scenario_stdin(&s, reads, "one\ntwo\nthree");

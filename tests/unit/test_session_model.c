@@ -40,7 +40,8 @@ typedef struct model_double {
   uint32_t position;
   int after; /* index of a double; -1: none */
   uint64_t repeats[ANSWERS_MAX];
-  size_t answers; /* 0: the default answer */
+  size_t answers;  /* 0: the default answer */
+  unsigned passes; /* bit i: of answer i the real command runs */
   uint64_t taken;
 } model_double_t;
 
@@ -153,7 +154,9 @@ static void random_answers(model_double_t *it, uint64_t id) {
   it->answers = (size_t)below(ANSWERS_MAX + 1);
   for (size_t i = 0; i < it->answers; i++)
     it->repeats[i] = i + 1 == it->answers ? (uint64_t)below(2) : 1 + (uint64_t)below(2);
-  if (it->answers) ck_assert_int_eq(scenario_answers(&s, id, it->repeats, it->answers), CMOX_OK);
+  it->passes = (unsigned)below(1 << ANSWERS_MAX);
+  if (it->answers)
+    ck_assert_int_eq(scenario_answers(&s, id, it->repeats, it->answers, it->passes), CMOX_OK);
 }
 
 static void declare(int index) {
@@ -204,6 +207,48 @@ static model_call_t random_call(char *line) {
   return call;
 }
 
+/* ---- Real commands ----------------------------------------------------------- */
+
+/* What the last call's shim does once it was told to run the real command: nothing yet, all of it,
+ * or it is killed; or it is lost before it was told, and asks again. */
+static cmox_call_state_t pass(uint64_t call, uint8_t key, const char *line) {
+  const int how = below(4);
+  if (how == 0) return CMOX_CALL_PENDING;
+  ck_assert_int_eq(scenario_piece(&s, call, CMOX_PIECE_STDOUT, "lost"), CMOX_OK);
+  if (how == 3) {
+    const uint64_t link = s.last_link;
+    if (below(2)) scenario_lost(&s, call, link); /* or nobody has seen that yet */
+    ck_assert_uint_eq(scenario_call(&s, line, key), call);
+    ck_assert_int_eq(s.actions.items[0].kind, CMOX_ACTION_PASSTHROUGH);
+    scenario_lost(&s, call, link);
+    ck_assert_int_eq(scenario_piece(&s, call, CMOX_PIECE_STDOUT, "lost"), CMOX_OK);
+  }
+  if (how == 1) {
+    scenario_lost(&s, call, s.last_link);
+    return CMOX_CALL_LOST;
+  }
+  const cmox_passed_report_t report = {.exited = true, .exit_code = 3, .failure = ""};
+  ck_assert_int_eq(scenario_passed(&s, call, &report), CMOX_OK);
+  scenario_completed(&s, call, s.last_link);
+  ck_assert_uint_eq(scenario_journal(&s, call)->passed->out.length, strlen("lost"));
+  return CMOX_CALL_COMPLETED;
+}
+
+static void answered(const model_double_t *taker, const cmox_call_t *call, uint8_t key,
+                     const char *line) {
+  const char answer = model_answer(taker);
+  if (answer && taker->passes >> (answer - '0') & 1) {
+    ck_assert_ptr_null(call->reply);
+    ck_assert_int_eq(s.actions.items[0].kind, CMOX_ACTION_PASSTHROUGH);
+    const cmox_call_state_t state = pass(call->id, key, line);
+    ck_assert_int_eq(call->state, state);
+    return;
+  }
+  ck_assert_ptr_null(call->passed);
+  ck_assert_uint_eq(call->reply->out.len, answer ? 1 : 0);
+  if (answer) ck_assert_int_eq(call->reply->out.data[0], answer);
+}
+
 START_TEST(random_sessions_agree_with_the_model) {
   srand((unsigned)_i + 1);
   int wanted = 1 + below(DOUBLES_MAX - 4);
@@ -221,7 +266,8 @@ START_TEST(random_sessions_agree_with_the_model) {
     model_call_t wished = random_call(line);
     model_double_t *taker;
     cmox_verdict_t verdict = model_decide(&wished, &taker);
-    const cmox_call_t *call = scenario_journal(&s, scenario_call(&s, line, 0));
+    const uint8_t key = (uint8_t)(c + 1);
+    const cmox_call_t *call = scenario_journal(&s, scenario_call(&s, line, key));
     ck_assert_msg(call->verdict == verdict, "seed %d, call %d (%s): verdict %d, the model says %d",
                   _i + 1, c, line, call->verdict, verdict);
     if (!taker && verdict == CMOX_VERDICT_ACCEPTED) {
@@ -230,9 +276,7 @@ START_TEST(random_sessions_agree_with_the_model) {
     }
     if (!taker) continue;
     ck_assert_uint_eq(call->double_id, (uint64_t)(taker - doubles) + 1);
-    char answer = model_answer(taker);
-    ck_assert_uint_eq(call->reply->out.len, answer ? 1 : 0);
-    if (answer) ck_assert_int_eq(call->reply->out.data[0], answer);
+    answered(taker, call, key, line);
     taker->taken++;
   }
 }
