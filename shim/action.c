@@ -9,6 +9,7 @@
 #include "shim/action.h"
 
 #include "shim/clock.h"
+#include "shim/feed.h"
 #include "shim/os.h"
 #include "shim/say.h"
 #include "shim/trace.h"
@@ -52,7 +53,7 @@ typedef struct reading {
   uint64_t left; /* bytes that may still be read */
   uint64_t total;
   uint64_t deadline;
-  bool drain;
+  bool drain, keep;
 } reading_t;
 
 /* Reads once. True: it is over, as *end says. */
@@ -73,9 +74,10 @@ static bool read_piece(cmox_call_t *call, reading_t *reading, cmox_stdin_end_t *
     return true;
   }
   reading->total += moved;
+  if (reading->keep) cmox_feed_keep((cmox_view_t){piece, moved});
   if (reading->drain) return false;
   reading->left -= moved;
-  cmox_put_stdin(&call->out, (cmox_view_t){piece, moved});
+  cmox_put_piece(&call->out, 0, (cmox_view_t){piece, moved}, 0);
   cmox_call_send(call);
   return false;
 }
@@ -101,7 +103,9 @@ static const char end_names[][12] = {[CMOX_STDIN_EOF] = "eof",
 void cmox_read_stdin(cmox_call_t *call, const cmox_action_t *action) {
   reading_t reading = {.left = action->drain ? UINT64_MAX : action->max_bytes,
                        .deadline = cmox_clock_deadline(action->deadline_ms),
-                       .drain = action->drain};
+                       .drain = action->drain,
+                       .keep = action->keep};
+  if (reading.keep) cmox_feed_keep_from_here();
   const cmox_stdin_end_t end = read_all(call, &reading);
   CMOX_TRACE(SHIM_STDIN, cmox_text(end_names[end]), reading.total, 0);
   call->request += 2;

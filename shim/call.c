@@ -205,6 +205,12 @@ void cmox_call_send(cmox_call_t *call) {
   call->out.len = 0;
 }
 
+void cmox_call_write_failed(cmox_call_t *call, int stream, int error) {
+  cmox_call_complete(call, cmox_os_error_text(error));
+  cmox_say(stream == 1 ? "cannot write to stdout: " : "cannot write to stderr: ");
+  cmox_die(cmox_os_error_text(error));
+}
+
 void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data) {
   size_t moved = 0;
   int error = 0;
@@ -212,11 +218,7 @@ void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data) {
   const cmox_os_io_t outcome = cmox_os_write(stream, data.data, data.len, &moved, &error);
   call->written[stream] += moved;
   if (data.len > 0) CMOX_TRACE(SHIM_WRITE, cmox_text(stream == 1 ? "stdout" : "stderr"), moved, 0);
-  if (outcome == CMOX_OS_FAILED) {
-    cmox_call_complete(call, cmox_os_error_text(error));
-    cmox_say(stream == 1 ? "cannot write to stdout: " : "cannot write to stderr: ");
-    cmox_die(cmox_os_error_text(error));
-  }
+  if (outcome == CMOX_OS_FAILED) cmox_call_write_failed(call, stream, error);
   if (outcome != CMOX_OS_CLOSED) return;
   call->broken[stream] = true;
   if (!cmox_os_pipe_kills()) return;

@@ -37,6 +37,9 @@ void cmox_call_send(cmox_call_t *call);
  * ended the command, or is remembered when the caller ignores that; other errors die. */
 void cmox_call_write(cmox_call_t *call, int stream, cmox_view_t data);
 
+/* What the caller's stream is written to, and why it failed; dies. */
+_Noreturn void cmox_call_write_failed(cmox_call_t *call, int stream, int error);
+
 /* By a signal of that name; a process that survives it has failed. */
 _Noreturn void cmox_call_die_by(cmox_view_t signal);
 

@@ -143,12 +143,16 @@ void cmox_put_invoke(cmox_bytes_t *out, const cmox_invocation_t *call) {
               &request);
 }
 
-void cmox_put_stdin(cmox_bytes_t *out, cmox_view_t data) {
+void cmox_put_piece(cmox_bytes_t *out, int stream, cmox_view_t data, uint64_t us) {
+  static const cmdmox_v1_Stream streams[] = {cmdmox_v1_Stream_STREAM_STDIN,
+                                             cmdmox_v1_Stream_STREAM_STDOUT,
+                                             cmdmox_v1_Stream_STREAM_STDERR};
   cmdmox_v1_Frame frame = cmdmox_v1_Frame_init_zero;
   frame.id = CMOX_INVOKE_ID;
   frame.has_stream_data = true;
-  frame.stream_data.stream = cmdmox_v1_Stream_STREAM_STDIN;
+  frame.stream_data.stream = streams[stream];
   frame.stream_data.data = from(put_view, &data);
+  frame.stream_data.monotonic_ns = us * 1000;
   put_frame(out, &frame);
 }
 
@@ -160,6 +164,26 @@ void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_
   request.stdin_end = (cmdmox_v1_StdinEnd)end;
   put_request(out, id, "cmdmox.v1.ShimService/ContinueInvoke",
               cmdmox_v1_ContinueInvokeRequest_fields, &request);
+}
+
+void cmox_put_passed(cmox_bytes_t *out, uint32_t id, uint64_t call_id,
+                     const cmox_passed_t *passed) {
+  cmdmox_v1_ReportPassthroughRequest request = cmdmox_v1_ReportPassthroughRequest_init_zero;
+  request.call_id = call_id;
+  request.exit_code = passed->exit_code;
+  request.has_exit_code = !passed->signal && !passed->replaced;
+  if (passed->signal) request.signal = from(put_text, passed->signal);
+  if (passed->program) request.program = from(put_text, passed->program);
+  if (passed->failure) request.failure = from(put_text, passed->failure);
+  request.timed_out = passed->timed_out;
+  request.stdin_bytes = passed->bytes[0];
+  request.stdout_bytes = passed->bytes[1];
+  request.stderr_bytes = passed->bytes[2];
+  request.merged = passed->merged;
+  request.lingering = passed->lingering;
+  request.replaced = passed->replaced;
+  put_request(out, id, "cmdmox.v1.ShimService/ReportPassthrough",
+              cmdmox_v1_ReportPassthroughRequest_fields, &request);
 }
 
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
@@ -208,6 +232,21 @@ static bool keep(pb_istream_t *stream, const pb_field_t *field, void **arg) {
 
 static pb_callback_t into(cmox_view_t *view) {
   return (pb_callback_t){.funcs.decode = keep, .arg = view};
+}
+
+/* Adds to a list whose views point into the bytes that are decoded. */
+static bool keep_change(pb_istream_t *stream, const pb_field_t *field, void **arg) {
+  (void)field;
+  cmox_bytes_t *list = *arg;
+  cmox_change_t change = {0};
+  cmdmox_v1_EnvChange message = cmdmox_v1_EnvChange_init_zero;
+  message.name = into(&change.name);
+  message.value = into(&change.value);
+  if (!pb_decode_ex(stream, cmdmox_v1_EnvChange_fields, &message, PB_DECODE_NOINIT)) return false;
+  if (!cmox_bytes_reserve(list, sizeof change)) cmox_die("out of memory");
+  memcpy(list->data + list->len, &change, sizeof change);
+  list->len += sizeof change;
+  return true;
 }
 
 static void status_into(cmdmox_v1_Status *status, cmox_frame_t *out) {
@@ -260,8 +299,15 @@ static void take_action(const cmdmox_v1_Action *action, cmox_action_t *out) {
     out->max_bytes = action->read_stdin.max_bytes;
     out->deadline_ms = action->read_stdin.deadline_ms;
     out->drain = action->read_stdin.drain;
+    out->keep = action->read_stdin.keep;
   } else if (action->has_passthrough) {
     out->kind = CMOX_ACTION_PASSTHROUGH;
+    out->capture[0] = action->passthrough.capture_stdin;
+    out->capture[1] = action->passthrough.capture_stdout;
+    out->capture[2] = action->passthrough.capture_stderr;
+    out->capture_max = action->passthrough.capture_max_bytes;
+    out->timeout_ms = action->passthrough.timeout_ms;
+    out->kill_after_ms = action->passthrough.kill_after_ms;
   }
 }
 
@@ -270,13 +316,19 @@ bool cmox_action_decode(uint32_t request, cmox_view_t payload, cmox_action_t *ou
     cmdmox_v1_InvokeResponse invoke;
     cmdmox_v1_ContinueInvokeResponse next;
   } response;
+  static CMOX_COLD uint8_t first_changes[16 * sizeof(cmox_change_t)];
   memset(&response, 0, sizeof response);
   memset(out, 0, sizeof *out);
+  out->changes = (cmox_bytes_t){.data = first_changes, .capacity = sizeof first_changes};
   const bool first = request == CMOX_INVOKE_ID;
   cmdmox_v1_Action *action = first ? &response.invoke.action : &response.next.action;
   action->reply.stdout_data = into(&out->out);
   action->reply.stderr_data = into(&out->err);
   action->reply.signal = into(&out->signal);
+  action->passthrough.program = into(&out->program);
+  action->passthrough.search_path = into(&out->search_path);
+  action->passthrough.env_changes =
+      (pb_callback_t){.funcs.decode = keep_change, .arg = &out->changes};
   if (!decode(payload,
               first ? cmdmox_v1_InvokeResponse_fields : cmdmox_v1_ContinueInvokeResponse_fields,
               &response))

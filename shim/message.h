@@ -29,12 +29,25 @@ typedef enum cmox_stdin_end { /* the numbers of StdinEnd */
 
 void cmox_put_hello(cmox_bytes_t *out, uint32_t silence_ms);
 void cmox_put_invoke(cmox_bytes_t *out, const cmox_invocation_t *call);
-void cmox_put_stdin(cmox_bytes_t *out, cmox_view_t data);
+/* stream: 0 stdin, 1 stdout, 2 stderr. us: when it was read, or 0. */
+void cmox_put_piece(cmox_bytes_t *out, int stream, cmox_view_t data, uint64_t us);
 void cmox_put_continue(cmox_bytes_t *out, uint32_t id, uint64_t call_id, uint64_t stdin_bytes,
                        cmox_stdin_end_t end);
 void cmox_put_completed(cmox_bytes_t *out, uint64_t call_id, uint64_t stdout_written,
                         uint64_t stderr_written, bool broken_pipe, const char *failure,
                         const cmox_view_t *failed_path);
+
+/* How a real command ended. */
+typedef struct cmox_passed {
+  const char *program;
+  const char *signal; /* NULL: exit_code, unless it replaced the launcher */
+  uint32_t exit_code;
+  const char *failure; /* why it could not be run; NULL: it ran */
+  uint64_t bytes[3];   /* by stream */
+  bool timed_out, merged, lingering, replaced;
+} cmox_passed_t;
+
+void cmox_put_passed(cmox_bytes_t *out, uint32_t id, uint64_t call_id, const cmox_passed_t *passed);
 
 /* Incoming: views point into the bytes that were decoded. */
 
@@ -71,6 +84,11 @@ typedef enum cmox_action_kind {
   CMOX_ACTION_PASSTHROUGH
 } cmox_action_kind_t;
 
+typedef struct cmox_change {
+  cmox_view_t name;
+  cmox_view_t value; /* absent: the variable is removed */
+} cmox_change_t;
+
 typedef struct cmox_action {
   cmox_action_kind_t kind;
   uint64_t call_id;
@@ -83,11 +101,18 @@ typedef struct cmox_action {
   uint64_t max_bytes;
   uint32_t deadline_ms;
   bool drain;
+  bool keep; /* a passthrough may follow */
+  /* PASSTHROUGH */
+  cmox_view_t program, search_path;
+  cmox_bytes_t changes; /* of cmox_change_t */
+  bool capture[3];      /* by stream */
+  uint64_t capture_max; /* 0: no limit */
+  uint32_t timeout_ms, kill_after_ms;
 } cmox_action_t;
 
 /* false: malformed. */
 bool cmox_frame_decode(cmox_view_t body, cmox_frame_t *out);
-/* request: the id of the request that this answers. */
+/* request: the id of the request that this answers. Dies when memory is out. */
 bool cmox_action_decode(uint32_t request, cmox_view_t payload, cmox_action_t *out);
 
 #endif

@@ -28,6 +28,8 @@ typedef struct cmox_os_process {
 } cmox_os_process_t;
 
 void cmox_os_describe(cmox_os_process_t *out);
+char **cmox_os_environment(void); /* the same as there */
+bool cmox_os_is_terminal(int stream);
 /* The path this program was started by, which a caller cannot fake as it can argv[0]; NULL when
  * the system does not tell. */
 const char *cmox_os_started_as(void);
@@ -106,8 +108,95 @@ bool cmox_os_write_line(int stream, const void *data, size_t len);
 int cmox_os_log_open(const char *path);
 uint32_t cmox_os_pid(void);
 
+/* The real command. Descriptors here are of the launcher's own: above 2, never inherited but where
+ * cmox_os_child_start puts them. */
+
+typedef enum cmox_os_found {
+  CMOX_OS_IS_PROGRAM,
+  CMOX_OS_IS_NOTHING, /* *error: ENOENT or its like */
+  CMOX_OS_IS_REFUSED, /* it is there and may not be run; *error says why */
+  CMOX_OS_IS_SELF     /* this launcher, by whatever name */
+} cmox_os_found_t;
+
+cmox_os_found_t cmox_os_look_at(const char *path, int *error);
+/* Whether running it failed since there is nothing, or something that cannot run. */
+bool cmox_os_is_missing(int error);
+/* This process becomes it, as a shell would run it: a text without #! by sh. Returns an error. */
+int cmox_os_become(const char *path, char **argv, char **environment);
+
+/* Both ends of a pipe; the launcher's end (0: it reads, 1: it writes) does not block. small: it
+ * holds one write of a page at most. */
+int cmox_os_pipe(int ends[2], int own, bool small);
+void cmox_os_end(int *fd); /* closes it, if it is one, and makes it -1 */
+
+/* What the caller gave as one of its streams. */
+typedef enum cmox_os_kind {
+  CMOX_OS_KIND_NONE, /* closed */
+  CMOX_OS_KIND_FILE, /* has an offset */
+  CMOX_OS_KIND_PIPE,
+  CMOX_OS_KIND_SOCKET,
+  CMOX_OS_KIND_OTHER
+} cmox_os_kind_t;
+cmox_os_kind_t cmox_os_kind(int stream);
+/* stdout and stderr are one open file. */
+bool cmox_os_same_streams(void);
+/* A descriptor for cmox_os_put: of a pipe one that does not block, where that can be had, though
+ * the caller's blocks; it is not to be closed. */
+int cmox_os_writer(int stream, cmox_os_kind_t kind);
+
+/* None of these waits. DONE, AGAIN, CLOSED (the end of the file; nobody reads) or FAILED.
+ * cmox_os_put to anything but a pipe or socket may block as the command itself would. */
+cmox_os_io_t cmox_os_get(int fd, void *data, size_t len, size_t *moved, int *error);
+cmox_os_io_t cmox_os_put(int fd, cmox_os_kind_t kind, const void *data, size_t len, size_t *moved,
+                         int *error);
+/* From a pipe to a stream past this process. CLOSED: the pipe's end; ABSENT: nobody reads; FAILED:
+ * it cannot be done with these. */
+cmox_os_io_t cmox_os_splice(int from, int to, size_t len, size_t *moved);
+/* The same between pipes, and what is copied stays in the first. */
+cmox_os_io_t cmox_os_copy(int from, int to, size_t len, size_t *moved);
+size_t cmox_os_waiting(int fd); /* bytes in a pipe, seen from either end */
+/* The offset of a stream that is a file; false: it has none. */
+bool cmox_os_offset(int stream, uint64_t *offset);
+bool cmox_os_set_offset(int stream, uint64_t offset);
+cmox_os_io_t cmox_os_get_at(int stream, uint64_t offset, void *data, size_t len, size_t *moved);
+int cmox_os_memory_file(int *fd); /* 0 or an error */
+
+/* Waits for any of them. wanted: CMOX_OS_READ or CMOX_OS_WRITE or 0; ready also CMOX_OS_GONE:
+ * nobody is at the other end. fd below 0 is passed over. False: the system cannot wait. */
+enum { CMOX_OS_GONE = 16 };
+typedef struct cmox_os_watch {
+  int fd;
+  unsigned wanted, ready;
+} cmox_os_watch_t;
+enum { CMOX_OS_WATCHES_MAX = 8 };
+bool cmox_os_watch(cmox_os_watch_t *watches, size_t count, uint64_t deadline);
+
+typedef struct cmox_os_child {
+  int pid;
+  int signals;     /* readable when something is to be attended to */
+  int *exec_error; /* in memory that it shares */
+} cmox_os_child_t;
+
+typedef struct cmox_os_end {
+  int error; /* it never ran, and why; 0: it ran */
+  int exit_code;
+  char signal[12]; /* "": it exited */
+} cmox_os_end_t;
+
+/* Starts a child that dies with this process, with streams as its 0, 1 and 2 (-1: the caller's).
+ * From here on this process takes no signals but by cmox_os_child_attend. 0 or an error. */
+int cmox_os_child_start(cmox_os_child_t *child, const int streams[3], const char *path, char **argv,
+                        char **environment);
+/* Sends on what was sent to this process, stops when the child stops; true: the child has ended,
+ * and this process takes signals as its caller had it. */
+bool cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end);
+void cmox_os_child_end(const cmox_os_child_t *child, bool at_once); /* TERM, or KILL */
+/* A copy of this process that nobody waits for; true: this is the copy. */
+bool cmox_os_linger(void);
+
 /* The end. */
 
+/* A child that still runs is killed. */
 _Noreturn void cmox_os_exit(int status);
 /* After a write found its pipe closed: would that have ended the process? A caller may have had
  * it ignored. */

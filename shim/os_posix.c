@@ -42,6 +42,10 @@ extern char **environ;
 
 const char *cmox_os_error_text(int error) { return strerror(error); }
 
+char **cmox_os_environment(void) { return environ; }
+
+bool cmox_os_is_terminal(int stream) { return isatty(stream); }
+
 void cmox_os_describe(cmox_os_process_t *out) {
   out->environment = environ;
   out->cwd_len = getcwd(out->cwd, sizeof out->cwd) ? strlen(out->cwd) : 0;
@@ -107,8 +111,7 @@ uint64_t cmox_os_now(void) { return cmox_os_now_us() / 1000; }
 
 enum { FOR_EVER = -1, NO_CLOCK = -2 };
 
-/* What poll takes: rounded to its range, which only means that it is asked again; or NO_CLOCK. */
-static int remaining(uint64_t deadline) {
+int cmox_os_remaining(uint64_t deadline) {
   if (deadline == CMOX_OS_FOREVER) return FOR_EVER;
   const uint64_t now = cmox_os_now();
   if (now == 0) return NO_CLOCK;
@@ -117,7 +120,7 @@ static int remaining(uint64_t deadline) {
 }
 
 bool cmox_os_sleep_until(uint64_t deadline) {
-  for (int left; (left = remaining(deadline)) != 0;)
+  for (int left; (left = cmox_os_remaining(deadline)) != 0;)
     if (left == NO_CLOCK || (poll(NULL, 0, left) < 0 && !cmox_os_again())) return false;
   return true;
 }
@@ -147,12 +150,12 @@ unsigned cmox_os_wait(cmox_os_socket_t socket, unsigned wanted, uint64_t deadlin
   if (wanted & CMOX_OS_WRITE) fds[0].events |= POLLOUT;
   const nfds_t count = wanted & CMOX_OS_STDIN ? 2 : 1;
   for (;;) {
-    const int left = remaining(deadline);
+    const int left = cmox_os_remaining(deadline);
     if (left == NO_CLOCK) return CMOX_OS_ERROR;
     const int got = poll(fds, count, left);
     if (got < 0 && !cmox_os_again()) return CMOX_OS_ERROR;
     if (got < 0) continue;
-    if (got == 0 && (left < 0 || remaining(deadline) != 0)) continue;
+    if (got == 0 && (left < 0 || cmox_os_remaining(deadline) != 0)) continue;
     if (got == 0) return 0;
     unsigned ready = 0;
     if (fds[0].revents & ~POLLOUT) ready |= CMOX_OS_READ;
@@ -190,7 +193,7 @@ cmox_os_io_t cmox_os_more_stdin(void) {
 static struct sigaction pipe_action;
 static bool pipe_held;
 
-static void hold_pipe(void) {
+void cmox_os_hold_pipe(void) {
   if (pipe_held) return;
   struct sigaction ignore;
   memset(&ignore, 0, sizeof ignore);
@@ -198,8 +201,12 @@ static void hold_pipe(void) {
   pipe_held = sigaction(SIGPIPE, &ignore, &pipe_action) == 0;
 }
 
+void cmox_os_release_pipe(void) {
+  if (pipe_held) sigaction(SIGPIPE, &pipe_action, NULL);
+}
+
 cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *moved, int *error) {
-  if (len > 0) hold_pipe();
+  if (len > 0) cmox_os_hold_pipe();
   *moved = 0;
   while (*moved < len) {
     const ssize_t put = write(stream, (const char *)data + *moved, len - *moved);
@@ -220,7 +227,7 @@ cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *mov
 bool cmox_os_write_line(int stream, const void *data, size_t len) {
   enum { PATIENCE_MS = 1000 };
   struct pollfd fd = {.fd = stream, .events = POLLOUT};
-  hold_pipe();
+  cmox_os_hold_pipe();
   int ready;
   do ready = poll(&fd, 1, PATIENCE_MS);
   while (ready < 0 && cmox_os_again());
@@ -232,7 +239,10 @@ bool cmox_os_write_line(int stream, const void *data, size_t len) {
 }
 
 /* exit and not _exit: the instrumented builds write their counts there. */
-void cmox_os_exit(int status) { exit(status); }
+void cmox_os_exit(int status) {
+  cmox_os_child_kill();
+  exit(status);
+}
 
 static void die_by(int number) {
   struct sigaction action;
@@ -308,6 +318,26 @@ static int signal_number(const char *name, size_t len) {
     if (strlen(signals[i].name) == len && memcmp(signals[i].name, name, len) == 0)
       return signals[i].number;
   return realtime(name, len);
+}
+
+void cmox_os_signal_name(int number, char *out, size_t size) {
+  char *end = out + size - 1;
+  const char *name = "RTMIN";
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    if (signals[i].number == number) {
+      name = signals[i].name;
+      number = REALTIME_FIRST;
+      break;
+    }
+  for (const char *at = "SIG"; *at && out < end;) *out++ = *at++;
+  while (*name && out < end) *out++ = *name++;
+  const int offset = number - REALTIME_FIRST;
+  if (offset > 0 && end - out >= 3) {
+    *out++ = '+';
+    if (offset >= 10) *out++ = (char)('0' + offset / 10);
+    *out++ = (char)('0' + offset % 10);
+  }
+  *out = '\0';
 }
 
 bool cmox_os_signal_known(const char *name, size_t len) { return signal_number(name, len) != 0; }

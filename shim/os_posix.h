@@ -3,6 +3,8 @@
 #define CMOX_SHIM_OS_POSIX_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Whether to repeat the call that has just failed: errno says that it was interrupted or has
  * nothing to do yet, and that did not happen too often in a row. The launcher has no
@@ -16,5 +18,19 @@ int cmox_os_above_streams(int fd);
 
 /* A call got something done: the row is over. */
 void cmox_os_progress(void);
+
+/* What poll takes for a deadline: rounded to its range, which only means that it is asked again; -1
+ * is for ever, below that the system does not tell the time. */
+int cmox_os_remaining(uint64_t deadline);
+
+/* SIGPIPE does nothing, until it is as the caller had it again. */
+void cmox_os_hold_pipe(void);
+void cmox_os_release_pipe(void);
+
+/* The child that must not outlive this process is killed. */
+void cmox_os_child_kill(void);
+
+/* "SIGTERM", for a signal that ended a child. */
+void cmox_os_signal_name(int number, char *out, size_t size);
 
 #endif

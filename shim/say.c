@@ -45,7 +45,9 @@ static void end_line(void) {
   line[used++] = '\n';
 }
 
-void cmox_die(const char *last) {
+void cmox_die(const char *last) { cmox_die_as(CMOX_EXIT_SHIM_FAILURE, last); }
+
+void cmox_die_as(int status, const char *last) {
   static CMOX_COLD char why[sizeof line];
   cmox_say(last);
   const size_t why_len = used;
@@ -58,7 +60,7 @@ void cmox_die(const char *last) {
   CMOX_TRACE(SHIM_FAIL, ((cmox_view_t){(const uint8_t *)line, used}), 0, 0);
   end_line();
   cmox_os_write_line(2, line, used);
-  cmox_os_exit(CMOX_EXIT_SHIM_FAILURE);
+  cmox_os_exit(status);
 }
 
 void cmox_say_and_end(void) {

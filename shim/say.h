@@ -21,6 +21,9 @@ size_t cmox_digits(uint64_t number, char out[CMOX_DIGITS_MAX]);
 /* Adds last, prints the line on stderr and exits CMOX_EXIT_SHIM_FAILURE. */
 _Noreturn void cmox_die(const char *last);
 
+/* The same with another status: the real command's name for what it could not do. */
+_Noreturn void cmox_die_as(int status, const char *last);
+
 /* Prints what was said on stdout, as it is, and exits 0, or dies when it cannot. */
 _Noreturn void cmox_say_and_end(void);
 

@@ -1,0 +1,172 @@
+/* POSIX side of shim/os.h: the real command's process.
+ *
+ * Signals are blocked while it runs, and read from a descriptor: nothing of this process's
+ * dispositions changes that a child could inherit, and no handler runs in memory that vfork shares.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#endif
+
+#include "shim/os.h"
+#include "shim/os_posix.h"
+
+static int running;         /* the child that dies with us; 0: none */
+static sigset_t caller_set; /* what the caller had blocked */
+static bool reaps;          /* the caller ignores SIGCHLD, and the child shall inherit that */
+
+static bool same_file(const char *path, const struct stat *info) {
+  struct stat other;
+  return path && stat(path, &other) == 0 && other.st_dev == info->st_dev &&
+         other.st_ino == info->st_ino;
+}
+
+cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
+  struct stat info;
+  if (stat(path, &info) != 0) {
+    *error = errno;
+    return cmox_os_is_missing(*error) ? CMOX_OS_IS_NOTHING : CMOX_OS_IS_REFUSED;
+  }
+  /* Both: under valgrind the first is another program. */
+  if (same_file("/proc/self/exe", &info) || same_file(cmox_os_started_as(), &info))
+    return CMOX_OS_IS_SELF;
+  *error = EACCES;
+  return S_ISREG(info.st_mode) && access(path, X_OK) == 0 ? CMOX_OS_IS_PROGRAM : CMOX_OS_IS_REFUSED;
+}
+
+bool cmox_os_is_missing(int error) {
+  return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
+}
+
+int cmox_os_become(const char *path, char **argv, char **environment) {
+  static char sh[] = "/bin/sh";
+  cmox_os_release_pipe();
+  execve(path, argv, environment);
+  const int error = errno;
+  if (error != ENOEXEC) return error;
+  size_t count = 0;
+  while (argv[count]) count++;
+  char **words = cmox_os_map((count + 3) * sizeof *words);
+  if (!words) return ENOMEM;
+  words[0] = sh;
+  words[1] = (char *)(uintptr_t)path;
+  for (size_t i = 1; i < count; i++) words[i + 1] = argv[i];
+  execve(sh, words, environment);
+  return error;
+}
+
+/* In the child, whose memory is its parent's until it becomes the command. */
+_Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3], int parent,
+                               const char *path, char **argv, char **environment) {
+#ifdef __linux__
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) *child->exec_error = errno;
+#endif
+  if (getppid() != parent) _exit(1); /* it ended before that */
+  for (int i = 0; i < 3; i++)
+    if (streams[i] >= 0 && dup2(streams[i], i) < 0) *child->exec_error = errno;
+  if (reaps) signal(SIGCHLD, SIG_IGN);
+  if (sigprocmask(SIG_SETMASK, &caller_set, NULL) != 0) *child->exec_error = errno;
+  if (*child->exec_error == 0) *child->exec_error = cmox_os_become(path, argv, environment);
+  _exit(1);
+}
+
+static int take_signals(cmox_os_child_t *child) {
+#ifdef __linux__
+  struct sigaction ended;
+  sigset_t all;
+  sigfillset(&all);
+  if (sigaction(SIGCHLD, NULL, &ended) != 0) return errno;
+  reaps = ended.sa_handler == SIG_IGN;
+  if (reaps && signal(SIGCHLD, SIG_DFL) == SIG_ERR) return errno;
+  if (sigprocmask(SIG_SETMASK, &all, &caller_set) != 0) return errno;
+  child->signals = cmox_os_above_streams(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+  return child->signals < 0 ? errno : 0;
+#else
+  (void)child;
+  return ENOSYS; /* nothing is captured on this system yet */
+#endif
+}
+
+int cmox_os_child_start(cmox_os_child_t *child, const int streams[3], const char *path, char **argv,
+                        char **environment) {
+  child->exec_error = mmap(NULL, sizeof *child->exec_error, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (child->exec_error == MAP_FAILED) return errno;
+  const int error = take_signals(child);
+  if (error != 0) return error;
+  const int parent = getpid();
+  child->pid = vfork();
+  if (child->pid == 0) be_child(child, streams, parent, path, argv, environment);
+  if (child->pid < 0) return errno;
+  running = child->pid;
+  return 0;
+}
+
+void cmox_os_child_kill(void) {
+  if (running <= 0) return;
+  kill(running, SIGKILL);
+  while (waitpid(running, NULL, 0) < 0 && cmox_os_again()) continue;
+  running = 0;
+}
+
+void cmox_os_child_end(const cmox_os_child_t *child, bool at_once) {
+  kill(child->pid, at_once ? SIGKILL : SIGTERM);
+  kill(child->pid, SIGCONT); /* one that is stopped would not notice */
+}
+
+/* As a child that stops is seen by whoever waits for us, and goes on when we do. */
+static void stop_too(const cmox_os_child_t *child) {
+  kill(getpid(), SIGSTOP);
+  kill(child->pid, SIGCONT);
+}
+
+static void send_on(const cmox_os_child_t *child) {
+#ifdef __linux__
+  struct signalfd_siginfo came[8];
+  ssize_t got;
+  do {
+    got = read(child->signals, came, sizeof came);
+    for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *came; i++) {
+      /* The kernel's own go to all of the terminal's processes; a SIGPIPE of ours is its news, too.
+       */
+      const bool sent = came[i].ssi_code <= 0 && came[i].ssi_pid != (uint32_t)getpid();
+      if (sent && came[i].ssi_signo != SIGCHLD) kill(child->pid, (int)came[i].ssi_signo);
+    }
+  } while (got == (ssize_t)sizeof came);
+#else
+  (void)child;
+#endif
+}
+
+bool cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
+  int status = 0;
+  send_on(child);
+  for (;;) {
+    const pid_t got = waitpid(child->pid, &status, WNOHANG | WUNTRACED);
+    if (got == 0 || (got < 0 && cmox_os_again())) return false;
+    if (got > 0 && WIFSTOPPED(status)) {
+      stop_too(child);
+      continue;
+    }
+    *end = (cmox_os_end_t){.error = got < 0 ? errno : *child->exec_error};
+    break;
+  }
+  running = 0;
+  if (WIFSIGNALED(status))
+    cmox_os_signal_name(WTERMSIG(status), end->signal, sizeof end->signal);
+  else
+    end->exit_code = WEXITSTATUS(status);
+  cmox_os_end(&child->signals);
+  cmox_os_hold_pipe(); /* one may be pending */
+  sigprocmask(SIG_SETMASK, &caller_set, NULL);
+  return true;
+}
+
+bool cmox_os_linger(void) { return fork() == 0; }

@@ -1,0 +1,251 @@
+/* Passing through.
+ *   1. The program is found and the environment made, while the action's bytes are there.
+ *   2. With nothing to capture, keep or time, the launcher says so and becomes the command.
+ *   3. Else the command is a child: its streams flow, signals are sent on, the link is
+ *      watched, until it ends; then what is left in its pipes flows, and everything is told.
+ *   4. The launcher ends as the command did. What the command left behind may go on to write: a
+ *      copy of the launcher passes that on.
+ * Failures: a command that cannot be run (126, 127, as a shell has it); one that is this launcher;
+ * a server that dies or leaves, which kills the child; a system without pipes to give. */
+#include "shim/passthrough.h"
+
+#include <string.h>
+
+#include "shim/clock.h"
+#include "shim/feed.h"
+#include "shim/os.h"
+#include "shim/resolve.h"
+#include "shim/say.h"
+#include "shim/tap.h"
+#include "shim/trace.h"
+
+enum {
+  STATUS_TIMED_OUT = 124,
+  FLUSH_AFTER_MS = 50,   /* what is captured may wait so long for more, */
+  FLUSH_ABOVE = 64 << 10 /* unless it is so many bytes */
+};
+
+typedef struct running {
+  cmox_call_t *call;
+  cmox_os_child_t child;
+  cmox_tap_t taps[2];
+  cmox_feed_t feed;
+  cmox_os_end_t end;
+  cmox_passed_t passed;
+  uint64_t deadline; /* of the command, or of its last chance */
+  uint64_t flush_at;
+  uint32_t kill_after_ms;
+} running_t;
+
+enum {
+  WATCH_LINK,
+  WATCH_SIGNALS,
+  WATCH_TAPS,
+  WATCH_FEED = WATCH_TAPS + 4,
+  WATCHES = WATCH_FEED + 2
+};
+
+/* Everything that is left to say, in one write. */
+static void report(cmox_call_t *call, const cmox_passed_t *passed) {
+  call->request += 2;
+  cmox_put_passed(&call->out, call->request, call->id, passed);
+  if (!passed->replaced) {
+    CMOX_TRACE(SHIM_COMPLETED, CMOX_NO_TEXT, call->written[1], call->written[2]);
+    cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
+                       call->broken[1] || call->broken[2], NULL, &call->failed);
+  }
+  cmox_call_send(call);
+}
+
+_Noreturn static void die_unrunnable(const cmox_resolved_t *resolved) {
+  cmox_say("cannot run the real command: ");
+  if (resolved->path) cmox_say(resolved->path);
+  if (resolved->path) cmox_say(": ");
+  cmox_die_as(resolved->status, resolved->why);
+}
+
+static void need_program(cmox_call_t *call, const cmox_resolved_t *resolved) {
+  if (resolved->status == 0) return;
+  if (resolved->status == CMOX_EXIT_SHIM_FAILURE) {
+    cmox_call_complete(call, resolved->why);
+  } else {
+    const cmox_passed_t passed = {.program = resolved->path,
+                                  .failure = resolved->why,
+                                  .exit_code = (uint32_t)resolved->status};
+    report(call, &passed);
+  }
+  die_unrunnable(resolved);
+}
+
+static cmox_resolved_t not_run(const char *path, int error) {
+  return (cmox_resolved_t){path, cmox_os_is_missing(error) ? 127 : 126, cmox_os_error_text(error)};
+}
+
+_Noreturn static void replace(cmox_call_t *call, const char *path, char **argv,
+                              char **environment) {
+  const cmox_passed_t passed = {.program = path, .replaced = true};
+  report(call, &passed);
+  CMOX_TRACE(SHIM_RUN, cmox_text(path), 0, 0);
+  const cmox_resolved_t resolved = not_run(path, cmox_os_become(path, argv, environment));
+  cmox_call_complete(call, resolved.why);
+  die_unrunnable(&resolved);
+}
+
+/* Only a pipe or socket whose reader is there, or a file: a terminal is handed over, and a command
+ * whose reader has gone shall learn it by itself. */
+static bool can_capture(int stream) {
+  if (cmox_os_kind(stream) == CMOX_OS_KIND_NONE || cmox_os_is_terminal(stream)) return false;
+  cmox_os_watch_t watch = {stream, 0, 0};
+  return cmox_os_watch(&watch, 1, 0) && !(watch.ready & CMOX_OS_GONE);
+}
+
+static void start(running_t *run, const cmox_action_t *action, const bool capture[3], char **argv,
+                  char **environment) {
+  const uint64_t most = action->capture_max > 0 ? action->capture_max : UINT64_MAX;
+  int streams[3] = {-1, -1, -1};
+  streams[0] = cmox_feed_open(&run->feed, capture[0], most);
+  run->passed.merged = (capture[1] || capture[2]) && cmox_os_same_streams();
+  if (run->passed.merged) streams[1] = streams[2] = cmox_tap_open(&run->taps[0], 1, most);
+  for (int i = 1; i < 3 && !run->passed.merged; i++)
+    if (capture[i]) streams[i] = cmox_tap_open(&run->taps[i - 1], i, most);
+  run->deadline = cmox_clock_deadline(action->timeout_ms);
+  run->flush_at = CMOX_OS_FOREVER;
+  run->kill_after_ms = action->kill_after_ms;
+  const int error =
+      cmox_os_child_start(&run->child, streams, run->passed.program, argv, environment);
+  if (error != 0) {
+    cmox_say("cannot start the real command: ");
+    cmox_die(cmox_os_error_text(error));
+  }
+  CMOX_TRACE(SHIM_RUN, cmox_text(run->passed.program), run->child.pid, 0);
+  for (int i = 0; i < 2; i++) cmox_os_end(&streams[i]);
+  if (!run->passed.merged) cmox_os_end(&streams[2]);
+}
+
+static void wait_for(running_t *run, cmox_os_watch_t watches[WATCHES]) {
+  const bool runs = run->child.signals >= 0;
+  watches[WATCH_LINK] = (cmox_os_watch_t){(int)run->call->link.socket, CMOX_OS_READ, 0};
+  watches[WATCH_SIGNALS] = (cmox_os_watch_t){run->child.signals, CMOX_OS_READ, 0};
+  for (int i = 0; i < 2; i++) cmox_tap_watch(&run->taps[i], &watches[WATCH_TAPS + 2 * i]);
+  cmox_feed_watch(&run->feed, &watches[WATCH_FEED]);
+  uint64_t until = runs ? run->deadline : CMOX_OS_FOREVER;
+  if (run->flush_at < until) until = run->flush_at;
+  if (!cmox_os_watch(watches, WATCHES, until)) cmox_die("cannot wait for the real command");
+  if (watches[WATCH_LINK].ready) cmox_call_watch(run->call);
+}
+
+static void flush(running_t *run) {
+  const size_t len = run->call->out.len;
+  if (len == 0) return;
+  if (run->flush_at == CMOX_OS_FOREVER) run->flush_at = cmox_clock_deadline(FLUSH_AFTER_MS);
+  if (len < FLUSH_ABOVE && !cmox_clock_passed(run->flush_at)) return;
+  cmox_call_send(run->call);
+  run->flush_at = CMOX_OS_FOREVER;
+}
+
+static void keep_time(running_t *run) {
+  if (!cmox_clock_passed(run->deadline)) return;
+  cmox_os_child_end(&run->child, run->passed.timed_out);
+  run->deadline = run->passed.timed_out || run->kill_after_ms == 0
+                      ? CMOX_OS_FOREVER
+                      : cmox_clock_deadline(run->kill_after_ms);
+  run->passed.timed_out = true;
+}
+
+static void accompany(running_t *run) {
+  for (bool ended = false; !ended;) {
+    cmox_os_watch_t watches[WATCHES];
+    wait_for(run, watches);
+    if (watches[WATCH_SIGNALS].ready) ended = cmox_os_child_attend(&run->child, &run->end);
+    for (int i = 0; i < 2; i++)
+      cmox_tap_step(&run->taps[i], run->call, &watches[WATCH_TAPS + 2 * i]);
+    cmox_feed_step(&run->feed, run->call, &watches[WATCH_FEED]);
+    if (!ended) keep_time(run);
+    flush(run);
+  }
+}
+
+/* What it left in its pipes. */
+static void drain(running_t *run) {
+  static const cmox_os_watch_t nothing_ready[2];
+  cmox_feed_close(&run->feed, run->call);
+  for (int i = 0; i < 2; i++) {
+    cmox_tap_t *tap = &run->taps[i];
+    tap->last = true;
+    while (!cmox_tap_done(tap)) {
+      cmox_tap_step(tap, run->call, nothing_ready);
+      flush(run);
+      if (cmox_tap_done(tap) || !cmox_tap_stuck(tap)) continue;
+      cmox_os_watch_t watches[WATCHES];
+      wait_for(run, watches);
+      cmox_tap_step(tap, run->call, &watches[WATCH_TAPS + 2 * i]);
+    }
+    if (tap->from >= 0) run->passed.lingering = true;
+    run->passed.bytes[i + 1] = tap->total;
+  }
+  run->passed.bytes[0] = run->feed.total;
+}
+
+/* What others that hold the pipes still write is passed on, as it would reach the caller. */
+_Noreturn static void pass_on(running_t *run) {
+  cmox_link_drop(&run->call->link);
+  cmox_os_watch_t watches[4];
+  do {
+    for (int i = 0; i < 2; i++) cmox_tap_watch(&run->taps[i], &watches[2 * i]);
+    if (!cmox_os_watch(watches, 4, CMOX_OS_FOREVER)) break;
+    for (int i = 0; i < 2; i++) cmox_tap_step(&run->taps[i], NULL, &watches[2 * i]);
+  } while (cmox_tap_open_still(&run->taps[0]) || cmox_tap_open_still(&run->taps[1]));
+  cmox_os_exit(0);
+}
+
+_Noreturn static void end_as(const running_t *run) {
+  const cmox_passed_t *passed = &run->passed;
+  CMOX_TRACE(SHIM_EXIT, cmox_text(passed->signal ? passed->signal : "exit"), passed->exit_code, 0);
+  if (passed->signal) cmox_call_die_by(cmox_text(passed->signal));
+  cmox_os_exit((int)passed->exit_code);
+}
+
+void cmox_pass_through(cmox_call_t *call, const cmox_action_t *action, const char *command,
+                       char **argv) {
+  static CMOX_COLD running_t run;
+  bool capture[3];
+  int error;
+  const cmox_resolved_t resolved = cmox_resolve(action, command);
+  need_program(call, &resolved);
+  static CMOX_COLD char program[CMOX_OS_PATH_MAX];
+  memcpy(program, resolved.path, strlen(resolved.path) + 1);
+  /* A caller that ran the shim by its path would have run the command by its own. */
+  if (argv[0] && strchr(argv[0], '/') && cmox_os_look_at(argv[0], &error) == CMOX_OS_IS_SELF)
+    argv[0] = program;
+  char **environment = cmox_overlay(cmox_os_environment(), action);
+  bool stays = action->timeout_ms > 0 || cmox_feed_has_kept();
+  for (int i = 0; i < 3; i++) {
+    capture[i] = action->capture[i] && can_capture(i);
+    stays = stays || capture[i];
+  }
+  if (!stays) {
+    cmox_feed_open(&run.feed, false, 0); /* a file is put back to where it was */
+    replace(call, program, argv, environment);
+  }
+
+  run.call = call;
+  run.passed.program = program;
+  start(&run, action, capture, argv, environment);
+  accompany(&run);
+  drain(&run);
+  if (run.end.error != 0) {
+    const cmox_resolved_t refused = not_run(program, run.end.error);
+    need_program(call, &refused);
+  }
+  if (*run.end.signal) run.passed.signal = run.end.signal;
+  run.passed.exit_code = (uint32_t)run.end.exit_code;
+  if (run.passed.timed_out) {
+    run.passed.signal = NULL;
+    run.passed.exit_code = STATUS_TIMED_OUT;
+  }
+  CMOX_TRACE(SHIM_RAN, cmox_text(*run.end.signal ? run.end.signal : "exit"), run.passed.bytes[1],
+             run.passed.bytes[2]);
+  report(call, &run.passed);
+  if (run.passed.lingering && cmox_os_linger()) pass_on(&run);
+  end_as(&run);
+}
