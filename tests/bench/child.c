@@ -36,7 +36,7 @@ int bench_dev_null(void) {
 
 double bench_spawn_us(const char *program, char *const *argv, char *const *environment, int out) {
   double start = now_us();
-  pid_t pid = spawn_to(program, argv, environment, out, -1);
+  pid_t pid = spawn_to(program, argv, environment, -1, out, -1);
   int status;
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) broken("waitpid: %s", strerror(errno));

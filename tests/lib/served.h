@@ -64,8 +64,9 @@ size_t served_journal(served_session_t *session,
 
 /* ---- Commands ---- */
 
-/* Starts a program by its path; out and err become its stdout and stderr, -1: as ours. */
-pid_t spawn_to(const char *program, char *const *argv, char *const *environment, int out, int err);
+/* Starts a program by its path; in, out and err become its streams, -1: as ours. */
+pid_t spawn_to(const char *program, char *const *argv, char *const *environment, int in, int out,
+               int err);
 /* Starts the command in the session, with number as its one argument. timeout: "5",
  * CMOX_IPC_TIMEOUT. */
 pid_t served_spawn(const served_session_t *session, const char *command, unsigned number,

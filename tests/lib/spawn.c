@@ -27,9 +27,11 @@ int nameless_file(void) {
   return fd;
 }
 
-pid_t spawn_to(const char *program, char *const *argv, char *const *environment, int out, int err) {
+pid_t spawn_to(const char *program, char *const *argv, char *const *environment, int in, int out,
+               int err) {
   posix_spawn_file_actions_t files;
   if (posix_spawn_file_actions_init(&files) != 0 ||
+      (in >= 0 && posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO) != 0) ||
       (out >= 0 && posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO) != 0) ||
       (err >= 0 && posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO) != 0))
     broken("out of memory");
@@ -55,5 +57,5 @@ pid_t served_spawn(const served_session_t *session, const char *command, unsigne
   environment[count++] = own; /* so that no two environments are the same */
   environment[count] = NULL;
   char *const argv[] = {(char *)(uintptr_t)command, text, NULL};
-  return spawn_to(program, argv, environment, out, err);
+  return spawn_to(program, argv, environment, -1, out, err);
 }

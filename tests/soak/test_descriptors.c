@@ -152,7 +152,7 @@ static pid_t start_call(cmox_t *mox, const char *timeout) {
   (void)snprintf(patience, sizeof patience, "CMOX_IPC_TIMEOUT=%s", timeout);
   char *const environment[] = {patience, NULL};
   char *const argv[] = {(char[]){"git"}, NULL};
-  return spawn_to(program, argv, environment, -1, -1);
+  return spawn_to(program, argv, environment, -1, -1, -1);
 }
 
 static int end_of(pid_t pid) {
