@@ -22,8 +22,7 @@
 #include "proto/address.h"
 #include "server/base/alloc.h"
 #include "server/base/trace.h"
-#include "server/host/shimdir.h"
-#include "server/host/spill.h"
+#include "server/host/site.h"
 #include "server/host/streams.h"
 #include "server/host/watchers.h"
 #include "server/rpc/rpc.h"
@@ -59,18 +58,11 @@ struct cmox_engine {
   job_t *jobs;
   cmox_rpc_t *rpc;
   cmox_shimdir_settings_t settings;
+  cmox_sites_t sites;
   control_listener_t *listeners;
   size_t open_listeners;
   bool stopping;
   bool rpc_closed;
-};
-
-struct cmox_site {
-  cmox_engine_t *engine;
-  cmox_hosted_t *hosted; /* NULL: closed */
-  cmox_shimdir_t *dir;
-  cmox_listener_t *listener;
-  cmox_spill_file_t spill;
 };
 
 static cmox_code_t copy_error(const cmox_error_t *error, char *text, size_t size) {
@@ -92,93 +84,13 @@ static cmox_code_t random_bytes(void *context, void *out, size_t len, cmox_error
   return cmox_fail(error, CMOX_E_IO, "random bytes: %s", uv_strerror(failed));
 }
 
-static void check_stopped(cmox_engine_t *engine) {
-  if (!engine->stopping || !engine->rpc_closed || engine->open_listeners) return;
+static void check_stopped(void *user) {
+  cmox_engine_t *engine = user;
+  if (!engine->stopping || !engine->rpc_closed || engine->open_listeners || engine->sites.open)
+    return;
   cmox_transport_fini(&engine->loop);
   uv_close((uv_handle_t *)&engine->wake, NULL);
   engine->stopping = false; /* once */
-}
-
-static void on_shim_link(cmox_listener_t *listener, cmox_link_t *link) {
-  cmox_site_t *site = cmox_listener_user(listener);
-  if (site->hosted)
-    cmox_rpc_accept_shim(site->hosted, link);
-  else
-    cmox_link_close(link, CMOX_OK);
-}
-
-static void on_shim_listener_closed(cmox_listener_t *listener) {
-  cmox_site_t *site = cmox_listener_user(listener);
-  cmox_engine_t *engine = site->engine;
-  cmox_free_block(site);
-  engine->open_listeners--;
-  check_stopped(engine);
-}
-
-static const cmox_listener_events_t shim_listener_events = {on_shim_link, on_shim_listener_closed};
-
-static cmox_code_t make_directory(cmox_engine_t *engine, cmox_span_t temporary_directory,
-                                  cmox_shimdir_t **out, cmox_error_t *error) {
-  cmox_shimdir_settings_t settings = engine->settings;
-  char *given = NULL;
-  if (temporary_directory.len) {
-    given = cmox_strndup(temporary_directory.data, temporary_directory.len);
-    if (!given) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
-    settings.temporary_directory = given;
-  }
-  cmox_code_t code = cmox_shimdir_create(&settings, out, error);
-  CMOX_TRACE(SHIMDIR_CREATE, cmox_trace_text(code == CMOX_OK ? cmox_shimdir_bin(*out) : given),
-             cmox_trace_text(cmox_code_reason(code)));
-  cmox_free_block(given);
-  return code;
-}
-
-static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
-                             cmox_site_t **out, cmox_error_t *error) {
-  cmox_engine_t *engine = context;
-  cmox_site_t *site = cmox_calloc(1, sizeof *site);
-  if (!site) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
-  *site = (cmox_site_t){.engine = engine, .hosted = hosted};
-  cmox_code_t code = make_directory(engine, temporary_directory, &site->dir, error);
-  if (code == CMOX_OK)
-    code = cmox_listener_open(&engine->loop, cmox_shimdir_socket(site->dir), &shim_listener_events,
-                              site, &site->listener, error);
-  if (code == CMOX_OK) {
-    engine->open_listeners++;
-    cmox_spill_file_init(&site->spill, cmox_shimdir_socket(site->dir));
-    *out = site;
-    return CMOX_OK;
-  }
-  cmox_shimdir_entomb(site->dir);
-  cmox_free_block(site);
-  return code;
-}
-
-static const char *site_bin(const cmox_site_t *site) { return cmox_shimdir_bin(site->dir); }
-
-static cmox_spill_t *site_spill(cmox_site_t *site) { return &site->spill.door; }
-
-static const char *site_socket(const cmox_site_t *site) { return cmox_shimdir_socket(site->dir); }
-
-static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
-  cmox_code_t code = cmox_shimdir_add(site->dir, command, error);
-  CMOX_TRACE(SHIMDIR_ADD, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
-  return code;
-}
-
-static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
-  cmox_code_t code = cmox_shimdir_check(site->dir, error);
-  CMOX_TRACE(SHIMDIR_CHECK, cmox_trace_text(cmox_shimdir_bin(site->dir)),
-             cmox_trace_text(cmox_code_reason(code)));
-  return code;
-}
-
-static void close_site(cmox_site_t *site) {
-  site->hosted = NULL;
-  cmox_spill_file_close(&site->spill);
-  cmox_listener_close(site->listener); /* frees site when it is gone */
-  cmox_shimdir_entomb(site->dir);
-  site->dir = NULL;
 }
 
 /* ---- The loop's thread --------------------------------------------------------- */
@@ -231,16 +143,8 @@ static cmox_code_t start_thread(cmox_engine_t *engine, cmox_error_t *error) {
 }
 
 static cmox_code_t open_parts(cmox_engine_t *engine, cmox_error_t *error) {
-  const cmox_rpc_host_t host = {.context = engine,
-                                .now_ns = now_ns,
-                                .random = random_bytes,
-                                .open_site = open_site,
-                                .site_bin = site_bin,
-                                .site_socket = site_socket,
-                                .site_spill = site_spill,
-                                .add_shim = add_shim,
-                                .check_shims = check_shims,
-                                .close_site = close_site};
+  cmox_rpc_host_t host = {.context = &engine->sites, .now_ns = now_ns, .random = random_bytes};
+  cmox_sites_offer(&host);
   engine->wake.data = engine;
   cmox_code_t code = cmox_transport_init(&engine->loop, error);
   if (code != CMOX_OK) return code;
@@ -319,6 +223,12 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
   }
   cmox_code_t code = cmox_shimdir_settings_read(&where, &engine->settings, &error);
   cmox_trace_hold(getenv("CMOX_TRACE"));
+  const char *watch = getenv("CMOX_WATCH");
+  engine->sites = (cmox_sites_t){.loop = &engine->loop,
+                                 .settings = &engine->settings,
+                                 .watches = watch && *watch,
+                                 .closed = check_stopped,
+                                 .user = engine};
   cmox_streams_hold();
   if (code == CMOX_OK) code = open_loop(engine, &error);
   if (code == CMOX_OK) {

@@ -380,6 +380,11 @@ cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_erro
   return code;
 }
 
+void cmox_shimdir_each(const cmox_shimdir_t *dir, void (*visit)(void *user, cmox_span_t command),
+                       void *user) {
+  for (size_t i = 0; i < dir->count; i++) visit(user, cmox_span_str(dir->commands[i]));
+}
+
 static cmox_code_t check_dirs(const cmox_shimdir_t *dir, int bin, cmox_error_t *error) {
   struct stat held;
   struct stat named;

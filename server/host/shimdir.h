@@ -59,6 +59,10 @@ const char *cmox_shimdir_socket(
  */
 cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
 
+/* Calls visit for every command that was added. */
+void cmox_shimdir_each(const cmox_shimdir_t *dir, void (*visit)(void *user, cmox_span_t command),
+                       void *user);
+
 /* Checks every link once more, where it stands: it may be executed and leads to our launcher. */
 cmox_code_t cmox_shimdir_check(const cmox_shimdir_t *dir, cmox_error_t *error);
 

@@ -101,7 +101,8 @@ HANDLER(create_session, CreateSession) {
   const char *bin = host->site_bin(hosted->site);
   cmox_buf_t path = CMOX_BUF_EMPTY;
   cmox_buf_t endpoint = CMOX_BUF_EMPTY;
-  cmox_buf_printf(&path, "PATH=%s:%s", bin, hosted->path);
+  cmox_buf_puts(&path, "PATH=");
+  host->site_path(hosted->site, &path);
   cmox_buf_printf(&endpoint, "CMOX_IPC_SOCKET=unix:%s", host->site_socket(hosted->site));
   if (path.failed || endpoint.failed) {
     (void)cmox_fail(&call->error, CMOX_E_NO_MEMORY, "session: out of memory");
@@ -156,6 +157,8 @@ HANDLER(replay, Replay) {
   }
   cmox_event_t event = {.kind = CMOX_EVENT_REPLAY};
   if (!step(call, hosted, &event)) return;
+  const cmox_rpc_host_t *host = &call->peer->rpc->host;
+  if (host->begin_replay) host->begin_replay(hosted->site);
   Cmdmox__V1__ReplayResponse response = CMDMOX__V1__REPLAY_RESPONSE__INIT;
   cmox_rpc_answer(&response.base, call);
 }
@@ -323,10 +326,11 @@ static void verify_now(cmox_rpc_call_t *call) {
   const Cmdmox__V1__VerifyRequest *input = (const Cmdmox__V1__VerifyRequest *)call->input;
   cmox_hosted_t *hosted = session_of(call, input->session_id);
   if (!hosted) return;
+  const cmox_rpc_host_t *host = &call->peer->rpc->host;
   cmox_event_t event = {.kind = CMOX_EVENT_VERIFY};
+  if (host->site_reach) event.reach = host->site_reach(hosted->site);
   cmox_error_t changed;
-  if (call->peer->rpc->host.check_shims(hosted->site, &changed) != CMOX_OK)
-    event.note = changed.message;
+  if (host->check_shims(hosted->site, &changed) != CMOX_OK) event.note = changed.message;
   if (!step(call, hosted, &event)) return;
   const cmox_findings_t *findings = cmox_session_findings(hosted->session);
   Cmdmox__V1__VerifyResponse response = CMDMOX__V1__VERIFY_RESPONSE__INIT;

@@ -248,7 +248,7 @@ static Cmdmox__V1__Finding *finding_view(const cmox_finding_t *finding) {
   to->advisory = finding->advisory;
   to->message = finding->message;
   if (finding->suggestion) to->suggestion = finding->suggestion;
-  if (finding->hint) to->hint = (char *)(uintptr_t)finding->hint;
+  if (finding->hint) to->hint = finding->hint;
   if (finding->expect) fill_expectation(finding->expect, view);
   view->call_ids = (uint64_t *)(void *)(view + 1);
   Cmdmox__V1__Difference *differences = (Cmdmox__V1__Difference *)(void *)(view->call_ids + calls);

@@ -63,8 +63,12 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
   if (code != CMOX_OK) return code;
   (void)snprintf(hosted->name, sizeof hosted->name, "%02x%02x%02x%02x", hosted->id[0],
                  hosted->id[1], hosted->id[2], hosted->id[3]);
-  code = rpc->host.open_site(rpc->host.context, hosted,
-                             cmox_from_bytes(request->temporary_directory), &hosted->site, error);
+  const bool given =
+      request->path_presence_case == CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
+  const cmox_site_wishes_t wishes = {
+      .temporary_directory = cmox_from_bytes(request->temporary_directory),
+      .path = given ? cmox_from_bytes(request->path) : cmox_span_str(CMOX_PATH_DEFAULT)};
+  code = rpc->host.open_site(rpc->host.context, hosted, &wishes, &hosted->site, error);
   if (code != CMOX_OK) return code;
   cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL,
                                     .label = request->label,

@@ -97,6 +97,8 @@ struct cmox_rpc {
   void *closed_user;
 };
 
+#define CMOX_PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin" /* what a shell assumes without PATH */
+
 /* What stands around the data of a frame takes no more than this, bytes. */
 #define CMOX_ENVELOPE_MAX 128u
 

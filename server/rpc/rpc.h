@@ -15,19 +15,29 @@ typedef struct cmox_rpc cmox_rpc_t;
 typedef struct cmox_hosted cmox_hosted_t;
 typedef struct cmox_site cmox_site_t; /* the host's: shim directory and listener */
 
+/* What a session wants of its site; borrowed. */
+typedef struct cmox_site_wishes {
+  cmox_span_t temporary_directory; /* empty: the default */
+  cmox_span_t path;                /* PATH of the code under test, without any shims */
+} cmox_site_wishes_t;
+
 /* What the composition above provides. */
 typedef struct cmox_rpc_host {
   void *context;
   uint64_t (*now_ns)(void *context); /* monotonic */
   cmox_code_t (*random)(void *context, void *out, size_t len, cmox_error_t *error);
-  /* Makes a shim directory, and listens in it for the shims of `hosted` (cmox_rpc_accept_shim).
-   * temporary_directory is empty for the default. */
-  cmox_code_t (*open_site)(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
+  /* Makes a shim directory, and listens in it for the shims of `hosted` (cmox_rpc_accept_shim). */
+  cmox_code_t (*open_site)(void *context, cmox_hosted_t *hosted, const cmox_site_wishes_t *wishes,
                            cmox_site_t **out, cmox_error_t *error);
   const char *(*site_bin)(const cmox_site_t *site);
+  /* PATH with the shims, for the code under test. */
+  void (*site_path)(const cmox_site_t *site, cmox_buf_t *out);
   const char *(*site_socket)(const cmox_site_t *site);
   /* For the long streams of its calls, until close_site. NULL: there is none. */
   cmox_spill_t *(*site_spill)(cmox_site_t *site);
+  /* What can be said of calls that did not come; valid until the next call. NULL: nothing. */
+  const cmox_reach_t *(*site_reach)(cmox_site_t *site);
+  void (*begin_replay)(cmox_site_t *site); /* NULL: nothing is to be done */
   cmox_code_t (*add_shim)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
   cmox_code_t (*check_shims)(cmox_site_t *site, cmox_error_t *error);
   void (*close_site)(cmox_site_t *site); /* its shims answer 125 from now on */

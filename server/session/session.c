@@ -430,7 +430,8 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
   const char *refused = session->refused ? session->refused : "out of memory";
   const cmox_verify_notes_t notes = {.shims_changed = event->note,
                                      .refused = session->refused_count ? refused : NULL,
-                                     .refused_count = session->refused_count};
+                                     .refused_count = session->refused_count,
+                                     .reach = event->reach};
   cmox_code_t code =
       cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;

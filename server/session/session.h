@@ -13,6 +13,7 @@
 #include "server/match/expect.h"
 #include "server/verify/assertion.h"
 #include "server/verify/finding.h"
+#include "server/verify/reach.h"
 
 typedef struct cmox_session cmox_session_t;
 
@@ -35,7 +36,7 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_REFUSED,    /* note: a call that was refused before it could become an INVOKE */
   CMOX_EVENT_UNANSWERED, /* call_id: its answer could not be sent, so that it ended with 125 */
   CMOX_EVENT_REPLAY,
-  CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves; or NULL */
+  CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves, or NULL; reach */
 } cmox_event_kind_t;
 
 typedef enum cmox_piece {
@@ -56,6 +57,7 @@ typedef struct cmox_event {
   cmox_span_t command;
   const char *gate;
   const char *note;
+  const cmox_reach_t *reach; /* borrowed for the step; NULL: nothing is known */
   const cmox_invocation_data_t *invocation;
   uint32_t silence_ms; /* how long the shim bears silence; 0: for ever */
   struct {

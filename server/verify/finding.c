@@ -7,6 +7,7 @@ void cmox_finding_clear(cmox_finding_t *finding) {
   cmox_free_block(finding->others);
   cmox_free_block(finding->message);
   cmox_free_block(finding->suggestion);
+  cmox_free_block(finding->hint);
 }
 
 void cmox_findings_clear(cmox_findings_t *findings) {

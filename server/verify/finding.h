@@ -35,7 +35,7 @@ typedef struct cmox_finding {
   cmox_difference_t *differences;
   size_t difference_count;
   char *suggestion; /* a line to paste; NULL: none */
-  const char *hint; /* where to look, in lines; static; NULL: none */
+  char *hint;       /* where to look, in lines; NULL: none */
 } cmox_finding_t;
 
 /* Owned list. Valid while the session it came from is not stepped. */

@@ -109,33 +109,32 @@ static bool add_refused_calls(const cmox_doubles_t *doubles, const cmox_journal_
   return cmox_findings_fold(findings, from);
 }
 
-/* Of a command of which no call came at all, said once. */
-static const char *hint_of(const cmox_findings_t *findings, const cmox_journal_t *journal,
-                           const cmox_expect_t *expect) {
-  if (cmox_journal_total(journal, expect->command) > 0) return NULL;
+/* Whether the report is still to say why no call of this command came at all. */
+static bool wants_hint(const cmox_findings_t *findings, const cmox_journal_t *journal,
+                       const cmox_expect_t *expect) {
+  if (cmox_journal_total(journal, expect->command) > 0) return false;
   for (size_t i = 0; i < findings->count; i++) {
     const cmox_finding_t *before = &findings->items[i];
     if (before->hint && before->expect && cmox_span_equal(before->expect->command, expect->command))
-      return NULL;
+      return false;
   }
-  return "no call of this command came at all: either the code did not get there, or it did not "
-         "find\n"
-         "the shim on its PATH (an absolute path, a builtin, a function, another PATH);\n"
-         "CMOX_TRACE shows what was called";
+  return true;
 }
 
-static bool add_counts(const cmox_doubles_t *doubles, const cmox_journal_t *journal, bool called,
-                       cmox_findings_t *findings) {
+static bool add_counts(const cmox_doubles_t *doubles, const cmox_journal_t *journal,
+                       const cmox_reach_t *reach, bool called, cmox_findings_t *findings) {
   cmox_expect_list_t all = cmox_doubles_all(doubles);
   for (size_t i = 0; i < all.count; i++) {
     const cmox_expect_t *expect = all.items[i];
     cmox_count_t count = cmox_expect_count(expect);
     bool fits = expect->taken >= count.minimum && expect->taken <= count.maximum;
     if (fits || (expect->taken > 0) != called) continue;
+    const bool hint = !called && wants_hint(findings, journal, expect);
     cmox_finding_t *finding = cmox_findings_add(findings);
     if (!finding) return false;
     finding->kind = called ? CMOX_FINDING_WRONG_COUNT : CMOX_FINDING_UNFULFILLED;
-    if (!called) finding->hint = hint_of(findings, journal, expect);
+    if (hint) finding->hint = cmox_reach_hint(reach, journal, expect->command);
+    if (hint && !finding->hint) return false;
     finding->expect = expect;
     cmox_buf_t text = CMOX_BUF_EMPTY;
     if (called)
@@ -278,9 +277,10 @@ cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t 
                             cmox_error_t *error) {
   cmox_findings_clear(findings);
   if (add_notes(notes, findings) && add_refused_calls(doubles, journal, findings) &&
-      add_failed(journal, findings) && add_counts(doubles, journal, true, findings) &&
-      add_counts(doubles, journal, false, findings) && add_unfinished(journal, false, findings) &&
-      add_could_not_run(journal, findings) && add_unfinished(journal, true, findings))
+      add_failed(journal, findings) && add_counts(doubles, journal, notes->reach, true, findings) &&
+      add_counts(doubles, journal, notes->reach, false, findings) &&
+      add_unfinished(journal, false, findings) && add_could_not_run(journal, findings) &&
+      add_unfinished(journal, true, findings))
     return CMOX_OK; /* remarks come last */
   cmox_findings_clear(findings);
   return cmox_fail(error, CMOX_E_NO_MEMORY, "verify: out of memory");

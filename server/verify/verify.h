@@ -6,12 +6,14 @@
 #include "server/journal/journal.h"
 #include "server/match/doubles.h"
 #include "server/verify/finding.h"
+#include "server/verify/reach.h"
 
 /* What verification looks at beside the doubles and the journal. */
 typedef struct cmox_verify_notes {
   const char *shims_changed; /* NULL: they are as they were */
   const char *refused;       /* why the first was; NULL: none */
   uint64_t refused_count;    /* requests that could not become calls */
+  const cmox_reach_t *reach; /* NULL: nothing is known beside the calls */
 } cmox_verify_notes_t;
 
 /* Fills *findings (emptied first) in this order: changed shims, refused requests, unexpected and

@@ -67,10 +67,10 @@ static cmox_code_t random_id(void *context, void *out, size_t len, cmox_error_t 
   return CMOX_OK;
 }
 
-static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t directory,
+static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, const cmox_site_wishes_t *wishes,
                              cmox_site_t **out, cmox_error_t *error) {
   (void)context;
-  (void)directory;
+  (void)wishes;
   if (w.trouble & 2) return cmox_fail(error, CMOX_E_IO, "no place");
   cmox_site_t *site = &w.sites[w.site_count++];
   site->hosted = hosted;
@@ -81,6 +81,11 @@ static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t d
 static const char *site_bin(const cmox_site_t *site) {
   (void)site;
   return "/tmp/cmdmox-x/bin";
+}
+
+static void site_path(const cmox_site_t *site, cmox_buf_t *out) {
+  (void)site;
+  cmox_buf_puts(out, "/tmp/cmdmox-x/bin:/usr/local/bin:/usr/bin:/bin");
 }
 
 static const char *site_socket(const cmox_site_t *site) {
@@ -109,6 +114,7 @@ static const cmox_rpc_host_t host = {.now_ns = now_ns,
                                      .random = random_id,
                                      .open_site = open_site,
                                      .site_bin = site_bin,
+                                     .site_path = site_path,
                                      .site_socket = site_socket,
                                      .add_shim = add_shim,
                                      .check_shims = check_shims,

@@ -60,9 +60,9 @@ static void on_listener_closed(cmox_listener_t *listener) {
 
 static const cmox_listener_events_t listener_events = {on_shim_link, on_listener_closed};
 
-static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t temporary_directory,
+static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, const cmox_site_wishes_t *wishes,
                              cmox_site_t **out, cmox_error_t *error) {
-  (void)temporary_directory;
+  (void)wishes;
   bare_t *bare = context;
   char path[128];
   socket_path(bare, bare->sites, path, sizeof path);
@@ -84,6 +84,11 @@ static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, cmox_span_t t
 static const char *site_bin(const cmox_site_t *site) {
   (void)site;
   return "/bare/bin";
+}
+
+static void site_path(const cmox_site_t *site, cmox_buf_t *out) {
+  (void)site;
+  cmox_buf_puts(out, "/bare/bin:/usr/local/bin:/usr/bin:/bin");
 }
 
 static const char *site_socket(const cmox_site_t *site) {
@@ -122,6 +127,7 @@ bool bare_open(bare_t *bare) {
                                 .random = random_bytes,
                                 .open_site = open_site,
                                 .site_bin = site_bin,
+                                .site_path = site_path,
                                 .site_socket = site_socket,
                                 .add_shim = add_shim,
                                 .check_shims = check_shims,

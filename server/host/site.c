@@ -1,0 +1,177 @@
+#include "server/host/site.h"
+
+#include "server/base/alloc.h"
+#include "server/base/trace.h"
+#include "server/host/search.h"
+#include "server/host/spill.h"
+#include "server/host/watch.h"
+
+struct cmox_site {
+  cmox_sites_t *sites;
+  cmox_hosted_t *hosted; /* NULL: closed */
+  cmox_shimdir_t *dir;
+  cmox_listener_t *listener;
+  cmox_spill_file_t spill;
+  char *path; /* the session's own PATH, without shims */
+  bool replaying;
+  cmox_watch_t *watch; /* NULL: none */
+  cmox_reach_t reach;
+  char found[CMOX_REAL_PROGRAMS_MAX][PATH_MAX]; /* what reach.programs gave last */
+};
+
+static void on_shim_link(cmox_listener_t *listener, cmox_link_t *link) {
+  cmox_site_t *site = cmox_listener_user(listener);
+  if (site->hosted)
+    cmox_rpc_accept_shim(site->hosted, link);
+  else
+    cmox_link_close(link, CMOX_OK);
+}
+
+static void on_shim_listener_closed(cmox_listener_t *listener) {
+  cmox_site_t *site = cmox_listener_user(listener);
+  cmox_sites_t *sites = site->sites;
+  cmox_free_block(site);
+  sites->open--;
+  sites->closed(sites->user);
+}
+
+static const cmox_listener_events_t shim_listener_events = {on_shim_link, on_shim_listener_closed};
+
+static cmox_code_t make_directory(const cmox_sites_t *sites, cmox_span_t temporary_directory,
+                                  cmox_shimdir_t **out, cmox_error_t *error) {
+  cmox_shimdir_settings_t settings = *sites->settings;
+  char *given = NULL;
+  if (temporary_directory.len) {
+    given = cmox_strndup(temporary_directory.data, temporary_directory.len);
+    if (!given) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+    settings.temporary_directory = given;
+  }
+  cmox_code_t code = cmox_shimdir_create(&settings, out, error);
+  CMOX_TRACE(SHIMDIR_CREATE, cmox_trace_text(code == CMOX_OK ? cmox_shimdir_bin(*out) : given),
+             cmox_trace_text(cmox_code_reason(code)));
+  cmox_free_block(given);
+  return code;
+}
+
+/* ---- Evidence for reports ---- */
+
+static bool runs(void *context, const char *path) {
+  (void)context;
+  return cmox_search_runs(path);
+}
+
+static size_t programs(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most) {
+  cmox_site_t *site = context;
+  const char *rest = site->path;
+  size_t count = 0;
+  if (most > CMOX_REAL_PROGRAMS_MAX) most = CMOX_REAL_PROGRAMS_MAX;
+  while (count < most && cmox_search_program(&rest, command, site->found[count])) {
+    out[count] = (cmox_real_program_t){.path = site->found[count]};
+    out[count].watched = cmox_watch_ask(site->watch, out[count].path, &out[count].opened);
+    count++;
+  }
+  return count;
+}
+
+static void watch_command(cmox_site_t *site, cmox_span_t command) {
+  const char *rest = site->path;
+  char file[PATH_MAX];
+  while (site->watch && cmox_search_program(&rest, command, file))
+    cmox_watch_add(site->watch, file);
+}
+
+static void watch_listed(void *user, cmox_span_t command) { watch_command(user, command); }
+
+static void begin_replay(cmox_site_t *site) {
+  if (site->replaying) return;
+  site->replaying = true;
+  if (!site->sites->watches) return;
+  site->watch = cmox_watch_new();
+  cmox_shimdir_each(site->dir, watch_listed, site);
+}
+
+static const cmox_reach_t *site_reach(cmox_site_t *site) {
+  site->reach = (cmox_reach_t){
+      .bin = cmox_shimdir_bin(site->dir), .context = site, .runs = runs, .programs = programs};
+  return &site->reach;
+}
+
+/* ---- Life ---- */
+
+static void discard(cmox_site_t *site) {
+  cmox_shimdir_entomb(site->dir);
+  cmox_free_block(site->path);
+  cmox_free_block(site);
+}
+
+static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, const cmox_site_wishes_t *wishes,
+                             cmox_site_t **out, cmox_error_t *error) {
+  cmox_sites_t *sites = context;
+  cmox_site_t *site = cmox_calloc(1, sizeof *site);
+  if (!site) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  site->sites = sites;
+  site->hosted = hosted;
+  site->path = cmox_strndup(wishes->path.data, wishes->path.len);
+  cmox_code_t code = CMOX_OK;
+  if (!site->path) code = cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  if (code == CMOX_OK) code = make_directory(sites, wishes->temporary_directory, &site->dir, error);
+  if (code == CMOX_OK)
+    code = cmox_listener_open(sites->loop, cmox_shimdir_socket(site->dir), &shim_listener_events,
+                              site, &site->listener, error);
+  if (code != CMOX_OK) {
+    discard(site);
+    return code;
+  }
+  sites->open++;
+  cmox_spill_file_init(&site->spill, cmox_shimdir_socket(site->dir));
+  *out = site;
+  return CMOX_OK;
+}
+
+static const char *site_bin(const cmox_site_t *site) { return cmox_shimdir_bin(site->dir); }
+
+static void site_path(const cmox_site_t *site, cmox_buf_t *out) {
+  cmox_buf_printf(out, "%s:%s", cmox_shimdir_bin(site->dir), site->path);
+}
+
+static cmox_spill_t *site_spill(cmox_site_t *site) { return &site->spill.door; }
+
+static const char *site_socket(const cmox_site_t *site) { return cmox_shimdir_socket(site->dir); }
+
+static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
+  cmox_code_t code = cmox_shimdir_add(site->dir, command, error);
+  CMOX_TRACE(SHIMDIR_ADD, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
+  if (code == CMOX_OK) watch_command(site, command);
+  return code;
+}
+
+static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
+  cmox_code_t code = cmox_shimdir_check(site->dir, error);
+  CMOX_TRACE(SHIMDIR_CHECK, cmox_trace_text(cmox_shimdir_bin(site->dir)),
+             cmox_trace_text(cmox_code_reason(code)));
+  return code;
+}
+
+static void close_site(cmox_site_t *site) {
+  site->hosted = NULL;
+  cmox_spill_file_close(&site->spill);
+  cmox_watch_free(site->watch);
+  cmox_free_block(site->path);
+  cmox_shimdir_t *dir = site->dir;
+  site->dir = NULL;
+  cmox_listener_close(site->listener); /* frees site when it is gone */
+  cmox_shimdir_entomb(dir);
+}
+
+void cmox_sites_offer(cmox_rpc_host_t *host) {
+  host->open_site = open_site;
+  host->site_bin = site_bin;
+  host->site_path = site_path;
+  host->site_socket = site_socket;
+  host->site_spill = site_spill;
+  host->site_reach = site_reach;
+  host->begin_replay = begin_replay;
+  host->add_shim = add_shim;
+  host->check_shims = check_shims;
+  host->close_site = close_site;
+}

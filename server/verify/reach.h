@@ -1,0 +1,32 @@
+/* Why no call of a command reached its shim: what is known, and nothing beyond. */
+#ifndef CMOX_VERIFY_REACH_H
+#define CMOX_VERIFY_REACH_H
+
+#include "server/journal/journal.h"
+
+/* A real program of the command's name. */
+typedef struct cmox_real_program {
+  const char *path;
+  bool watched;
+  bool opened; /* since replay, by anybody; only where it was watched */
+} cmox_real_program_t;
+
+/* What the host can look up for a report. */
+typedef struct cmox_reach {
+  const char *bin; /* the shims' directory, as it stands on PATH */
+  void *context;
+  /* Whether PATH searches would take this file. */
+  bool (*runs)(void *context, const char *path);
+  /* Fills `out` with at most `most` programs of that name on the session's own PATH; how many.
+   * Their paths are valid until the next call. */
+  size_t (*programs)(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most);
+} cmox_reach_t;
+
+#define CMOX_REAL_PROGRAMS_MAX 8u
+
+/* Lines for a command of which no call came; owned by the caller. reach may be NULL: nothing is
+ * known. NULL when memory is out. */
+char *cmox_reach_hint(const cmox_reach_t *reach, const cmox_journal_t *journal,
+                      cmox_span_t command);
+
+#endif
