@@ -74,10 +74,7 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
                                     .label = request->label,
                                     .max_journal_entries = request->max_journal_entries,
                                     .callback_deadline_ms = request->callback_deadline_ms};
-  const bool given =
-      request->path_presence_case == CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
-  hosted->path = given ? cmox_strndup(request->path.data, request->path.len)
-                       : cmox_strdup("/usr/local/bin:/usr/bin:/bin"); /* a shell's without PATH */
+  hosted->path = cmox_strndup(wishes.path.data, wishes.path.len);
   if (rpc->host.site_spill) options.spill = rpc->host.site_spill(hosted->site);
   hosted->session = cmox_session_new(&options);
   hosted->spare = cmox_malloc(sizeof *hosted->spare);
