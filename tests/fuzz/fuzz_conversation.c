@@ -347,7 +347,17 @@ static void check_journal(const cmox_session_t *session) {
     FUZZ_NEED(cmox_journal_find(journal, call->id) == call, "call %zu is not found", i);
     FUZZ_NEED(cmox_journal_find_key(journal, call->data.key) == call, "two calls with a key");
     FUZZ_NEED(call->stdin_stream.kept <= call->stdin_stream.length, "more stdin than there was");
-    const bool waits = call->handling || call->gate ||
+    const cmox_passed_t *passed = call->passed;
+    if (passed && passed->begun) {
+      FUZZ_NEED(call->verdict == CMOX_VERDICT_ACCEPTED, "call %zu runs and was not accepted", i);
+      FUZZ_NEED(passed->out.length <= passed->how.capture_max_bytes &&
+                    passed->err.length <= passed->how.capture_max_bytes,
+                "call %zu has captured more than it may", i);
+      FUZZ_NEED(call->reply || call->state != CMOX_CALL_COMPLETED || passed->reported ||
+                    call->failure || call->unexpected_why,
+                "call %zu is over and nobody knows how", i);
+    }
+    const bool waits = call->handling || call->gate || cmox_call_is_passing(call) ||
                        (call->verdict == CMOX_VERDICT_NONE &&
                         cmox_said_first(call->said, CMOX_SAID_ASKED) != NULL);
     FUZZ_NEED(w.faulted || waits == call->held, "call %zu waits and nobody knows, or does not", i);

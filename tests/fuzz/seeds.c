@@ -114,6 +114,11 @@ static void precheck_files(void) {
 #define STUB_STDIN "\xe8\x00\x00\x00\x16\x00\x01\x00\x0e\x00\x01\x08\x05\x01\x03\x00"
 #define STUB_GATE "\xe8\x00\x00\x00\x10\x00\x00\x04\x05\x00"
 #define STUB_OTHER_GATE "\xe8\x00\x00\x00\x10\x01\x00\x04\x0f\x00"
+#define STUB_PASS "\xe8\x00\x00\x00\x10\x00\x00\xc0\x07\x00"
+#define STUB_PASS_GATED "\xe8\x00\x00\x00\x10\x00\x00\xc0\x36\x05\x05\x00"
+#define REPORT "\x05\x01\x03\xc0\x72\x07\x0e\x03\x03\x00"
+#define REPLACED "\x05\x01\x03\xc0\x01\x00"
+#define STDOUT "\x04\x21\x0e"
 #define REPLAY "\x98\x02\x00\x00\x00"
 #define VERIFY "\x98\x02\x01\x00\x00"
 #define LIST "\x98\x02\x02\x00\x00\x00"
@@ -160,6 +165,14 @@ static const struct {
      BYTES(SESSION MOCK_ANY REPLAY "\xb3\x05" VERIFY "\xb3\xff" LIST "\xb4\x01" COUNT)},
     {"conversation", "large",
      BYTES(SESSION "\xe8\x00\x00\x00\x10\x00\x00\x03\xff\xff\xff\xff\x00" REPLAY CALL("\x01"))},
+    {"conversation", "passthrough",
+     BYTES(SESSION STUB_PASS REPLAY CALL("\x01") STDIN STDOUT REPORT COMPLETED VERIFY LIST)},
+    {"conversation", "passthrough_at_a_gate",
+     BYTES(SESSION STUB_PASS_GATED REPLAY CALL("\x01") LATER RELEASE LATER STDOUT VERIFY)},
+    {"conversation", "passthrough_lost",
+     BYTES(SESSION STUB_PASS REPLAY CALL("\x01") STDOUT GONE CALL("\x01") REPORT COMPLETED VERIFY)},
+    {"conversation", "passthrough_replaced",
+     BYTES(SESSION STUB_PASS REPLAY CALL("\x01") REPLACED GONE CALL("\x02") REPLACED VERIFY)},
     {"shim", "reply", BYTES("\x01\x00\x04\x00\x02\x13\x00\x03\x07\x01\x00")},
     {"shim", "signal", BYTES("\x01\x00\x04\x00\x02\x20\x00\x01\x00")},
     {"shim", "hang", BYTES("\x01\x00\x04\x00\x02\x30\x01\x01\x00")},

@@ -187,11 +187,36 @@ void talk_stdin(fuzz_in_t *in, talk_out_t *out) {
   put_frame(&frame, out);
 }
 
+static void report_passthrough(fuzz_in_t *in, talk_t *talk, uint64_t call_id, talk_out_t *out) {
+  Cmdmox__V1__ReportPassthroughRequest request = CMDMOX__V1__REPORT_PASSTHROUGH_REQUEST__INIT;
+  const uint8_t how = fuzz_u8(in);
+  request.call_id = call_id;
+  request.replaced = how & 1;
+  if (how & 2) {
+    request.end_case = CMDMOX__V1__REPORT_PASSTHROUGH_REQUEST__END_EXIT_CODE;
+    request.exit_code = fuzz_u8(in);
+  } else if (how & 4) {
+    request.end_case = CMDMOX__V1__REPORT_PASSTHROUGH_REQUEST__END_SIGNAL;
+    request.signal = fuzz_signal(in);
+  }
+  if (how & 8) request.failure = fuzz_text(in);
+  if (how & 16) request.program = bytes(in);
+  if (how & 32) request.stdin_bytes = fuzz_number(in);
+  if (how & 64) request.stdout_bytes = request.stderr_bytes = fuzz_number(in);
+  request.merged = request.timed_out = request.lingering = how >> 7;
+  put_call(in, talk, "cmdmox.v1.ShimService/ReportPassthrough", &request.base, out);
+}
+
 void talk_continue(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   Cmdmox__V1__ContinueInvokeRequest request = CMDMOX__V1__CONTINUE_INVOKE_REQUEST__INIT;
   request.call_id = fuzz_number(in);
   request.stdin_bytes = fuzz_number(in);
-  request.stdin_end = (Cmdmox__V1__StdinEnd)(fuzz_u8(in) % 7);
+  const uint8_t end = fuzz_u8(in);
+  if (end >= 0xc0) { /* the others keep their numbers */
+    report_passthrough(in, talk, request.call_id, out);
+    return;
+  }
+  request.stdin_end = (Cmdmox__V1__StdinEnd)(end % 7);
   put_call(in, talk, "cmdmox.v1.ShimService/ContinueInvoke", &request.base, out);
 }
 

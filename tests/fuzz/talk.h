@@ -30,6 +30,7 @@ void talk_raw_frame(fuzz_in_t *in, talk_out_t *out);
 void talk_raw_request(fuzz_in_t *in, talk_t *talk, talk_out_t *out);
 void talk_invoke(fuzz_in_t *in, talk_t *talk, talk_out_t *out);
 void talk_stdin(fuzz_in_t *in, talk_out_t *out);
+/* Or ReportPassthrough. */
 void talk_continue(fuzz_in_t *in, talk_t *talk, talk_out_t *out);
 void talk_notify(fuzz_in_t *in, talk_out_t *out);
 void talk_other(fuzz_in_t *in, talk_out_t *out); /* Cancel, GoAway, HelloReply, Response */

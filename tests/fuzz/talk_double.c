@@ -65,6 +65,20 @@ static void fill_effects(fuzz_in_t *in, double_parts_t *parts) {
   if (how >= 0xf8) parts->file.command = bytes(in);
 }
 
+static void fill_passthrough(fuzz_in_t *in, double_parts_t *parts) {
+  cmdmox__v1__passthrough__init(&parts->passthrough);
+  parts->action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_PASSTHROUGH;
+  parts->action.passthrough = &parts->passthrough;
+  const uint8_t how = fuzz_u8(in);
+  parts->passthrough.capture_stdin = how & 1;
+  parts->passthrough.capture_stdout = (how & 2) != 0;
+  parts->passthrough.capture_stderr = (how & 4) != 0;
+  if (how & 8) parts->passthrough.capture_max_bytes = fuzz_number(in);
+  if (how & 16) parts->passthrough.timeout_ms = (uint32_t)fuzz_number(in);
+  if (how & 32) parts->action.gate = fuzz_text(in);
+  if (how >= 0xf0) parts->passthrough.program = bytes(in);
+}
+
 void talk_fill_reply(fuzz_in_t *in, double_parts_t *parts) {
   cmdmox__v1__action_list__init(&parts->actions);
   cmdmox__v1__double_action__init(&parts->action);
@@ -74,6 +88,10 @@ void talk_fill_reply(fuzz_in_t *in, double_parts_t *parts) {
   parts->actions.items = parts->action_list;
   const uint8_t how = fuzz_u8(in);
   parts->actions.n_items = how == 0xff ? 2 : how == 0xfe ? 0 : 1;
+  if ((how & 0xc8) == 0xc0) {
+    fill_passthrough(in, parts);
+    return;
+  }
   const bool handler = (how & 0xc8) == 0xc8;
   parts->action.kind_case =
       handler ? CMDMOX__V1__DOUBLE_ACTION__KIND_HANDLER : CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;

@@ -19,6 +19,7 @@ typedef struct double_parts {
   Cmdmox__V1__ActionList actions;
   Cmdmox__V1__DoubleAction action, *action_list[2];
   Cmdmox__V1__Reply reply;
+  Cmdmox__V1__Passthrough passthrough;
   Cmdmox__V1__TimedChunk chunk, *chunk_list[2];
   Cmdmox__V1__FileEffect file, *file_list[2];
   Cmdmox__V1__StdinPolicy stdin_policy;

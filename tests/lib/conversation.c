@@ -37,6 +37,21 @@
   .actions = NEW(ActionList, action_list, \
                  LIST(items, Cmdmox__V1__DoubleAction *, DOUBLE_ACTION(REPLY, EFFECTS_OF_ACTION)))
 
+/* The real command, with all of its streams and an environment of its own. */
+#define PASSES                                                                                \
+  .actions = NEW(ActionList, action_list,                                                     \
+                 LIST(items, Cmdmox__V1__DoubleAction *,                                      \
+                      DOUBLE_ACTION(PASSTHROUGH, .passthrough = NEW(Passthrough, passthrough, \
+                                                                    .capture_stdout = 1,      \
+                                                                    .timeout_ms = 60000))))
+#define INJECTS                                                                              \
+  .env_injection =                                                                           \
+      NEW(EnvInjection, env_injection,                                                       \
+          LIST(changes, Cmdmox__V1__EnvChange *,                                             \
+               NEW(EnvChange, env_change, .name = B("A"),                                    \
+                   .change_case = CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE, .value = B("\xff")), \
+               NEW(EnvChange, env_change, .name = B("B"))))
+
 enum { LARGE = CMOX_REPLY_INLINE_MAX + 1 }; /* goes down as StreamData */
 static uint8_t large[LARGE];
 
@@ -67,7 +82,8 @@ static const Cmdmox__V1__CreateDoublesRequest doubles = {
         /* 3 */ DOUBLE("make", STUB, ANSWERS("go", .stdout_data = B("made\n"), EXIT(0))),
         /* 4 */ DOUBLE("cat", SPY, READS(CAPTURE)),
         /* 5 */ DOUBLE("tee", SPY, READS(DRAIN), EFFECTS),
-        /* 6 */ DOUBLE("curl", MOCK, .label = T("never called")))};
+        /* 6 */ DOUBLE("curl", MOCK, .label = T("never called")),
+        /* 7 */ DOUBLE("tar", SPY, PASSES, READS(CAPTURE), INJECTS))};
 
 static const Cmdmox__V1__Double twice = {
     .base = PROTOBUF_C_MESSAGE_INIT(&cmdmox__v1__double__descriptor),
@@ -106,10 +122,18 @@ enum { HELD = 6 }; /* the link of the call at the gate */
                        BYTES(env_block, B("HOME=/h"), B("CMOX_X=1"), B("no-equals"), B("")),      \
                        .cwd = B("/tmp/\xe9"), .pid = 4242, .ppid = 1, .invocation_key = KEY(key)) \
   }
-#define PIECE(number, text)                                                                   \
-  SAYS(number, FRAME(1, STREAM_DATA, stream_data,                                             \
-                     NEW(StreamData, stream_data, .stream = CMDMOX__V1__STREAM__STREAM_STDIN, \
+#define PIECE_OF(number, NAME, text)                                                           \
+  SAYS(number, FRAME(1, STREAM_DATA, stream_data,                                              \
+                     NEW(StreamData, stream_data, .stream = CMDMOX__V1__STREAM__STREAM_##NAME, \
                          .data = B(text))))
+#define PIECE(number, text) PIECE_OF(number, STDIN, text)
+#define REPORTS(number, call, ...)                                                              \
+  {                                                                                             \
+    .link = (number), .frame = REQUEST(3, SHIM "ReportPassthrough", 0),                         \
+    .payload = PAYLOAD(ReportPassthroughRequest, report_passthrough_request, .call_id = (call), \
+                       .program = B("/bin/tar"), __VA_ARGS__)                                   \
+  }
+#define SIGNALED end_case = CMDMOX__V1__REPORT_PASSTHROUGH_REQUEST__END_SIGNAL
 #define GOES_ON(number, call, count)                                                              \
   {                                                                                               \
     .link = (number), .frame = REQUEST(3, SHIM "ContinueInvoke", 0),                              \
@@ -181,6 +205,17 @@ static const row_t rows[] = {
               .session_id = SESSION, .action = DOUBLE_ACTION(REPLY, EFFECTS_OF_ACTION)),
     CALLS(14, "k", "scp", B("x")),
     IS_DONE(14),
+    CALLS(15, "l", "tar", B("x")),
+    PIECE(15, "archive"),
+    PIECE_OF(15, STDOUT, "a file\xff"),
+    REPORTS(15, 12, .SIGNALED, .signal = T("SIGPIPE"), .stdin_bytes = 7, .stdout_bytes = 7),
+    IS_DONE(15),
+    CALLS(16, "m", "tar", B("nowhere")),
+    REPORTS(16, 13, .replaced = 1, .failure = T("No such file or directory")),
+    IS_DONE(16),
+    CALLS(17, "n", "tar", B("lost")),
+    PIECE_OF(17, STDERR, "half"),
+    HANGS_UP(17),
     THEN_ASKS(17, "ReleaseCalls", ReleaseCallsRequest, release_calls_request, .session_id = SESSION,
               .gate = T("go")),
     IS_DONE(HELD),

@@ -1,12 +1,13 @@
 /* A whole session as the bytes that a test client and its launchers send: doubles with every facet
  * that the server knows, calls that are accepted, excess, unexpected, held, lost and asked again,
- * stdin, large answers, the journal in pages, the report, and what is refused on the way. */
+ * stdin, large answers, real commands, the journal in pages, the report, and what is refused on the
+ * way. */
 #ifndef CMOX_TESTS_CONVERSATION_H
 #define CMOX_TESTS_CONVERSATION_H
 
 #include "tests/lib/bare.h"
 
-enum { CONVERSATION_LINKS = 15 }; /* 0 is the test client's, the others are launchers' */
+enum { CONVERSATION_LINKS = 18 }; /* 0 is the test client's, the others are launchers' */
 
 /* How many bytes the next write takes, of those that are left of a step; 1 or more. */
 typedef size_t (*conversation_cut_t)(void *context, size_t left);
