@@ -67,7 +67,7 @@ static void one_death(const phase_t *phase, const end_t *end) {
 }
 
 START_TEST(a_test_that_dies_leaves_nothing) {
-  for (unsigned i = 0; i < phase_count; i++) one_death(&phases[i], &ends[_i]);
+  for (unsigned i = 0; i < phase_count; i++) one_death(&phases[i], &ways_to_end[_i]);
 }
 END_TEST
 
@@ -101,7 +101,7 @@ static bool is_refused(pid_t call, const char *what) {
   return WIFEXITED(status);
 }
 
-static void expect_told(const scene_t *scene, const char *what) {
+static void expect_told(const phase_scene_t *scene, const char *what) {
   for (int i = 0; i < PHASES_SESSIONS && scene->sessions[i]; i++) {
     cmox_t *mox = scene->sessions[i];
     (void)cmox_replay(mox);
@@ -127,8 +127,8 @@ static void one_server_death(const phase_t *phase, int number, bool tidy) {
   char *path = strdup(getenv("PATH"));
   const pid_t server = start_server(address, sizeof address);
   ck_assert_int_eq(pipe(late), 0);
-  scene_t scene = {.address = address, .err = nameless_file(), .late_in = late[0]};
-  scene_open(&scene);
+  phase_scene_t scene = {.address = address, .err = nameless_file(), .late_in = late[0]};
+  phase_scene_open(&scene);
   phase->reach(&scene);
   ck_assert_int_eq(kill(server, number), 0);
   ck_assert_int_eq(waitpid(server, &status, 0), server);
@@ -138,7 +138,7 @@ static void one_server_death(const phase_t *phase, int number, bool tidy) {
     refused += is_refused(scene.calls[i], phase->name);
   expect_told(&scene, phase->name);
   ck_assert_str_eq(getenv("PATH"), path);
-  scene_close(&scene);
+  phase_scene_close(&scene);
   start_next();
   if (scene.late) {
     ck_assert_int_eq(write(late[1], "\n", 1), 1);
@@ -170,7 +170,7 @@ int main(void) {
   Suite *suite = suite_create("capi_deaths");
   TCase *all = tcase_create("deaths");
   tcase_set_timeout(all, 120);
-  tcase_add_loop_test(all, a_test_that_dies_leaves_nothing, 0, (int)end_count);
+  tcase_add_loop_test(all, a_test_that_dies_leaves_nothing, 0, (int)way_to_end_count);
   tcase_add_loop_test(all, a_server_that_dies_leaves_nothing_and_is_told, 0,
                       sizeof server_ends / sizeof *server_ends);
   suite_add_tcase(suite, all);

@@ -20,14 +20,14 @@ static void by_underscore_exit(void) { _exit(3); }
 static void by_exit(void) { exit(3); }
 static void by_exec(void) { (void)execl("/bin/false", "false", (char *)NULL); }
 
-const end_t ends[] = {
+const end_t ways_to_end[] = {
     {"SIGHUP", SIGHUP, NULL},   {"SIGINT", SIGINT, NULL},
     {"SIGTERM", SIGTERM, NULL}, {"SIGKILL", SIGKILL, NULL},
     {"SIGSEGV", 0, by_segv},    {"SIGBUS", 0, by_bus},
     {"abort()", 0, by_abort},   {"_exit()", 0, by_underscore_exit},
     {"exit()", 0, by_exit},     {"exec", 0, by_exec},
 };
-const unsigned end_count = sizeof ends / sizeof *ends;
+const unsigned way_to_end_count = sizeof ways_to_end / sizeof *ways_to_end;
 
 /* What it tells, in one write. */
 typedef struct report {
@@ -36,12 +36,12 @@ typedef struct report {
   pid_t late;
 } report_t;
 
-_Noreturn static void live(const phase_t *phase, const end_t *end, scene_t *scene, int told) {
+_Noreturn static void live(const phase_t *phase, const end_t *end, phase_scene_t *scene, int told) {
   char byte;
   report_t report = {0};
-  for (unsigned i = 0; i < end_count; i++) /* a runner's handlers are not for this one */
-    if (ends[i].number) (void)signal(ends[i].number, SIG_DFL);
-  scene_open(scene);
+  for (unsigned i = 0; i < way_to_end_count; i++) /* a runner's handlers are not for this one */
+    if (ways_to_end[i].number) (void)signal(ways_to_end[i].number, SIG_DFL);
+  phase_scene_open(scene);
   phase->reach(scene);
   report.call_count = scene->call_count;
   memcpy(report.calls, scene->calls, sizeof report.calls);
@@ -70,7 +70,7 @@ void die(const phase_t *phase, const end_t *end, death_t *death) {
       pipe2(late, O_CLOEXEC) != 0)
     broken("%s", strerror(errno));
   *death = (death_t){.err = nameless_file(), .go = late[1]};
-  scene_t scene = {.err = death->err, .late_in = late[0]};
+  phase_scene_t scene = {.err = death->err, .late_in = late[0]};
   (void)fflush(NULL);
   const pid_t test = fork();
   if (test == 0) {

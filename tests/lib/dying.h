@@ -12,8 +12,8 @@ typedef struct end {
   void (*end)(void); /* how */
 } end_t;
 
-extern const end_t ends[];
-extern const unsigned end_count;
+extern const end_t ways_to_end[];
+extern const unsigned way_to_end_count;
 
 /* What became of it. */
 typedef struct death {

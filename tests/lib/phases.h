@@ -7,7 +7,7 @@
 
 enum { PHASES_CALLS_MAX = 8, PHASES_SESSIONS = 2 };
 
-typedef struct scene {
+typedef struct phase_scene {
   const char *address; /* of a server; NULL: the engine is in this process */
   int err;             /* what the calls say */
   int late_in;         /* a line there has the late child make its call */
@@ -19,19 +19,19 @@ typedef struct scene {
   int silent[2]; /* stdin of the calls: nothing comes */
   int unread[2]; /* their stdout: nobody reads */
   int held[2];   /* handlers and predicates wait until its second end is closed */
-} scene_t;
+} phase_scene_t;
 
 typedef struct phase {
   const char *name;
-  void (*reach)(scene_t *scene);
+  void (*reach)(phase_scene_t *scene);
 } phase_t;
 
 extern const phase_t phases[];
 extern const unsigned phase_count;
 
 /* Makes the pipes; the scene's first fields are the caller's. */
-void scene_open(scene_t *scene);
+void phase_scene_open(phase_scene_t *scene);
 /* Lets handlers and predicates go on and frees the sessions. */
-void scene_close(scene_t *scene);
+void phase_scene_close(phase_scene_t *scene);
 
 #endif

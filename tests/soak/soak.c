@@ -23,7 +23,9 @@
 enum {
   GUARD_S = 60,       /* for one story */
   PATIENCE_MS = 5000, /* for the server to see that links have closed */
-  GROWTH_MIB = 4
+  GROWTH_MIB = 4,
+  LONG = 1000,
+  QUICK = MEMORY_COUNTS ? LONG : 60 /* a sanitizer makes each session many times slower */
 };
 
 typedef struct options {
@@ -159,7 +161,7 @@ static options_t parse(int argc, char **argv) {
                                         {"bad", required_argument, NULL, 'b'},
                                         {"seed", required_argument, NULL, 'S'},
                                         {NULL, no_argument, NULL, 0}};
-  options_t options = {.sessions = QUICK_OR_LONG(40, 1000), .shims = 8, .bad = 30};
+  options_t options = {.sessions = QUICK_OR_LONG(QUICK, LONG), .shims = 8, .bad = 30};
   options.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
   for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (option) {
       case 's':

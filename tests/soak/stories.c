@@ -15,6 +15,7 @@
 #include "proto/framing.h"
 #include "proto/limits.h"
 #include "tests/lib/broken.h"
+#include "tests/lib/dying.h"
 #include "tests/soak/soak.h"
 
 #define GATE "gate"
@@ -277,6 +278,18 @@ static void the_client_vanishes(soak_t *soak) {
   end_with_the_server(&scene);
 }
 
+/* With an engine of its own, in any phase and way. What it started and runs on meets its shims. */
+static void a_test_dies(soak_t *soak) {
+  death_t death;
+  die(&phases[soak_random(soak, phase_count)], &ways_to_end[soak_random(soak, way_to_end_count)],
+      &death);
+  soak->refused += death.refused;
+  soak->killed += death.piped;
+  const bool runs_on = death.late != 0;
+  if (death.status == 0) broken("a test that dies passes");
+  if (late_call(&death) != 125 << 8 && runs_on) broken("a late child was not refused");
+}
+
 const story_t stories[] = {
     {"calls are answered", calls_are_answered, false, false},
     {"calls wait at a gate", calls_wait_at_a_gate, false, false},
@@ -289,5 +302,6 @@ const story_t stories[] = {
      the_server_is_stopped_for_longer_than_calls_wait, true, false},
     {"the server is killed", the_server_is_killed, true, true},
     {"the client vanishes", the_client_vanishes, true, true},
+    {"a test dies", a_test_dies, true, false},
 };
 const unsigned story_count = sizeof stories / sizeof *stories;
