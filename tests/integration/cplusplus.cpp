@@ -46,9 +46,13 @@ static bool speak_all_of_it() {
   cmox_after(gz, tar);
   cmox_never(cmox_mock(mox, "rm"));
   cmox_double_t *spy = cmox_spy(mox, "ls");
+  cmox_passthrough(cmox_spy(mox, "true"), .timeout_ms = 60000);
+  cmox_passthrough_once(spy, .uncaptured = true);
+  cmox_returns(spy, .out = "");
+  cmox_default_passthrough(mox, .capture_max_bytes = 1);
   bool good =
       cmox_replay(mox) == CMOX_OK &&
-      read_all("cd / && echo '{ }' | LEVEL=12 tar -f a.tar y 1 b b; ls a; ls b") == "first\n" &&
+      read_all("cd / && echo '{ }' | LEVEL=12 tar -f a.tar y 1 b b; ls / > /dev/null; ls a; ls b; true") == "first\n" &&
       cmox_assert_called(spy) == CMOX_OK && cmox_assert_not_called(gz) == CMOX_OK &&
       cmox_assert_called_with(spy, "b") == CMOX_OK &&
       cmox_assert_any_call(spy, CMOX_CALL("a")) == CMOX_OK &&
