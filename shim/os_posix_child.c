@@ -13,6 +13,7 @@
 #ifdef __linux__
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #endif
 
 #include "shim/os.h"
@@ -62,6 +63,13 @@ int cmox_os_become(const char *path, char **argv, char **environment) {
   return error;
 }
 
+static int set_action(int number, void (*handler)(int)) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  return sigaction(number, &action, NULL);
+}
+
 /* In the child, whose memory is its parent's until it becomes the command. */
 _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3], int parent,
                                const char *path, char **argv, char **environment) {
@@ -71,7 +79,7 @@ _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3
   if (getppid() != parent) _exit(1); /* it ended before that */
   for (int i = 0; i < 3; i++)
     if (streams[i] >= 0 && dup2(streams[i], i) < 0) *child->exec_error = errno;
-  if (reaps) signal(SIGCHLD, SIG_IGN);
+  if (reaps && set_action(SIGCHLD, SIG_IGN) != 0) *child->exec_error = errno;
   if (sigprocmask(SIG_SETMASK, &caller_set, NULL) != 0) *child->exec_error = errno;
   if (*child->exec_error == 0) *child->exec_error = cmox_os_become(path, argv, environment);
   _exit(1);
@@ -84,7 +92,7 @@ static int take_signals(cmox_os_child_t *child) {
   sigfillset(&all);
   if (sigaction(SIGCHLD, NULL, &ended) != 0) return errno;
   reaps = ended.sa_handler == SIG_IGN;
-  if (reaps && signal(SIGCHLD, SIG_DFL) == SIG_ERR) return errno;
+  if (reaps && set_action(SIGCHLD, SIG_DFL) != 0) return errno;
   if (sigprocmask(SIG_SETMASK, &all, &caller_set) != 0) return errno;
   child->signals = cmox_os_above_streams(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
   return child->signals < 0 ? errno : 0;
@@ -169,4 +177,11 @@ bool cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
   return true;
 }
 
-bool cmox_os_linger(void) { return fork() == 0; }
+/* On Linux past libc: its locks and handlers for threads that are not there would be 2 KiB. */
+bool cmox_os_linger(void) {
+#ifdef __linux__
+  return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0;
+#else
+  return fork() == 0;
+#endif
+}

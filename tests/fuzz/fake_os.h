@@ -11,8 +11,9 @@
 typedef enum fake_os_end {
   FAKE_OS_EXIT = 1, /* status */
   FAKE_OS_SIGNAL,
-  FAKE_OS_HANG,    /* it was told to */
-  FAKE_OS_WAITING, /* for the server or stdin, which are there and silent, without a deadline */
+  FAKE_OS_HANG,     /* it was told to */
+  FAKE_OS_REPLACED, /* by a real command */
+  FAKE_OS_WAITING,  /* for the server or stdin, which are there and silent, without a deadline */
 } fake_os_end_t;
 
 enum {
@@ -92,6 +93,7 @@ extern fake_os_t fake_os;
 void fake_os_reset(void);
 /* Runs what ends in fake_os.end. */
 void fake_os_run(void (*body)(void *user), void *user);
+_Noreturn void fake_os_end(fake_os_end_t how); /* back to it */
 /* A server's bytes, cut into pieces. False: no more room for pieces. */
 bool fake_os_add(fake_os_piece_t piece);
 
