@@ -85,24 +85,3 @@ cmox_double_t *cmox_double_at(cmox_t *mox, cmox_kind_t kind, const char *command
   cmox_leave(mox);
   return dbl;
 }
-
-void cmox_register_command_at(cmox_t *mox, const char *command, cmox_location_t where) {
-  if (cmox_enter(mox) != CMOX_OK) return;
-  cmox_note_declared(mox, where);
-  cmox_error_t error;
-  cmox_code_t code;
-  if (command) {
-    ProtobufCBinaryData name = bytes_of(command, strlen(command));
-    Cmdmox__V1__RegisterCommandsRequest request = CMDMOX__V1__REGISTER_COMMANDS_REQUEST__INIT;
-    request.session_id = cmox_session_id(mox);
-    request.n_commands = 1;
-    request.commands = &name;
-    ProtobufCMessage *response;
-    code = cmox_call(mox, "RegisterCommands", &request.base, &response, &error);
-    cmox_wire_free(response);
-  } else {
-    code = cmox_fail(&error, CMOX_E_INVALID_ARGUMENT, "the command is NULL");
-  }
-  if (code != CMOX_OK) cmox_keep_problem(mox, where, "cmox_register_command", &error);
-  cmox_leave(mox);
-}

@@ -98,6 +98,7 @@ static cmox_code_t create_session(cmox_t *mox, const settings_t *settings, cmox_
     request.max_journal_entries = (uint64_t)settings->options.max_journal_entries;
   }
   request.callback_deadline_ms = mox->callback_deadline_ms;
+  request.contained = mox->path_fixed = settings->options.contained;
   if (!mox->engine) request.temporary_directory = borrow(settings->options.temporary_directory);
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "CreateSession", &request.base, &response, error);
@@ -120,7 +121,8 @@ cmox_code_t cmox_open(cmox_t *mox, const cmox_options_t *options, cmox_error_t *
   if (!mox->label) return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
   mox->callback_deadline_ms = settings.options.callback_deadline_ms;
   mox->address = cmox_strdup(settings.options.address);
-  if (settings.options.address && !mox->address)
+  mox->own_path = cmox_strdup(settings.path);
+  if ((settings.options.address && !mox->address) || (settings.path && !mox->own_path))
     return cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
   int fd = -1;
   if (settings.options.address)

@@ -5,6 +5,7 @@
  * verify puts the environment back whatever it finds. free does what was left undone. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/lib/session.h"
@@ -76,13 +77,25 @@ static name_t name_of(const cmox_t *mox) {
   return name;
 }
 
+/* Whether PATH is what the session was made for, or else puts the shims in front of it. */
+static cmox_code_t follow_path(cmox_t *mox, cmox_error_t *error) {
+  if (!mox->shim_directory) return CMOX_OK;
+  if (!mox->path_fixed) return cmox_entries_follow_path(&mox->entries, mox->shim_directory, error);
+  if (mox->applied.saved) return CMOX_OK;
+  const char *now = getenv("PATH");
+  if (now == mox->own_path || (now && mox->own_path && strcmp(now, mox->own_path) == 0))
+    return CMOX_OK;
+  return cmox_fail(error, CMOX_E_BAD_STATE,
+                   "PATH has changed since cmox_new(): a contained session, and one with absent "
+                   "commands, is made for PATH as it was then; change it before");
+}
+
 static cmox_code_t replay(cmox_t *mox) {
   mox->replay_called = true;
   cmox_error_t error = {.code = CMOX_OK};
   if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) {
     name_t name = name_of(mox);
-    if (!mox->shim_directory ||
-        cmox_entries_follow_path(&mox->entries, mox->shim_directory, &error) == CMOX_OK)
+    if (follow_path(mox, &error) == CMOX_OK)
       (void)cmox_environment_apply(&mox->applied, &mox->entries, name.text, &error);
   }
   if (mox->problems.count)
@@ -176,8 +189,7 @@ char *const *cmox_environ(cmox_t *mox) {
   bool locked = cmox_enter(mox) == CMOX_OK;
   cmox_environ_copy_t *copy = cmox_calloc(1, sizeof *copy);
   cmox_error_t error;
-  bool current = !mox->shim_directory ||
-                 cmox_entries_follow_path(&mox->entries, mox->shim_directory, &error) == CMOX_OK;
+  bool current = follow_path(mox, &error) == CMOX_OK;
   if (copy && current) copy->block = cmox_environment_merge(&mox->entries);
   char **block = copy ? copy->block : NULL;
   if (block) {
@@ -252,6 +264,7 @@ static void release(cmox_t *mox) {
   cmox_free_block(mox->address);
   cmox_free_block(mox->place);
   cmox_free_block(mox->shim_directory);
+  cmox_free_block(mox->own_path);
   cmox_free_block(mox);
   cmox_trace_release();
 }

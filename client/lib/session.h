@@ -43,6 +43,8 @@ struct cmox {
   char *place; /* "file:line" of what was declared first; NULL: not known */
   char *shim_directory;
   cmox_entries_t entries; /* for the environment of the code under test */
+  char *own_path;         /* PATH when it was made; NULL: none */
+  bool path_fixed;        /* the PATH in entries does not begin with shims and go on with our own */
   cmox_environment_t environment;
   cmox_report_choice_t report;
   cmox_applied_t applied;

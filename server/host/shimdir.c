@@ -4,7 +4,7 @@
  * random name, set every mode explicitly (the umask has no say), lock, launcher, endpoint. The
  * first directory of a process proves that the launcher runs; later ones hard-link its launcher
  * and its lock, so that a thousand tombstones cost one descriptor.
- * Add: a relative link per command, checked where a PATH lookup will find it.
+ * What stands in bin and beside it is in shimdir_entry.c and shimdir_mirror.c.
  *
  * Failures: a place that does not serve is skipped when the user named none, and the
  * message then tells of all; whatever was made is removed again. A lookup skips what it may not
@@ -23,23 +23,6 @@
 
 enum { NAMES_TRIED_MAX = 100 };
 
-struct cmox_shimdir {
-  char path[CMOX_SHIMDIR_PATH_SIZE];
-  char bin[CMOX_SHIMDIR_PATH_SIZE + sizeof "/bin"];
-  char socket[CMOX_SHIMDIR_PATH_SIZE + sizeof CMOX_SOCKET_FILE];
-  const char *name; /* the last part of path */
-  pid_t owner;
-  unsigned generation;
-  int parent_fd;
-  int fd;
-  int slot; /* in the registry */
-  dev_t device;
-  ino_t inode;
-  cmox_file_id_t launcher;
-  char **commands; /* owned */
-  size_t count, capacity;
-};
-
 const char *cmox_shimdir_bin(const cmox_shimdir_t *dir) { return dir->bin; }
 
 const char *cmox_shimdir_socket(const cmox_shimdir_t *dir) { return dir->socket; }
@@ -49,8 +32,9 @@ const char *cmox_shimdir_socket(const cmox_shimdir_t *dir) { return dir->socket;
 static void free_dir(cmox_shimdir_t *dir) {
   if (dir->fd >= 0) (void)close(dir->fd);
   if (dir->parent_fd >= 0) (void)close(dir->parent_fd);
-  for (size_t i = 0; i < dir->count; i++) cmox_free_block(dir->commands[i]);
-  cmox_free_block(dir->commands);
+  cmox_shimdir_free_entries(dir);
+  cmox_mirrors_free(dir);
+  cmox_free_block(dir->own_path);
   cmox_free_block(dir);
 }
 
@@ -71,6 +55,7 @@ void cmox_shimdir_entomb(cmox_shimdir_t *dir) {
   if (dir->owner == getpid() &&
       dir->generation == cmox_registry_generation()) { /* not in a forked child */
     (void)unlinkat(dir->fd, CMOX_SOCKET_FILE, 0);
+    cmox_shimdir_unseal(dir);
     cmox_registry_entomb(dir->slot);
   }
   free_dir(dir);
@@ -300,111 +285,5 @@ cmox_code_t cmox_shimdir_create(const cmox_shimdir_settings_t *settings, cmox_sh
   else
     code = create_anywhere(settings, &launcher, out, error);
   (void)close(launcher.fd);
-  return code;
-}
-
-/* ---- Commands ---- */
-
-cmox_code_t cmox_command_name_check(cmox_span_t command, cmox_error_t *error) {
-  const char *why = NULL;
-  if (command.len == 0)
-    why = "it is empty";
-  else if (command.len > CMOX_COMMAND_NAME_MAX)
-    why = "it is longer than 255 bytes";
-  else if (memchr(command.data, '\0', command.len))
-    why = "it contains a NUL";
-  else if (memchr(command.data, '/', command.len))
-    why = "it contains a '/'; give the name that PATH is searched for";
-  else if (cmox_span_equal(command, cmox_span_str(".")) ||
-           cmox_span_equal(command, cmox_span_str("..")))
-    why = "it is a directory";
-  if (!why) return CMOX_OK;
-  return cmox_fail(error, CMOX_E_BAD_COMMAND_NAME, "command name \"%.*s\": %s",
-                   (int)(command.len < 64 ? command.len : 64),
-                   command.len ? (const char *)command.data : "", why);
-}
-
-/* Where it stands now, as a lookup along PATH will see it. */
-static cmox_code_t check_link(const cmox_shimdir_t *dir, int bin, const char *name,
-                              cmox_error_t *error) {
-  char target[sizeof CMOX_SHIM_TARGET];
-  struct stat info;
-  ssize_t len = readlinkat(bin, name, target, sizeof target);
-  if (len < 0 && errno == ENOENT)
-    return cmox_fail(error, CMOX_E_IO, "%s/%s is gone: calls would reach the real command",
-                     dir->bin, name);
-  if (len != sizeof CMOX_SHIM_TARGET - 1 || memcmp(target, CMOX_SHIM_TARGET, (size_t)len) != 0 ||
-      fstatat(bin, name, &info, 0) < 0 || !cmox_file_id_equal(cmox_file_id(&info), dir->launcher) ||
-      (info.st_mode & 0777) != 0755)
-    return cmox_fail(error, CMOX_E_IO, "%s/%s does not lead to our shim any more", dir->bin, name);
-  if (faccessat(bin, name, X_OK, 0) < 0)
-    return cmox_fail(error, CMOX_E_NOT_EXECUTABLE,
-                     "%s/%s cannot be executed (is it mounted noexec?): %s; set CMOX_TMPDIR to a "
-                     "directory where programs can run",
-                     dir->bin, name, strerror(errno));
-  return CMOX_OK;
-}
-
-static int open_bin(const cmox_shimdir_t *dir) {
-  return openat(dir->fd, "bin", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static cmox_code_t add_link(cmox_shimdir_t *dir, const char *name, cmox_error_t *error) {
-  int bin = open_bin(dir);
-  cmox_code_t code = CMOX_OK;
-  bool made = bin >= 0 && symlinkat(CMOX_SHIM_TARGET, bin, name) == 0;
-  if (bin < 0 || (!made && errno != EEXIST))
-    code = cmox_fail(error, CMOX_E_IO, "cannot make the shim %s/%s: %s", dir->bin, name,
-                     strerror(errno));
-  if (!code) code = check_link(dir, bin, name, error);
-  if (code && made) (void)unlinkat(bin, name, 0);
-  if (bin >= 0) (void)close(bin);
-  return code;
-}
-
-cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
-  cmox_code_t code = cmox_command_name_check(command, error);
-  if (code) return code;
-  for (size_t i = 0; i < dir->count; i++)
-    if (cmox_span_equal(cmox_span_str(dir->commands[i]), command))
-      return add_link(dir, dir->commands[i], error);
-  char **grown = cmox_grow(dir->commands, &dir->capacity, dir->count + 1, sizeof *grown);
-  if (grown) dir->commands = grown;
-  char *name = grown ? cmox_strndup(command.data, command.len) : NULL;
-  if (!name) return cmox_fail(error, CMOX_E_NO_MEMORY, "cannot make a shim: out of memory");
-  code = add_link(dir, name, error);
-  if (code)
-    cmox_free_block(name);
-  else
-    dir->commands[dir->count++] = name;
-  return code;
-}
-
-void cmox_shimdir_each(const cmox_shimdir_t *dir, void (*visit)(void *user, cmox_span_t command),
-                       void *user) {
-  for (size_t i = 0; i < dir->count; i++) visit(user, cmox_span_str(dir->commands[i]));
-}
-
-static cmox_code_t check_dirs(const cmox_shimdir_t *dir, int bin, cmox_error_t *error) {
-  struct stat held;
-  struct stat named;
-  struct stat top;
-  if (lstat(dir->path, &top) < 0 || top.st_dev != dir->device || top.st_ino != dir->inode ||
-      bin < 0 || fstat(bin, &held) < 0 || lstat(dir->bin, &named) < 0 ||
-      held.st_ino != named.st_ino || held.st_dev != named.st_dev)
-    return cmox_fail(error, CMOX_E_IO, "%s is gone: calls would reach the real commands",
-                     dir->path);
-  if ((top.st_mode & 07777) != 0711 || (held.st_mode & 07777) != 0711)
-    return cmox_fail(error, CMOX_E_UNSAFE_DIRECTORY,
-                     "the mode of %s was changed: it and bin must be 0711", dir->path);
-  return CMOX_OK;
-}
-
-cmox_code_t cmox_shimdir_check(const cmox_shimdir_t *dir, cmox_error_t *error) {
-  int bin = open_bin(dir);
-  cmox_code_t code = check_dirs(dir, bin, error);
-  for (size_t i = 0; i < dir->count && !code; i++)
-    code = check_link(dir, bin, dir->commands[i], error);
-  if (bin >= 0) (void)close(bin);
   return code;
 }

@@ -1,8 +1,10 @@
 /* The shim directory D of one session:
  *
  *   D/             0711
- *   D/bin/         0711  on PATH; one relative link per command: git -> ../cmdmox-shim
+ *   D/bin/         0711  on PATH; one relative link per command: git -> ../cmdmox-shim;
+ *                        of allowed commands, one to the real program
  *   D/cmdmox-shim  0755  one copy of the launcher, hard-linked between the sessions of a process
+ *   D/mirror/N     0711  in place of an entry of PATH that holds an absent command
  *   D/endpoint     0644  "unix:priv/s", relative to D, so that D can be bind-mounted elsewhere
  *   D/priv/        0700  the socket, priv/s
  *   D/lock         0600  held with flock by the owning process (one file, hard-linked
@@ -13,6 +15,7 @@
 #ifndef CMOX_HOST_SHIMDIR_H
 #define CMOX_HOST_SHIMDIR_H
 
+#include "server/base/buf.h"
 #include "server/base/error.h"
 #include "server/base/span.h"
 
@@ -55,15 +58,35 @@ const char *cmox_shimdir_bin(const cmox_shimdir_t *dir); /* absolute */
 const char *cmox_shimdir_socket(
     const cmox_shimdir_t *dir); /* absolute, at most CMOX_SOCKET_PATH_MAX bytes */
 
-/* Adds the link of a command (already validated) and checks that it can be executed; again is fine.
- */
+/* Says what PATH of the code under test is without shims; once, before anything is added.
+ * contained: bin stands in its place, and every program along it gets a shim. On failure the
+ * directory is of no use. */
+cmox_code_t cmox_shimdir_set_path(cmox_shimdir_t *dir, cmox_span_t path, bool contained,
+                                  cmox_error_t *error);
+const char *cmox_shimdir_own_path(const cmox_shimdir_t *dir); /* as it was set; "" before */
+/* PATH with the shims, for the code under test. */
+void cmox_shimdir_path(const cmox_shimdir_t *dir, cmox_buf_t *out);
+
+/* Adds the link of a command and checks that it can be executed; again is fine.
+ * CMOX_E_BAD_COMMAND_NAME; CMOX_E_BAD_STATE: it is allowed or absent. */
 cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
 
-/* Calls visit for every command that was added. */
+/* In a contained directory: the real program of this name, the first along the session's PATH,
+ * instead of a shim; again is fine. CMOX_E_NOT_FOUND: there is none; CMOX_E_BAD_STATE: it is not
+ * contained, or the command has a shim of its own or is absent. */
+cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
+
+/* Has the command missing from the PATH of the code under test, which changes by that unless the
+ * directory is contained; again is fine. CMOX_E_BAD_STATE: it has a shim of its own or is allowed,
+ * or PATH has a relative entry, which cannot be looked into. */
+cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
+
+/* Calls visit for every command that was added, not for those of containment. */
 void cmox_shimdir_each(const cmox_shimdir_t *dir, void (*visit)(void *user, cmox_span_t command),
                        void *user);
 
-/* Checks every link once more, where it stands: it may be executed and leads to our launcher. */
+/* Checks every link once more, where it stands: it may be executed and leads where it did; and that
+ * what is absent still is. */
 cmox_code_t cmox_shimdir_check(const cmox_shimdir_t *dir, cmox_error_t *error);
 
 /* The session is over: the directory stays as a tombstone whose shims answer

@@ -6,13 +6,23 @@
 #include <sys/types.h>
 
 #include "proto/limits.h"
+#include "server/base/alloc.h"
 #include "server/host/shimdir.h"
+
+/* uthash must report a failed allocation instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_malloc(size) cmox_malloc(size)
+#define uthash_free(block, size) cmox_free_block(block)
+#define uthash_nonfatal_oom(element) ((element)->oom = true)
+#include <uthash.h>
 
 #define CMOX_SHIMDIR_PREFIX "cmdmox-"
 #define CMOX_SHIMDIR_RANDOM 6 /* letters and digits after the prefix */
 #define CMOX_SHIMDIR_NAME_LEN (sizeof CMOX_SHIMDIR_PREFIX - 1 + CMOX_SHIMDIR_RANDOM)
 #define CMOX_SHIM_FILE "cmdmox-shim"
 #define CMOX_SHIM_TARGET "../" CMOX_SHIM_FILE
+#define CMOX_NEW_LINK "link.new" /* on its way into bin */
+#define CMOX_MIRRORS "mirror"
 #define CMOX_SOCKET_FILE "priv/s"
 /* D with its NUL: "/priv/s" still has to fit sun_path. */
 #define CMOX_SHIMDIR_PATH_SIZE (CMOX_SOCKET_PATH_MAX + 1 - sizeof CMOX_SOCKET_FILE)
@@ -27,6 +37,71 @@ typedef struct cmox_file_id {
 
 cmox_file_id_t cmox_file_id(const struct stat *info);
 bool cmox_file_id_equal(cmox_file_id_t a, cmox_file_id_t b);
+
+/* ---- The directory (shimdir.c) ---- */
+
+/* What a command is in a session. */
+typedef enum cmox_entry_kind {
+  CMOX_ENTRY_SHIM,    /* bin has its shim */
+  CMOX_ENTRY_SEALED,  /* the same, and only because the session is contained */
+  CMOX_ENTRY_ALLOWED, /* bin has a link to the real program */
+  CMOX_ENTRY_ABSENT   /* neither bin nor a mirror has it */
+} cmox_entry_kind_t;
+
+typedef struct cmox_entry {
+  UT_hash_handle hh; /* in dir->entries, by name */
+  bool oom;
+  cmox_entry_kind_t kind;
+  char *target; /* owned; ALLOWED: where the link leads */
+  char name[];
+} cmox_entry_t;
+
+/* Stands on PATH in the place of an entry, with links to all of it but what is absent. */
+typedef struct cmox_mirror {
+  char *entry;     /* owned; as PATH has it */
+  unsigned number; /* its name: D/mirror/NUMBER. Two entries that are one directory share it */
+  dev_t source_device;
+  ino_t source_inode;
+  ino_t inode; /* of the mirror */
+} cmox_mirror_t;
+
+struct cmox_shimdir {
+  char path[CMOX_SHIMDIR_PATH_SIZE];
+  char bin[CMOX_SHIMDIR_PATH_SIZE + sizeof "/bin"];
+  char socket[CMOX_SHIMDIR_PATH_SIZE + sizeof CMOX_SOCKET_FILE];
+  const char *name; /* the last part of path */
+  pid_t owner;
+  unsigned generation;
+  int parent_fd;
+  int fd;
+  int slot; /* in the registry */
+  dev_t device;
+  ino_t inode;
+  cmox_file_id_t launcher;
+  char *own_path; /* PATH without shims; NULL: not told */
+  bool contained;
+  cmox_entry_t *entries; /* hash, in the order they came */
+  cmox_mirror_t *mirrors;
+  size_t mirror_count, mirror_capacity;
+};
+
+/* ---- Commands (shimdir_entry.c) ---- */
+
+cmox_entry_t *cmox_entry_find(const cmox_shimdir_t *dir, cmox_span_t command); /* or NULL */
+void cmox_shimdir_free_entries(cmox_shimdir_t *dir);
+/* Removes the shims that only containment has put there: without them a command is not found, which
+ * is as good once the session is over. */
+void cmox_shimdir_unseal(const cmox_shimdir_t *dir);
+
+/* ---- Mirrors (shimdir_mirror.c) ---- */
+
+/* Has the command missing wherever PATH has it. On failure PATH is as before. */
+cmox_code_t cmox_mirrors_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
+cmox_code_t cmox_mirrors_check(const cmox_shimdir_t *dir, cmox_error_t *error);
+/* The session's own PATH with its mirrors. */
+void cmox_mirrors_path(const cmox_shimdir_t *dir, cmox_buf_t *out);
+void cmox_mirrors_remove(int dir_fd); /* of a directory of our layout */
+void cmox_mirrors_free(cmox_shimdir_t *dir);
 
 /* ---- Places (shimdir_place.c) ---- */
 
@@ -56,6 +131,9 @@ cmox_code_t cmox_launcher_install(const cmox_launcher_t *launcher, int dir_fd, c
                                   uint32_t probe_ms, cmox_file_id_t *copy, cmox_error_t *error);
 
 /* ---- Clean-up (shimdir_sweep.c) ---- */
+
+/* Removes the links in a directory, and follows none of them. */
+void cmox_links_remove(int parent_fd, const char *name);
 
 /* Removes a directory of our layout, and nothing else, however it looks inside. */
 void cmox_shimdir_remove(int parent_fd, const char *name);

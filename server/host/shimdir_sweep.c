@@ -4,7 +4,7 @@
  * without it they would find the real command. It stays for them, and a later sweep takes it.
  *
  * Every step is relative to a descriptor and follows no link; only names of our layout
- * are touched, and in bin/ only links to our launcher. What somebody else put there stays,
+ * are touched, and in bin/ and mirrors only links. What somebody else put there stays,
  * and with it the directory. */
 #include <dirent.h>
 #include <errno.h>
@@ -53,17 +53,23 @@ static void remove_entries(int dir, const char *name, bool (*is_ours)(int dir, c
   (void)closedir(stream);
 }
 
+void cmox_links_remove(int parent_fd, const char *name) {
+  remove_entries(parent_fd, name, is_link);
+}
+
 void cmox_shimdir_remove(int parent_fd, const char *name) {
   int dir = open_dir(parent_fd, name);
   if (dir < 0) return;
   struct stat info;
   if (fstat(dir, &info) == 0 && info.st_uid == geteuid()) {
     CMOX_TRACE(SHIMDIR_REMOVE, cmox_trace_text(name));
-    remove_entries(dir, "bin", is_link);
+    cmox_links_remove(dir, "bin");
     (void)unlinkat(dir, "bin", AT_REMOVEDIR);
+    cmox_mirrors_remove(dir);
     remove_entries(dir, "priv", is_private);
     (void)unlinkat(dir, "priv", AT_REMOVEDIR);
     (void)unlinkat(dir, "endpoint", 0);
+    (void)unlinkat(dir, CMOX_NEW_LINK, 0);
     (void)unlinkat(dir, CMOX_SHIM_FILE, 0);
     (void)unlinkat(dir, "lock.new", 0);
     (void)unlinkat(dir, "lock", 0);

@@ -12,7 +12,6 @@ struct cmox_site {
   cmox_shimdir_t *dir;
   cmox_listener_t *listener;
   cmox_spill_file_t spill;
-  char *path; /* the session's own PATH, without shims */
   bool replaying;
   cmox_watch_t *watch; /* NULL: none */
   cmox_reach_t reach;
@@ -62,7 +61,7 @@ static bool runs(void *context, const char *path) {
 
 static size_t programs(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most) {
   cmox_site_t *site = context;
-  const char *rest = site->path;
+  const char *rest = cmox_shimdir_own_path(site->dir);
   size_t count = 0;
   if (most > CMOX_REAL_PROGRAMS_MAX) most = CMOX_REAL_PROGRAMS_MAX;
   while (count < most && cmox_search_program(&rest, command, site->found[count])) {
@@ -74,7 +73,7 @@ static size_t programs(void *context, cmox_span_t command, cmox_real_program_t *
 }
 
 static void watch_command(cmox_site_t *site, cmox_span_t command) {
-  const char *rest = site->path;
+  const char *rest = cmox_shimdir_own_path(site->dir);
   char file[PATH_MAX];
   while (site->watch && cmox_search_program(&rest, command, file))
     cmox_watch_add(site->watch, file);
@@ -100,7 +99,6 @@ static const cmox_reach_t *site_reach(cmox_site_t *site) {
 
 static void discard(cmox_site_t *site) {
   cmox_shimdir_entomb(site->dir);
-  cmox_free_block(site->path);
   cmox_free_block(site);
 }
 
@@ -111,10 +109,9 @@ static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, const cmox_si
   if (!site) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   site->sites = sites;
   site->hosted = hosted;
-  site->path = cmox_strndup(wishes->path.data, wishes->path.len);
-  cmox_code_t code = CMOX_OK;
-  if (!site->path) code = cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
-  if (code == CMOX_OK) code = make_directory(sites, wishes->temporary_directory, &site->dir, error);
+  cmox_code_t code = make_directory(sites, wishes->temporary_directory, &site->dir, error);
+  if (code == CMOX_OK)
+    code = cmox_shimdir_set_path(site->dir, wishes->path, wishes->contained, error);
   if (code == CMOX_OK)
     code = cmox_listener_open(sites->loop, cmox_shimdir_socket(site->dir), &shim_listener_events,
                               site, &site->listener, error);
@@ -131,7 +128,7 @@ static cmox_code_t open_site(void *context, cmox_hosted_t *hosted, const cmox_si
 static const char *site_bin(const cmox_site_t *site) { return cmox_shimdir_bin(site->dir); }
 
 static void site_path(const cmox_site_t *site, cmox_buf_t *out) {
-  cmox_buf_printf(out, "%s:%s", cmox_shimdir_bin(site->dir), site->path);
+  cmox_shimdir_path(site->dir, out);
 }
 
 static cmox_spill_t *site_spill(cmox_site_t *site) { return &site->spill.door; }
@@ -142,6 +139,18 @@ static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t
   cmox_code_t code = cmox_shimdir_add(site->dir, command, error);
   CMOX_TRACE(SHIMDIR_ADD, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
   if (code == CMOX_OK) watch_command(site, command);
+  return code;
+}
+
+static cmox_code_t allow(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
+  cmox_code_t code = cmox_shimdir_allow(site->dir, command, error);
+  CMOX_TRACE(SHIMDIR_ALLOW, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
+  return code;
+}
+
+static cmox_code_t make_absent(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
+  cmox_code_t code = cmox_shimdir_hide(site->dir, command, error);
+  CMOX_TRACE(SHIMDIR_HIDE, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
   return code;
 }
 
@@ -156,7 +165,6 @@ static void close_site(cmox_site_t *site) {
   site->hosted = NULL;
   cmox_spill_file_close(&site->spill);
   cmox_watch_free(site->watch);
-  cmox_free_block(site->path);
   cmox_shimdir_t *dir = site->dir;
   site->dir = NULL;
   cmox_listener_close(site->listener); /* frees site when it is gone */
@@ -172,6 +180,8 @@ void cmox_sites_offer(cmox_rpc_host_t *host) {
   host->site_reach = site_reach;
   host->begin_replay = begin_replay;
   host->add_shim = add_shim;
+  host->allow = allow;
+  host->make_absent = make_absent;
   host->check_shims = check_shims;
   host->close_site = close_site;
 }

@@ -105,6 +105,8 @@ typedef struct cmox_call {
   const char *unexpected_why; /* static text, for calls that ended with 125 whatever the doubles
                                  say; or NULL */
 
+  bool contained; /* its shim may be there only because the session is contained */
+
   /* While the shim waits. */
   uint64_t link;             /* its connection; 0: gone */
   uint32_t silence_ms;       /* what it bears; 0: for ever */

@@ -97,41 +97,12 @@ HANDLER(create_session, CreateSession) {
     cmox_rpc_fail(call);
     return;
   }
-  const cmox_rpc_host_t *host = &call->peer->rpc->host;
-  const char *bin = host->site_bin(hosted->site);
-  cmox_buf_t path = CMOX_BUF_EMPTY;
-  cmox_buf_t endpoint = CMOX_BUF_EMPTY;
-  cmox_buf_puts(&path, "PATH=");
-  host->site_path(hosted->site, &path);
-  cmox_buf_printf(&endpoint, "CMOX_IPC_SOCKET=unix:%s", host->site_socket(hosted->site));
-  if (path.failed || endpoint.failed) {
-    (void)cmox_fail(&call->error, CMOX_E_NO_MEMORY, "session: out of memory");
-    cmox_hosted_end(hosted);
-    cmox_rpc_fail(call);
-  } else {
-    ProtobufCBinaryData env[] = {cmox_to_bytes(cmox_buf_span(&path)),
-                                 cmox_to_bytes(cmox_buf_span(&endpoint))};
-    Cmdmox__V1__CreateSessionResponse response = CMDMOX__V1__CREATE_SESSION_RESPONSE__INIT;
-    response.session_id = cmox_to_bytes(cmox_span(hosted->id, sizeof hosted->id));
-    response.shim_directory = cmox_to_bytes(cmox_span_str(bin));
-    response.env_block = env;
-    response.n_env_block = 2;
-    cmox_rpc_answer(&response.base, call);
-  }
-  cmox_buf_clear(&path);
-  cmox_buf_clear(&endpoint);
-}
-
-/* The session a request names; NULL: the request has been failed. */
-static cmox_hosted_t *session_of(cmox_rpc_call_t *call, ProtobufCBinaryData id) {
-  cmox_hosted_t *hosted = cmox_hosted_find(call->peer, id, &call->error);
-  if (!hosted) cmox_rpc_fail(call);
-  return hosted;
+  cmox_created_now(call, hosted);
 }
 
 HANDLER(delete_session, DeleteSession) {
   UNUSED_SERVICE;
-  cmox_hosted_t *hosted = session_of(data, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(data, input->session_id);
   if (!hosted) return;
   Cmdmox__V1__DeleteSessionResponse response = CMDMOX__V1__DELETE_SESSION_RESPONSE__INIT;
   response.unverified = cmox_session_phase(hosted->session) == CMOX_PHASE_REPLAY;
@@ -149,7 +120,7 @@ static bool step(cmox_rpc_call_t *call, cmox_hosted_t *hosted, cmox_event_t *eve
 HANDLER(replay, Replay) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   if (call->peer->rpc->host.check_shims(hosted->site, &call->error) != CMOX_OK) {
     cmox_rpc_fail(call);
@@ -167,19 +138,20 @@ HANDLER(replay, Replay) {
 
 HANDLER(register_commands, RegisterCommands) {
   UNUSED_SERVICE;
-  cmox_rpc_call_t *call = data;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
-  if (!hosted) return;
-  cmox_event_t event = {.kind = CMOX_EVENT_REGISTER};
-  if (!step(call, hosted, &event)) return;
-  for (size_t i = 0; i < input->n_commands; i++)
-    if (call->peer->rpc->host.add_shim(hosted->site, cmox_from_bytes(input->commands[i]),
-                                       &call->error) != CMOX_OK) {
-      cmox_rpc_fail(call);
-      return;
-    }
-  Cmdmox__V1__RegisterCommandsResponse response = CMDMOX__V1__REGISTER_COMMANDS_RESPONSE__INIT;
-  cmox_rpc_answer(&response.base, call);
+  (void)input;
+  cmox_register_now(data);
+}
+
+HANDLER(allow_commands, AllowCommands) {
+  UNUSED_SERVICE;
+  (void)input;
+  cmox_allow_now(data);
+}
+
+HANDLER(make_absent, MakeAbsent) {
+  UNUSED_SERVICE;
+  (void)input;
+  cmox_absent_now(data);
 }
 
 static cmox_code_t check_double(const cmox_hosted_t *hosted, const Cmdmox__V1__Double *from,
@@ -223,7 +195,7 @@ static cmox_code_t declare_all(cmox_hosted_t *hosted, const Cmdmox__V1__CreateDo
 HANDLER(create_doubles, CreateDoubles) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   cmox_facets_t *facets = cmox_calloc(input->n_doubles, sizeof *facets);
   uint64_t *ids = cmox_calloc(input->n_doubles, sizeof *ids);
@@ -246,7 +218,7 @@ HANDLER(create_doubles, CreateDoubles) {
 HANDLER(update_double, UpdateDouble) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   cmox_facets_t facets = {0};
   cmox_code_t code = CMOX_OK;
@@ -268,7 +240,7 @@ HANDLER(update_double, UpdateDouble) {
 HANDLER(set_default_action, SetDefaultAction) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   cmox_answer_t answer = {0};
   cmox_event_t event = {.kind = CMOX_EVENT_DEFAULT, .answer = input->action ? &answer : NULL};
@@ -287,7 +259,7 @@ HANDLER(set_default_action, SetDefaultAction) {
 HANDLER(serve_callbacks, ServeCallbacks) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   hosted->answers = call->peer;
   Cmdmox__V1__ServeCallbacksResponse response = CMDMOX__V1__SERVE_CALLBACKS_RESPONSE__INIT;
@@ -297,7 +269,7 @@ HANDLER(serve_callbacks, ServeCallbacks) {
 HANDLER(release_calls, ReleaseCalls) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   cmox_event_t event = {.kind = CMOX_EVENT_RELEASE, .gate = input->gate};
   if (!step(call, hosted, &event)) return;
@@ -324,7 +296,7 @@ static void fit_frame(Cmdmox__V1__VerifyResponse *response) {
 
 static void verify_now(cmox_rpc_call_t *call) {
   const Cmdmox__V1__VerifyRequest *input = (const Cmdmox__V1__VerifyRequest *)call->input;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   const cmox_rpc_host_t *host = &call->peer->rpc->host;
   cmox_event_t event = {.kind = CMOX_EVENT_VERIFY};
@@ -355,7 +327,7 @@ static void verify_now(cmox_rpc_call_t *call) {
 static void count_now(cmox_rpc_call_t *call) {
   const Cmdmox__V1__GetCallCountRequest *input =
       (const Cmdmox__V1__GetCallCountRequest *)call->input;
-  cmox_hosted_t *hosted = session_of(call, input->session_id);
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   Cmdmox__V1__GetCallCountResponse response = CMDMOX__V1__GET_CALL_COUNT_RESPONSE__INIT;
   response.count =

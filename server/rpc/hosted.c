@@ -67,11 +67,13 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
       request->path_presence_case == CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
   const cmox_site_wishes_t wishes = {
       .temporary_directory = cmox_from_bytes(request->temporary_directory),
-      .path = given ? cmox_from_bytes(request->path) : cmox_span_str(CMOX_PATH_DEFAULT)};
+      .path = given ? cmox_from_bytes(request->path) : cmox_span_str(CMOX_PATH_DEFAULT),
+      .contained = request->contained};
   code = rpc->host.open_site(rpc->host.context, hosted, &wishes, &hosted->site, error);
   if (code != CMOX_OK) return code;
   cmox_session_options_t options = {.dialect = request->dialect[0] ? request->dialect : NULL,
                                     .label = request->label,
+                                    .contained = request->contained,
                                     .max_journal_entries = request->max_journal_entries,
                                     .callback_deadline_ms = request->callback_deadline_ms};
   hosted->path = cmox_strndup(wishes.path.data, wishes.path.len);
@@ -151,4 +153,10 @@ cmox_hosted_t *cmox_hosted_find(cmox_peer_t *peer, ProtobufCBinaryData id, cmox_
   (void)cmox_fail(error, CMOX_E_NOT_FOUND,
                   "there is no such session: it was deleted, or its client has gone");
   return NULL;
+}
+
+cmox_hosted_t *cmox_hosted_of(cmox_rpc_call_t *call, ProtobufCBinaryData id) {
+  cmox_hosted_t *hosted = cmox_hosted_find(call->peer, id, &call->error);
+  if (!hosted) cmox_rpc_fail(call);
+  return hosted;
 }

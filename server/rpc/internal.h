@@ -133,6 +133,12 @@ void cmox_shim_lost(cmox_peer_t *peer);
 /* Carries out what the session's last step decided. */
 void cmox_hosted_act(cmox_hosted_t *hosted);
 
+/* ---- control_commands.c: what the code under test finds on its PATH ---- */
+void cmox_created_now(cmox_rpc_call_t *call, cmox_hosted_t *hosted); /* answers CreateSession */
+void cmox_register_now(cmox_rpc_call_t *call);
+void cmox_allow_now(cmox_rpc_call_t *call);
+void cmox_absent_now(cmox_rpc_call_t *call);
+
 /* What AssertCalls does once the shims have been heard. */
 void cmox_assert_now(cmox_rpc_call_t *call);
 /* ... and ListInvocations. */
@@ -161,6 +167,8 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
                             cmox_hosted_t **out, cmox_error_t *error);
 void cmox_hosted_end(cmox_hosted_t *hosted);
 cmox_hosted_t *cmox_hosted_find(cmox_peer_t *peer, ProtobufCBinaryData id, cmox_error_t *error);
+/* The session a request names; NULL: the request has been failed. */
+cmox_hosted_t *cmox_hosted_of(cmox_rpc_call_t *call, ProtobufCBinaryData id);
 cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_error_t *error);
 
 /* ---- convert.c ---- */

@@ -19,6 +19,7 @@ typedef struct cmox_site cmox_site_t; /* the host's: shim directory and listener
 typedef struct cmox_site_wishes {
   cmox_span_t temporary_directory; /* empty: the default */
   cmox_span_t path;                /* PATH of the code under test, without any shims */
+  bool contained;                  /* the shims stand in its place */
 } cmox_site_wishes_t;
 
 /* What the composition above provides. */
@@ -39,6 +40,9 @@ typedef struct cmox_rpc_host {
   const cmox_reach_t *(*site_reach)(cmox_site_t *site);
   void (*begin_replay)(cmox_site_t *site); /* NULL: nothing is to be done */
   cmox_code_t (*add_shim)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
+  /* The real program instead of a shim; no program at all. */
+  cmox_code_t (*allow)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
+  cmox_code_t (*make_absent)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
   cmox_code_t (*check_shims)(cmox_site_t *site, cmox_error_t *error);
   void (*close_site)(cmox_site_t *site); /* its shims answer 125 from now on */
 } cmox_rpc_host_t;

@@ -18,6 +18,7 @@ struct cmox_session {
   cmox_reply_data_t *empty_reply;
   cmox_answer_t default_answer; /* to calls that no double accepts; reply NULL: they are refused */
   cmox_reply_data_t *no_memory_reply; /* for calls that nobody is left to give an error */
+  bool contained;
   char *dialect;
   char *label;
   cmox_call_t **held; /* calls that wait at a gate or for a callback */

@@ -25,6 +25,7 @@ cmox_session_t *cmox_session_new(const cmox_session_options_t *options) {
   uint32_t deadline_ms = options ? options->callback_deadline_ms : 0;
   session->callback_deadline_ns =
       (deadline_ms ? deadline_ms : CMOX_CALLBACK_DEADLINE_DEFAULT_MS) * CMOX_NS_PER_MS;
+  session->contained = options && options->contained;
   session->dialect = cmox_strdup(dialect);
   session->label = cmox_strdup(options && options->label ? options->label : "");
   session->spill = options ? options->spill : NULL;
@@ -299,6 +300,7 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
   if (!call) return cmox_session_no_memory(error);
   actions->call_id = call->id;
   call->stdin_stream.spill = session->spill;
+  call->contained = session->contained;
   call->link = event->link;
   call->silence_ms = event->silence_ms;
   call->told_ns = event->now_ns;

@@ -124,6 +124,7 @@ void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
 typedef struct cmox_session_options {
   const char *dialect;          /* language of the lines to paste: "c", "python", "shell" */
   const char *label;            /* the test's name; NULL: not known */
+  bool contained;               /* every command that is installed has a shim */
   uint64_t max_journal_entries; /* 0: no bound */
   cmox_spill_t *spill; /* for long streams; borrowed for the session's life. NULL: of those only the
                           beginning is kept */

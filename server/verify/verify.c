@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "server/base/alloc.h"
 #include "server/base/quote.h"
 
 const cmox_expect_t *cmox_nearest(const cmox_doubles_t *doubles, const cmox_call_t *call) {
@@ -65,6 +66,18 @@ static bool callback_failed(const cmox_doubles_t *doubles, const cmox_call_t *ca
   return finish(finding, text);
 }
 
+/* No double has this command. */
+static bool without_double(const cmox_call_t *call, cmox_finding_t *finding, cmox_buf_t *text) {
+  if (!call->contained) {
+    cmox_buf_puts(text, " (the command is registered and has no double)");
+    return finish(finding, text);
+  }
+  cmox_buf_puts(text, " (the session is contained, and the command has no double)");
+  finding->hint =
+      cmox_strdup("declare a double of it, or allow the real one: cmox_allow(), AllowCommands");
+  return finish(finding, text) && finding->hint;
+}
+
 bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
                          cmox_findings_t *findings) {
   cmox_finding_t *finding = cmox_findings_add(findings);
@@ -89,10 +102,8 @@ bool cmox_verify_refused(const cmox_doubles_t *doubles, const cmox_call_t *call,
     return finish(finding, &text);
   }
   finding->expect = cmox_nearest(doubles, call);
-  if (!finding->expect)
-    cmox_buf_puts(&text, " (the command is registered and has no double)");
-  else
-    finding->differences = cmox_explain(finding->expect, call, &finding->difference_count);
+  if (!finding->expect) return without_double(call, finding, &text);
+  finding->differences = cmox_explain(finding->expect, call, &finding->difference_count);
   return finish(finding, &text);
 }
 

@@ -117,6 +117,8 @@ static const cmox_rpc_host_t host = {.now_ns = now_ns,
                                      .site_path = site_path,
                                      .site_socket = site_socket,
                                      .add_shim = add_shim,
+                                     .allow = add_shim,
+                                     .make_absent = add_shim,
                                      .check_shims = check_shims,
                                      .close_site = close_site};
 

@@ -130,6 +130,8 @@ bool bare_open(bare_t *bare) {
                                 .site_path = site_path,
                                 .site_socket = site_socket,
                                 .add_shim = add_shim,
+                                .allow = add_shim,
+                                .make_absent = add_shim,
                                 .check_shims = check_shims,
                                 .close_site = close_site};
   ck_assert_int_eq(uv_loop_init(&bare->loop), 0);

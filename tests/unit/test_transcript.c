@@ -45,6 +45,7 @@ static const char *response_transcript(const ProtobufCMessageDescriptor *type,
 
 /* Whatever the schema gains is hidden until somebody adds it here and in transcript.c. */
 static const char *const shown[] = {
+    "cmdmox.v1.AllowCommandsRequest.commands",
     "cmdmox.v1.Cancel.reason",
     "cmdmox.v1.CreateSessionRequest.label",
     "cmdmox.v1.CreateSessionRequest.temporary_directory",
@@ -71,6 +72,7 @@ static const char *const shown[] = {
     "cmdmox.v1.InvokeRequest.cwd",
     "cmdmox.v1.ListInvocationsRequest.command",
     "cmdmox.v1.Location.file",
+    "cmdmox.v1.MakeAbsentRequest.commands",
     "cmdmox.v1.Notify.topic",
     "cmdmox.v1.Passthrough.program",
     "cmdmox.v1.RegisterCommandsRequest.commands",

@@ -64,6 +64,10 @@ typedef struct cmox_options {
   int64_t max_journal_entries CMOX_OPTIONAL_;
   /* How long a handler or a predicate may take; 0: 30 s. */
   uint32_t callback_deadline_ms CMOX_OPTIONAL_;
+  /* The shims stand in the place of PATH, and every command that is installed there has one: each
+   * call of what has no double is unexpected, unless cmox_allow() names it. What counts is PATH as
+   * it is when cmox_new() is called. */
+  bool contained CMOX_OPTIONAL_;
 } cmox_options_t;
 
 /* cmox_new(CMOX_OPTIONS(.label = "clones")) */
@@ -120,7 +124,8 @@ CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
  * shims on PATH; NULL-terminated, for execve and posix_spawn. Owned by the session, valid until
- * cmox_free(). NULL when the session failed or memory is out.
+ * cmox_free(). NULL when the session failed, when memory is out, and when PATH
+ * has changed since cmox_new() though the session is contained or has absent commands.
  *
  * It says what the new program sees, not where that program is looked for: posix_spawnp(), execvp()
  * and execvpe() search the PATH of the process that calls them. With CMOX_ENVIRONMENT_NONE they
@@ -151,6 +156,26 @@ CMOX_API cmox_double_t *cmox_double_at(cmox_t *mox, cmox_kind_t kind, const char
 /* Makes a shim for a command that has no double: each call of it is unexpected. */
 #define cmox_register_command(mox, command) cmox_register_command_at((mox), (command), CMOX_HERE)
 CMOX_API void cmox_register_command_at(cmox_t *mox, const char *command, cmox_location_t where);
+
+/* In a contained session: these commands run for real, the first of each name on PATH. Until
+ * cmox_verify(). A mistake: a name that is not on PATH, one that has a double or is absent, a
+ * session that is not contained. cmox_allow(mox, "ls", "sed"); */
+#ifdef __cplusplus
+#define cmox_allow(mox, ...) cmox_allow_at((mox), CMOX_HERE, {__VA_ARGS__})
+#else
+#define cmox_allow(mox, ...)                                                                   \
+  cmox_allow_at((mox), CMOX_HERE, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
+                (const char *const[]){__VA_ARGS__})
+#endif
+CMOX_API void cmox_allow_at(cmox_t *mox, cmox_location_t where, size_t count,
+                            const char *const *commands);
+
+/* Has a command look as if it were not installed: no search of PATH finds it. Before cmox_replay().
+ * In a session that is not contained each directory of PATH that has the command gets a stand-in
+ * with links to everything else that is there; PATH must have no relative entry, and be the one
+ * that it was when cmox_new() was called. A mistake: a command that has a double or is allowed. */
+#define cmox_absent(mox, command) cmox_absent_at((mox), (command), CMOX_HERE)
+CMOX_API void cmox_absent_at(cmox_t *mox, const char *command, cmox_location_t where);
 
 /* ---- Refining a double; each returns its double ------------------------
  *
@@ -295,6 +320,10 @@ inline cmox_double_t *cmox_with_args_at(cmox_double_t *dbl, cmox_location_t wher
 inline cmox_double_t *cmox_with_matching_args_at(cmox_double_t *dbl, cmox_location_t where,
                                                  std::initializer_list<cmox_matcher_t> matchers) {
   return cmox_with_matching_args_at(dbl, where, matchers.size(), matchers.begin());
+}
+inline void cmox_allow_at(cmox_t *mox, cmox_location_t where,
+                          std::initializer_list<const char *> commands) {
+  cmox_allow_at(mox, where, commands.size(), commands.begin());
 }
 inline void cmox_in_sequence_at(cmox_location_t where, const char *name,
                                 std::initializer_list<cmox_double_t *> doubles) {
