@@ -10,7 +10,7 @@ import unittest
 
 from support import DEADLINE, Case, until
 from cmdmox.v1 import control_pb2
-from cmdmox_doubles import capture_stdin, mock, returns, stub
+from cmdmox_doubles import capture_stdin, mock, passes, returns, stub
 
 OUT, STDIN = b"\x00out\xff" * 60_000, b"line\n" * 60_000
 CALLS = re.compile(r"^(\w+)\(", re.M)
@@ -88,6 +88,7 @@ class WhileItWaits(Killed):
     """Each signal that ends a program, in each state in which a call stays."""
 
     SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)
+    REAL = {b"CMOX_REAL_COMMAND_git": b"/usr/bin/yes"}  # it writes until its pipe is full, and waits for its reader
 
     def doubles(self):
         answer = returns(OUT, exit_code=3)
@@ -97,13 +98,15 @@ class WhileItWaits(Killed):
             "for its reader": stub(b"git", [b"x"], answer),
             "for a delay": stub(b"git", [b"x"], returns(OUT, delay_ms=1000 * DEADLINE)),
             "for ever": stub(b"git", [b"x"], returns(hang=True)),
+            "for a real command": stub(b"git", [b"x"], passes()),
+            "for a real command of which nothing is captured": stub(b"git", [b"x"], passes(capture_stdout=False, capture_stderr=False)),
         }
 
     def test_the_call_is_lost_and_the_others_are_not(self):
         for state, double in self.doubles().items():
             with self.subTest(state):
                 session = self.session(double, stub(b"git", [], returns(OUT, exit_code=3)))
-                children = [self.start_in(session, ["git", "x"], stdin=subprocess.PIPE) for _ in self.SIGNALS]
+                children = [self.start_in(session, ["git", "x"], env=self.REAL, stdin=subprocess.PIPE) for _ in self.SIGNALS]
                 until(lambda: session.count() == len(children), "the calls")  # pylint: disable=cell-var-from-loop
                 for child, number in zip(children, self.SIGNALS):
                     child.send_signal(number)

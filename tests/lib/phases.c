@@ -51,7 +51,7 @@ static void replay(phase_scene_t *scene, cmox_t *mox) {
 }
 
 static void call(phase_scene_t *scene, cmox_t *mox) {
-  char program[320], name[] = "git", argument[] = "held";
+  char program[320], name[] = "git", argument[] = "-";
   char *const argv[] = {name, argument, NULL};
   (void)snprintf(program, sizeof program, "%s/git", cmox_shim_directory(mox));
   scene->calls[scene->call_count++] =
@@ -139,6 +139,18 @@ static void a_predicate_runs(phase_scene_t *scene) {
   await_calls(scene->sessions[0], 1);
 }
 
+/* It reads what does not come; whoever ends ends it. */
+static void a_real_command_runs(phase_scene_t *scene) {
+  cmox_passthrough(cmox_stub(begin(scene), "git"));
+  replay(scene, scene->sessions[0]);
+  (void)setenv("CMOX_REAL_COMMAND_git", "/bin/cat", 1);
+  call(scene, scene->sessions[0]);
+  (void)unsetenv("CMOX_REAL_COMMAND_git");
+  char byte = 'x';
+  if (write(scene->silent[1], &byte, 1) != 1 || read(scene->unread[0], &byte, 1) != 1)
+    broken("the real command does not run");
+}
+
 static void is_verified(phase_scene_t *scene) {
   cmox_stub(begin(scene), "git");
   replay(scene, scene->sessions[0]);
@@ -171,6 +183,7 @@ const phase_t phases[] = {
     {"a large answer is not read", a_large_answer_is_not_read},
     {"a handler runs", a_handler_runs},
     {"a predicate runs", a_predicate_runs},
+    {"a real command runs", a_real_command_runs},
     {"is verified", is_verified},
     {"is freed", is_freed},
     {"two sessions have calls", two_sessions_have_calls},
