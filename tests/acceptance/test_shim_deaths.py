@@ -88,29 +88,32 @@ class WhileItWaits(Killed):
     """Each signal that ends a program, in each state in which a call stays."""
 
     SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)
-    REAL = {b"CMOX_REAL_COMMAND_git": b"/usr/bin/yes"}  # it writes until its pipe is full, and waits for its reader
+    REAL = {b"CMOX_REAL_COMMAND_git": b"/bin/cat"}  # it waits for its stdin
 
     def doubles(self):
         answer = returns(OUT, exit_code=3)
         return {
-            "at a gate": stub(b"git", [b"x"], returns(gate="g")),
-            "for its stdin": stub(b"git", [b"x"], capture_stdin(), answer),
-            "for its reader": stub(b"git", [b"x"], answer),
-            "for a delay": stub(b"git", [b"x"], returns(OUT, delay_ms=1000 * DEADLINE)),
-            "for ever": stub(b"git", [b"x"], returns(hang=True)),
-            "for a real command": stub(b"git", [b"x"], passes()),
-            "for a real command of which nothing is captured": stub(b"git", [b"x"], passes(capture_stdout=False, capture_stderr=False)),
+            "at a gate": stub(b"git", [b"-"], returns(gate="g")),
+            "for its stdin": stub(b"git", [b"-"], capture_stdin(), answer),
+            "for its reader": stub(b"git", [b"-"], answer),
+            "for a delay": stub(b"git", [b"-"], returns(OUT, delay_ms=1000 * DEADLINE)),
+            "for ever": stub(b"git", [b"-"], returns(hang=True)),
+            "for a real command": stub(b"git", [b"-"], passes()),
+            "for a real command of which nothing is captured": stub(b"git", [b"-"], passes(capture_stdout=False, capture_stderr=False)),
         }
 
     def test_the_call_is_lost_and_the_others_are_not(self):
         for state, double in self.doubles().items():
             with self.subTest(state):
                 session = self.session(double, stub(b"git", [], returns(OUT, exit_code=3)))
-                children = [self.start_in(session, ["git", "x"], env=self.REAL, stdin=subprocess.PIPE) for _ in self.SIGNALS]
+                children = [self.start_in(session, ["git", "-"], env=self.REAL, stdin=subprocess.PIPE) for _ in self.SIGNALS]
                 until(lambda: session.count() == len(children), "the calls")  # pylint: disable=cell-var-from-loop
                 for child, number in zip(children, self.SIGNALS):
                     child.send_signal(number)
                     self.assertEqual(child.wait(DEADLINE), -number)
+                if state == "for a real command":  # of a shim that was killed: the kernel has killed it, too
+                    until(lambda: os.waitpid(-1, os.WNOHANG)[0], "the end of the real command")
+                for child in children:
                     self._reap(child)
                     child.stdin = child.stdout = child.stderr = None
                 self.assert_goes_on(session, len(children))
