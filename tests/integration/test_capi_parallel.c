@@ -14,6 +14,7 @@
 #include "tests/lib/message.h"
 #include "tests/lib/run.h"
 #include "tests/lib/run_suite.h"
+#include "tests/lib/seen_close.h"
 #include "tests/lib/served.h"
 #include "tests/lib/thorough.h"
 
