@@ -112,6 +112,17 @@ Feature: The real command runs, and the test sees what it does
       | expr    | expr    |        | unknown | COMPLETED |
     And verification passes
 
+  Scenario: A stdin that was read to decide still reaches it
+    Given a stub of "cat" with any arguments, called mocked
+    And its stdin equals "mock me"
+    And it answers "mocked"
+    And a spy of "cat" with any arguments, called real
+    And the real command runs
+    When the test replays
+    And "cat" is called with the stdin "mock me"
+    And "cat" is called with the stdin "real"
+    Then the calls printed "mocked" "real"
+
   Scenario: It has the variables that the double gives
     Given a spy of "printenv GREETING"
     And it gives the call GREETING="hello"
