@@ -69,6 +69,13 @@ void cmox_on_tick(cmox_session_t *session, const cmox_event_t *event, cmox_actio
 cmox_code_t cmox_on_release(cmox_session_t *session, const cmox_event_t *event,
                             cmox_actions_t *actions, cmox_error_t *error);
 
+/* ---- stdin.c: what a call is decided by ---- */
+cmox_code_t cmox_ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox_actions_t *actions,
+                           cmox_error_t *error);
+cmox_code_t cmox_on_piece(cmox_session_t *session, const cmox_event_t *event, cmox_error_t *error);
+cmox_code_t cmox_on_continue(cmox_session_t *session, const cmox_event_t *event,
+                             cmox_actions_t *actions, cmox_error_t *error);
+
 /* ---- passthrough.c: calls that run the real command ---- */
 /* Whether the real command, so answered, has come back to its own shim too often. */
 bool cmox_pass_is_recursion(const cmox_call_t *call, const cmox_answer_t *said);

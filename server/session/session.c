@@ -228,18 +228,6 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
   return otherwise(session, call, actions, error);
 }
 
-static cmox_code_t ask_stdin(cmox_call_t *call, cmox_stdin_policy_t policy, cmox_actions_t *actions,
-                             cmox_error_t *error) {
-  cmox_action_t *action = cmox_action_add(actions, CMOX_ACTION_READ_STDIN, call);
-  if (!action) return cmox_session_no_memory(error);
-  action->stdin_policy = policy;
-  cmox_tell_stdin(call, policy);
-  call->asked = policy;
-  call->stdin_end = CMOX_STDIN_NOT_READ;
-  cmox_stream_clear(&call->stdin_stream);
-  return CMOX_OK;
-}
-
 /* Predicates are asked before stdin is read: it belongs to the caller, unless a double that looks
  * at it may take the call. */
 cmox_code_t cmox_call_proceed(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
@@ -259,7 +247,7 @@ cmox_code_t cmox_call_proceed(cmox_session_t *session, cmox_call_t *call, cmox_a
   if (wants(call)) return cmox_ask_predicates(session, call, actions, error);
   policy.keep =
       session->default_answer.passes || cmox_doubles_pass(session->doubles, call->data.command);
-  if (policy.mode != CMOX_STDIN_IGNORE) return ask_stdin(call, policy, actions, error);
+  if (policy.mode != CMOX_STDIN_IGNORE) return cmox_ask_stdin(call, policy, actions, error);
   return decide(session, call, actions, error);
 }
 
@@ -285,7 +273,7 @@ static cmox_code_t answer_again(cmox_session_t *session, cmox_call_t *call,
     return cmox_call_answer(session, actions, call) ? CMOX_OK : cmox_session_no_memory(error);
   call->state = CMOX_CALL_PENDING;
   bool unread = call->asked.mode != CMOX_STDIN_IGNORE && call->stdin_end == CMOX_STDIN_NOT_READ;
-  if (unread) return ask_stdin(call, call->asked, actions, error);
+  if (unread) return cmox_ask_stdin(call, call->asked, actions, error);
   return cmox_call_proceed(session, call, actions, error);
 }
 
@@ -306,50 +294,6 @@ static cmox_code_t on_invoke(cmox_session_t *session, const cmox_event_t *event,
   call->told_ns = event->now_ns;
   cmox_tell_invoke(call);
   return cmox_call_proceed(session, call, actions, error);
-}
-
-/* The call an event speaks of, when it comes from the call's own connection and
- * the call is in a state for it. */
-static cmox_call_t *reading_call(cmox_session_t *session, const cmox_event_t *event,
-                                 cmox_error_t *error) {
-  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
-  if (call && call->link == event->link && call->verdict == CMOX_VERDICT_NONE &&
-      call->asked.mode != CMOX_STDIN_IGNORE)
-    return call;
-  (void)cmox_fail(error, CMOX_E_BAD_STATE, "stdin: this call was not asked for it");
-  return NULL;
-}
-
-static cmox_code_t on_stdin(cmox_session_t *session, const cmox_event_t *event,
-                            cmox_error_t *error) {
-  cmox_call_t *call = reading_call(session, event, error);
-  if (!call) return CMOX_E_BAD_STATE;
-  if (call->asked.mode == CMOX_STDIN_DRAIN ||
-      event->bytes.len > call->asked.max_bytes - call->stdin_stream.length)
-    return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "stdin: more bytes than were asked for");
-  return cmox_stream_append(&call->stdin_stream, event->bytes) ? CMOX_OK
-                                                               : cmox_session_no_memory(error);
-}
-
-static cmox_code_t on_piece(cmox_session_t *session, const cmox_event_t *event,
-                            cmox_error_t *error) {
-  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
-  if (call && call->link == event->link && cmox_call_is_passing(call))
-    return cmox_pass_piece(call, event, error);
-  if (event->piece == CMOX_PIECE_STDIN) return on_stdin(session, event, error);
-  return CMOX_OK; /* a late word of a call that is over */
-}
-
-static cmox_code_t on_continue(cmox_session_t *session, const cmox_event_t *event,
-                               cmox_actions_t *actions, cmox_error_t *error) {
-  cmox_call_t *call = reading_call(session, event, error);
-  if (!call) return CMOX_E_BAD_STATE;
-  if (call->asked.mode == CMOX_STDIN_DRAIN) call->stdin_stream.length = event->continued.bytes;
-  call->stdin_end = event->continued.end;
-  call->told_ns = event->now_ns;
-  cmox_code_t code = cmox_call_proceed(session, call, actions, error);
-  if (code != CMOX_OK) call->unexpected_why = "memory was out when it was decided";
-  return code;
 }
 
 /* NULL: none, or no memory for it. */
@@ -461,13 +405,13 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
       code = on_invoke(session, event, actions, error);
       break;
     case CMOX_EVENT_PIECE:
-      code = on_piece(session, event, error);
+      code = cmox_on_piece(session, event, error);
       break;
     case CMOX_EVENT_PASSED:
       code = cmox_on_passed(session, event, error);
       break;
     case CMOX_EVENT_CONTINUE:
-      code = on_continue(session, event, actions, error);
+      code = cmox_on_continue(session, event, actions, error);
       break;
     case CMOX_EVENT_ANSWER:
       cmox_on_answer(session, event, actions, error);

@@ -97,12 +97,13 @@ static const char long_piece[CMOX_STREAM_MEMORY_MAX / 2 + 2] = {[0 ... sizeof lo
                                                                     'x'};
 
 /* A call from its start to its end; false: it was refused, as its shim was told. */
-static bool pass_once(const char *line, const cmox_passed_report_t *report, const char *failure) {
+static bool pass_once(const char *line, const char *piece, const cmox_passed_report_t *report,
+                      const char *failure) {
   uint64_t call = scenario_call(&s, line, 0);
   if (!call) return false;
   const cmox_call_t *entry = scenario_journal(&s, call);
   if (!entry->passed || !entry->passed->begun) return false;
-  for (int i = 0; i < 3; i++) scenario_piece(&s, call, CMOX_PIECE_STDOUT, long_piece);
+  for (int i = 0; i < 3; i++) scenario_piece(&s, call, CMOX_PIECE_STDOUT, piece);
   if (report) scenario_passed(&s, call, report);
   scenario_failed(&s, call, failure);
   entry = scenario_journal(&s, call);
@@ -124,10 +125,10 @@ static void whole_session(alloc_fault_t *fault) {
       const cmox_passed_report_t killed = {
           .signal = "SIGTERM", .failure = "", .program = cmox_span_str("/bin/git")};
       scenario_event(&s, CMOX_EVENT_REPLAY);
-      (void)pass_once("git one", &killed, "");
-      (void)pass_once("git two", &replaced, "not found");
-      bool failed = pass_once("git three", NULL, "");
-      failed |= pass_once("git four", NULL, "a failure");
+      (void)pass_once("git one", long_piece, &killed, "");
+      (void)pass_once("git two", "x", &replaced, "not found");
+      bool failed = pass_once("git three", "x", NULL, "");
+      failed |= pass_once("git four", "x", NULL, "a failure");
       if (scenario_event(&s, CMOX_EVENT_VERIFY) == CMOX_OK) {
         ck_assert(!failed || !cmox_findings_passed(cmox_session_findings(s.session)));
         cmox_free_block(cmox_report_text(cmox_session_findings(s.session), false));
@@ -147,6 +148,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("passthrough");
   TCase *rules = tcase_create("rules");
+  tcase_set_timeout(rules, 600);
   tcase_add_checked_fixture(rules, setup, teardown);
   tcase_add_test(rules, a_shim_hears_from_us_while_its_command_runs);
   tcase_add_test(rules, a_killed_shim_hears_nothing_more);

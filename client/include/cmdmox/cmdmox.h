@@ -247,7 +247,8 @@ CMOX_API cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t whe
                                          const char *name, const char *value);
 
 /* Reads the caller's stdin into the journal. Without this or cmox_with_stdin()
- * stdin is left alone: it belongs to the caller. */
+ * stdin is left alone: it belongs to the caller. A real command (cmox_passthrough()) reads it
+ * itself, and what it reads is in the journal. */
 #define cmox_capture_stdin(dbl) cmox_capture_stdin_at((dbl), CMOX_HERE)
 CMOX_API cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where);
 

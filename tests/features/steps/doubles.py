@@ -244,6 +244,57 @@ def _(context, out, gate):
     _answer(context, gate=gate, stdout_data=out)
 
 
+# ---- The real command
+
+def _passthrough(repeat=0, gate="", **how):
+    how = {"capture_stdout": True, "capture_stderr": True, **how}
+    return double_pb2.DoubleAction(passthrough=how, repeat=repeat, gate=gate)
+
+
+def _passes(context, **how):
+    context.stage.refine(actions={"items": [_passthrough(**how)], "append": True})
+
+
+@step("the real command runs")
+def _(context):
+    _passes(context)
+
+
+@step("the real command runs once")
+def _(context):
+    _passes(context, repeat=1)
+
+
+@step("the real command runs for at most {most:d} ms")
+def _(context, most):
+    _passes(context, timeout_ms=most)
+
+
+@step("the real command runs, and {most:d} bytes of each stream are kept")
+def _(context, most):
+    _passes(context, capture_max_bytes=most)
+
+
+@step("the real command runs uncaptured")
+def _(context):
+    _passes(context, capture_stdout=False, capture_stderr=False)
+
+
+@step("the real command runs when the gate {gate} is opened")
+def _(context, gate):
+    _passes(context, gate=gate)
+
+
+@step("the real command runs as the program {program:Line}")
+def _(context, program):
+    _passes(context, program=program.encode())
+
+
+@step("the real command runs where no double accepts a call")
+def _(context):
+    context.stage.client.SetDefaultAction(session_id=context.stage.mox.id, action=_passthrough())
+
+
 # ---- What is wrong with it
 
 @step("that is refused with {reason}, since {why:Line}")
