@@ -95,6 +95,7 @@ _Noreturn static void replace(cmox_call_t *call, const char *path, char **argv,
  * whose reader has gone shall learn it by itself. */
 static bool can_capture(int stream) {
   if (cmox_os_kind(stream) == CMOX_OS_KIND_NONE || cmox_os_is_terminal(stream)) return false;
+  if (stream == 0) return true;
   cmox_os_watch_t watch = {stream, 0, 0};
   return cmox_os_watch(&watch, 1, 0) && !(watch.ready & CMOX_OS_GONE);
 }
@@ -180,7 +181,7 @@ static void drain(running_t *run) {
       wait_for(run, watches);
       cmox_tap_step(tap, run->call, &watches[WATCH_TAPS + 2 * i]);
     }
-    if (tap->from >= 0) run->passed.lingering = true;
+    if (cmox_tap_open_still(tap)) run->passed.lingering = true;
     run->passed.bytes[i + 1] = tap->total;
   }
   run->passed.bytes[0] = run->feed.total;
@@ -190,11 +191,11 @@ static void drain(running_t *run) {
 _Noreturn static void pass_on(running_t *run) {
   cmox_link_drop(&run->call->link);
   cmox_os_watch_t watches[4];
-  do {
+  while (cmox_tap_open_still(&run->taps[0]) || cmox_tap_open_still(&run->taps[1])) {
     for (int i = 0; i < 2; i++) cmox_tap_watch(&run->taps[i], &watches[2 * i]);
     if (!cmox_os_watch(watches, 4, CMOX_OS_FOREVER)) break;
     for (int i = 0; i < 2; i++) cmox_tap_step(&run->taps[i], NULL, &watches[2 * i]);
-  } while (cmox_tap_open_still(&run->taps[0]) || cmox_tap_open_still(&run->taps[1]));
+  }
   cmox_os_exit(0);
 }
 
