@@ -111,8 +111,9 @@ static void next_block(cmox_feed_t *feed) {
   size_t moved = 0;
   int error;
   if (kept.at < kept.len) {
-    put_block(feed, cmox_os_get_at(kept.file, kept.at, feed->block, CMOX_FEED_BLOCK, &moved),
-              moved);
+    const cmox_os_io_t outcome =
+        cmox_os_get_at(kept.file, kept.at, feed->block, CMOX_FEED_BLOCK, &moved);
+    put_block(feed, outcome, moved);
     return;
   }
   if (feed->copies) {

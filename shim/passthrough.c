@@ -153,22 +153,37 @@ static void keep_time(running_t *run) {
   run->passed.timed_out = true;
 }
 
+static const cmox_os_watch_t nothing_ready[2];
+
+/* Who waits for us sees us stop, after what the command has written before. One that has a deadline
+ * must not sleep. */
+static void stop_too(running_t *run) {
+  if (run->deadline != CMOX_OS_FOREVER) return;
+  for (int i = 0; i < 2; i++) {
+    run->taps[i].last = true;
+    while (!cmox_tap_done(&run->taps[i]) && !cmox_tap_stuck(&run->taps[i]))
+      cmox_tap_step(&run->taps[i], run->call, nothing_ready);
+    run->taps[i].last = run->taps[i].dry = false;
+  }
+  cmox_os_child_stop_too(&run->child);
+}
+
 static void accompany(running_t *run) {
-  for (bool ended = false; !ended;) {
+  for (cmox_os_state_t state = CMOX_OS_RUNS; state != CMOX_OS_ENDED;) {
     cmox_os_watch_t watches[WATCHES];
     wait_for(run, watches);
-    if (watches[WATCH_SIGNALS].ready) ended = cmox_os_child_attend(&run->child, &run->end);
     for (int i = 0; i < 2; i++)
       cmox_tap_step(&run->taps[i], run->call, &watches[WATCH_TAPS + 2 * i]);
     cmox_feed_step(&run->feed, run->call, &watches[WATCH_FEED]);
-    if (!ended) keep_time(run);
+    if (watches[WATCH_SIGNALS].ready) state = cmox_os_child_attend(&run->child, &run->end);
+    if (state == CMOX_OS_STOPPED) stop_too(run);
+    if (state != CMOX_OS_ENDED) keep_time(run);
     flush(run);
   }
 }
 
 /* What it left in its pipes. */
 static void drain(running_t *run) {
-  static const cmox_os_watch_t nothing_ready[2];
   cmox_feed_close(&run->feed, run->call);
   for (int i = 0; i < 2; i++) {
     cmox_tap_t *tap = &run->taps[i];
