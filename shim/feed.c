@@ -132,7 +132,7 @@ void cmox_feed_step(cmox_feed_t *feed, cmox_call_t *call, const cmox_os_watch_t 
   settle(feed, call);
   if (watches[1].ready & CMOX_OS_GONE)
     cmox_os_end(&feed->to);
-  else if (feed->ahead == 0)
+  else if (feed->ahead == 0 && (kept.at < kept.len || watches[0].ready))
     next_block(feed);
 }
 

@@ -187,9 +187,12 @@ typedef struct cmox_os_end {
  * From here on this process takes no signals but by cmox_os_child_attend. 0 or an error. */
 int cmox_os_child_start(cmox_os_child_t *child, const int streams[3], const char *path, char **argv,
                         char **environment);
-/* Sends on what was sent to this process, stops when the child stops; true: the child has ended,
- * and this process takes signals as its caller had it. */
-bool cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end);
+typedef enum cmox_os_state { CMOX_OS_RUNS, CMOX_OS_STOPPED, CMOX_OS_ENDED } cmox_os_state_t;
+/* Sends on what was sent to this process, and says what the child does. Of one that has ended it
+ * fills in *end, and this process takes signals as its caller had it. */
+cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end);
+/* Stops this process as the child did; when it goes on, so does the child. */
+void cmox_os_child_stop_too(const cmox_os_child_t *child);
 void cmox_os_child_end(const cmox_os_child_t *child, bool at_once); /* TERM, or KILL */
 /* A copy of this process that nobody waits for; true: this is the copy. */
 bool cmox_os_linger(void);

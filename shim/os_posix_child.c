@@ -89,7 +89,7 @@ static int take_signals(cmox_os_child_t *child) {
 #ifdef __linux__
   struct sigaction ended;
   sigset_t all;
-  sigfillset(&all);
+  memset(&all, 0xff, sizeof all); /* sigfillset of musl leaves some out */
   if (sigaction(SIGCHLD, NULL, &ended) != 0) return errno;
   reaps = ended.sa_handler == SIG_IGN;
   if (reaps && set_action(SIGCHLD, SIG_DFL) != 0) return errno;
@@ -129,8 +129,7 @@ void cmox_os_child_end(const cmox_os_child_t *child, bool at_once) {
   kill(child->pid, SIGCONT); /* one that is stopped would not notice */
 }
 
-/* As a child that stops is seen by whoever waits for us, and goes on when we do. */
-static void stop_too(const cmox_os_child_t *child) {
+void cmox_os_child_stop_too(const cmox_os_child_t *child) {
   kill(getpid(), SIGSTOP);
   kill(child->pid, SIGCONT);
 }
@@ -153,19 +152,13 @@ static void send_on(const cmox_os_child_t *child) {
 #endif
 }
 
-bool cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
+cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
   int status = 0;
   send_on(child);
-  for (;;) {
-    const pid_t got = waitpid(child->pid, &status, WNOHANG | WUNTRACED);
-    if (got == 0 || (got < 0 && cmox_os_again())) return false;
-    if (got > 0 && WIFSTOPPED(status)) {
-      stop_too(child);
-      continue;
-    }
-    *end = (cmox_os_end_t){.error = got < 0 ? errno : *child->exec_error};
-    break;
-  }
+  const pid_t got = waitpid(child->pid, &status, WNOHANG | WUNTRACED);
+  if (got == 0 || (got < 0 && cmox_os_again())) return CMOX_OS_RUNS;
+  if (got > 0 && WIFSTOPPED(status)) return CMOX_OS_STOPPED;
+  *end = (cmox_os_end_t){.error = got < 0 ? errno : *child->exec_error};
   running = 0;
   if (WIFSIGNALED(status))
     cmox_os_signal_name(WTERMSIG(status), end->signal, sizeof end->signal);
@@ -174,7 +167,7 @@ bool cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
   cmox_os_end(&child->signals);
   cmox_os_hold_pipe(); /* one may be pending */
   sigprocmask(SIG_SETMASK, &caller_set, NULL);
-  return true;
+  return CMOX_OS_ENDED;
 }
 
 /* On Linux past libc: its locks and handlers for threads that are not there would be 2 KiB. */

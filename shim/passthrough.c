@@ -95,6 +95,7 @@ _Noreturn static void replace(cmox_call_t *call, const char *path, char **argv,
  * whose reader has gone shall learn it by itself. */
 static bool can_capture(int stream) {
   if (cmox_os_kind(stream) == CMOX_OS_KIND_NONE || cmox_os_is_terminal(stream)) return false;
+  if (stream == 0) return true;
   cmox_os_watch_t watch = {stream, 0, 0};
   return cmox_os_watch(&watch, 1, 0) && !(watch.ready & CMOX_OS_GONE);
 }
@@ -152,22 +153,37 @@ static void keep_time(running_t *run) {
   run->passed.timed_out = true;
 }
 
+static const cmox_os_watch_t nothing_ready[2];
+
+/* Who waits for us sees us stop, after what the command has written before. One that has a deadline
+ * must not sleep. */
+static void stop_too(running_t *run) {
+  if (run->deadline != CMOX_OS_FOREVER) return;
+  for (int i = 0; i < 2; i++) {
+    run->taps[i].last = true;
+    while (!cmox_tap_done(&run->taps[i]) && !cmox_tap_stuck(&run->taps[i]))
+      cmox_tap_step(&run->taps[i], run->call, nothing_ready);
+    run->taps[i].last = run->taps[i].dry = false;
+  }
+  cmox_os_child_stop_too(&run->child);
+}
+
 static void accompany(running_t *run) {
-  for (bool ended = false; !ended;) {
+  for (cmox_os_state_t state = CMOX_OS_RUNS; state != CMOX_OS_ENDED;) {
     cmox_os_watch_t watches[WATCHES];
     wait_for(run, watches);
-    if (watches[WATCH_SIGNALS].ready) ended = cmox_os_child_attend(&run->child, &run->end);
     for (int i = 0; i < 2; i++)
       cmox_tap_step(&run->taps[i], run->call, &watches[WATCH_TAPS + 2 * i]);
     cmox_feed_step(&run->feed, run->call, &watches[WATCH_FEED]);
-    if (!ended) keep_time(run);
+    if (watches[WATCH_SIGNALS].ready) state = cmox_os_child_attend(&run->child, &run->end);
+    if (state == CMOX_OS_STOPPED) stop_too(run);
+    if (state != CMOX_OS_ENDED) keep_time(run);
     flush(run);
   }
 }
 
 /* What it left in its pipes. */
 static void drain(running_t *run) {
-  static const cmox_os_watch_t nothing_ready[2];
   cmox_feed_close(&run->feed, run->call);
   for (int i = 0; i < 2; i++) {
     cmox_tap_t *tap = &run->taps[i];
@@ -180,7 +196,7 @@ static void drain(running_t *run) {
       wait_for(run, watches);
       cmox_tap_step(tap, run->call, &watches[WATCH_TAPS + 2 * i]);
     }
-    if (tap->from >= 0) run->passed.lingering = true;
+    if (cmox_tap_open_still(tap)) run->passed.lingering = true;
     run->passed.bytes[i + 1] = tap->total;
   }
   run->passed.bytes[0] = run->feed.total;
@@ -190,11 +206,11 @@ static void drain(running_t *run) {
 _Noreturn static void pass_on(running_t *run) {
   cmox_link_drop(&run->call->link);
   cmox_os_watch_t watches[4];
-  do {
+  while (cmox_tap_open_still(&run->taps[0]) || cmox_tap_open_still(&run->taps[1])) {
     for (int i = 0; i < 2; i++) cmox_tap_watch(&run->taps[i], &watches[2 * i]);
     if (!cmox_os_watch(watches, 4, CMOX_OS_FOREVER)) break;
     for (int i = 0; i < 2; i++) cmox_tap_step(&run->taps[i], NULL, &watches[2 * i]);
-  } while (cmox_tap_open_still(&run->taps[0]) || cmox_tap_open_still(&run->taps[1]));
+  }
   cmox_os_exit(0);
 }
 

@@ -10,7 +10,9 @@ import tomllib
 import unittest
 
 from support import DEADLINE, HERE, Case
+from cmdmox.v1 import control_pb2
 from cmdmox_doubles import capture_stdin, passes, spy
+from leftovers import children
 
 LEAST = 60  # invocations; programs that this system lacks are left out
 BIG = b"".join(number.to_bytes(4, "little") * 64 for number in range(16_384))  # 4 MiB
@@ -71,11 +73,16 @@ class Run:
     def _open(self, name, flags):
         return os.open(os.path.join(self.folder, name), flags, 0o644)
 
+    @staticmethod
+    def text(case):
+        text = case["stdin"]
+        return FILES[text[1:]] if text.startswith("@") else text.encode()
+
     def _input(self):
         text, how = self.case.get("stdin"), self.case.get("input", "pipe")
         if text is None or how == "closed":
             return os.open(os.devnull, os.O_RDONLY)
-        data = FILES[text[1:]] if text.startswith("@") else text.encode()
+        data = self.text(self.case)
         if how == "file":
             fd = os.memfd_create("stdin")
             os.pwrite(fd, data, 0)
@@ -162,8 +169,10 @@ class Run:
 
 
 class Differential(Case):
+    limit = 280  # a hundred cases, four times
     def setUp(self):
         super().setUp()
+        self.addCleanup(lambda: shutil.rmtree(self.original))
         self.folder = os.path.join(self.place, "run")
         self.original = os.path.join(self.place, "original")
         for name, content in FILES.items():
@@ -181,13 +190,22 @@ class Differential(Case):
                 self.git("-C", repo, "add", "file")
                 self.git("-C", repo, "commit", "-q", "-m", f"commit {number}")
 
+    @staticmethod
+    def copy(source, target):
+        """No case changes the big one."""
+        (os.link if source.endswith("/big") else shutil.copy2)(source, target)
+
     def git(self, *words):
         subprocess.run(["git", *words], env=self.plain, check=True, timeout=DEADLINE)
 
     def run_case(self, case, env):
-        shutil.copytree(self.original, self.folder, symlinks=True)
+        shutil.copytree(self.original, self.folder, symlinks=True, copy_function=self.copy)
         try:
-            return Run(case, self.folder, env).see()
+            seen = Run(case, self.folder, env).see()
+            for pid, *_ in children():  # what the command left in the background has ended with its streams
+                if pid != self.server.pid:
+                    os.waitpid(pid, 0)
+            return seen
         finally:
             shutil.rmtree(self.folder)
 
@@ -207,7 +225,26 @@ class Differential(Case):
                     self.assertEqual(shorten(seen.get(what)), shorten(expected), what)
                 self.assertEqual(sorted(seen), sorted(direct))
                 self.assertTrue(report.passed, report.text)
-                self.assertGreaterEqual(len(calls), 1)
+                self.look_at(case, calls[0], direct, way)
+
+    def look_at(self, case, call, direct, way):
+        """What the journal says of the call."""
+        self.assertEqual(call.state, control_pb2.CALL_STATE_COMPLETED)
+        self.assertEqual(call.replaced, way == "not captured")
+        if call.replaced:
+            return
+        status = -signal.Signals[call.signal].value if call.signal else call.exit_code
+        self.assertEqual(status, direct["status"])
+        self.assertEqual(call.merged, case.get("output") in ("merged", "append"))
+        if case.get("output", "pipes") != "pipes" or "take" in case or call.lingering:
+            return
+        for name, stream in (("stdout", call.stdout_capture), ("stderr", call.stderr_capture)):
+            self.assertEqual(stream.length, len(direct[name]), name)
+            self.assertTrue(stream.truncated or stream.data == direct[name], name)
+        if "stdin" in way and "stdin" in case and case.get("input", "pipe") == "pipe":
+            took = len(Run.text(case)) - len(direct["left of stdin"])
+            self.assertEqual(call.stdin_capture.length, took, "captured stdin")
+            self.assertEqual(call.stdin_capture.data, Run.text(case)[:took][:len(call.stdin_capture.data)])
 
     def test_nobody_can_tell(self):
         ran = 0

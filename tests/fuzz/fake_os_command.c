@@ -102,10 +102,15 @@ int cmox_os_child_start(cmox_os_child_t *child, const int streams[3], const char
   return cmox_os_become(path, argv, environment);
 }
 
-bool cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
+cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
   (void)child, (void)end;
   FUZZ_NEED(false, "attends to no child");
-  return true;
+  return CMOX_OS_ENDED;
+}
+
+void cmox_os_child_stop_too(const cmox_os_child_t *child) {
+  (void)child;
+  FUZZ_NEED(false, "no child has stopped");
 }
 
 void cmox_os_child_end(const cmox_os_child_t *child, bool at_once) {

@@ -262,7 +262,6 @@ static const nonsense_t nonsense[] = {
     {BYTES("\x06\x08\x01\x2a\x02\x0a\x00"), "something this shim does not know"}, /* no action */
     {BYTES("\x08\x08\x01\x2a\x04\x0a\x02\x0a\x00"), "something this shim does not know"},
     {BYTES("\x0a\x08\x01\x2a\x06\x0a\x04\x0a\x02\x7a\x00"), "something this shim does not know"},
-    {BYTES("\x0a\x08\x01\x2a\x06\x0a\x04\x0a\x02\x22\x00"), "cannot pass through yet"},
     {BYTES("\x08\x08\x01\x2a\x04\x0a\x02\x0a\x05"), "malformed action"},
     {BYTES("\x04\x08\x01\x2a\x00"), "something this shim does not know"}, /* neither result */
     {BYTES("\x08\x4a\x06\x0a\x04\x12\x02hi"), "hi"},                      /* GoAway */

@@ -1,0 +1,201 @@
+/* How a command that runs through the launcher ends, and the launcher with it. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/passing.h"
+
+/* ---- Signals and ends ---- */
+
+/* The first line that the command prints reaches the test through its stdout, which is a pipe. */
+static int begin_talking(passing_scene_t *scene, const char *line,
+                         const Cmdmox__V1__Passthrough *how, const char *first) {
+  int ends[2];
+  char text[64] = "";
+  passing_open(scene);
+  ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+  passing_begin_sh(scene, CMOX_START(.out = ends[1]), line);
+  close(ends[1]);
+  passing_tell(scene->peer, 1, how, NULL);
+  ck_assert_int_gt(read(ends[0], text, sizeof text - 1), 0);
+  if (first) ck_assert_str_eq(text, first);
+  if (!first) scene->run.status = atoi(text); /* a process id */
+  return ends[0];
+}
+
+static void ends_by(const char *line, int sent, const char *signal, int status) {
+  passing_scene_t scene;
+  const int out = begin_talking(&scene, line, &PASSTHROUGH(SH, BOTH), "ready\n");
+  kill(scene.run.pid, sent);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(signal ? heard.report->signal : "", signal ? signal : "");
+  if (!signal) ck_assert_uint_eq(heard.report->exit_code, (unsigned)status);
+  ck_assert(heard.completed);
+  passing_free(&heard);
+  cmox_run_finish(&scene.run);
+  if (signal)
+    ck_assert_msg(WIFSIGNALED(scene.run.status) && WTERMSIG(scene.run.status) == status, "%#x",
+                  (unsigned)scene.run.status);
+  else
+    ck_assert_int_eq(WEXITSTATUS(scene.run.status), status);
+  close(out);
+  passing_close(&scene);
+}
+
+START_TEST(signals_are_sent_on_and_died_of) {
+  ends_by("echo ready; exec sleep 1000", SIGTERM, "SIGTERM", SIGTERM);
+  ends_by("echo ready; exec sleep 1000", SIGINT, "SIGINT", SIGINT);
+  ends_by("echo ready; exec sleep 1000", SIGUSR1, "SIGUSR1", SIGUSR1);
+  ends_by("echo ready; exec sleep 1000", 64, "SIGRTMIN+30", 64);
+  ends_by("trap 'exit 6' TERM; echo ready; while :; do sleep 0.01; done", SIGTERM, NULL, 6);
+  ends_by("trap 'exit 8' HUP; echo ready; while :; do sleep 0.01; done", SIGHUP, NULL, 8);
+}
+END_TEST
+
+static void wait_gone(pid_t pid) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  for (int i = 0; i < 30000; i++) {
+    char text[256] = "";
+    FILE *file = fopen(path, "r");
+    if (!file) return;
+    const size_t len = fread(text, 1, sizeof text - 1, file);
+    (void)fclose(file);
+    const char *state = len ? strrchr(text, ')') : NULL;
+    if (!state || state[2] == 'Z') {
+      (void)waitpid(pid, NULL, WNOHANG); /* an orphan is ours */
+      return;
+    }
+    (void)poll(NULL, 0, 1);
+  }
+  ck_abort_msg("process %d lives on", (int)pid);
+}
+
+START_TEST(the_command_dies_with_a_killed_launcher) {
+  passing_scene_t scene;
+  const int out = begin_talking(&scene, "echo $$; exec sleep 1000", &PASSTHROUGH(SH, BOTH), NULL);
+  const pid_t child = scene.run.status;
+  kill(scene.run.pid, SIGKILL);
+  cmox_run_finish(&scene.run);
+  wait_gone(child);
+  close(out);
+  close(scene.peer);
+  passing_close(&scene);
+}
+END_TEST
+
+START_TEST(the_command_dies_with_the_server) {
+  passing_scene_t scene;
+  const int out = begin_talking(&scene, "echo $$; exec sleep 1000", &PASSTHROUGH(SH, BOTH), NULL);
+  const pid_t child = scene.run.status;
+  close(scene.peer);
+  cmox_run_finish(&scene.run);
+  ck_assert_int_eq(WEXITSTATUS(scene.run.status), 125);
+  ck_assert_msg(strstr(scene.run.err, "the server closed the connection") != NULL, "%s",
+                scene.run.err);
+  ck_assert_int_eq(kill(child, 0), -1);
+  close(out);
+  passing_close(&scene);
+}
+END_TEST
+
+START_TEST(a_command_that_stops_stops_the_launcher) {
+  passing_scene_t scene;
+  const int out = begin_talking(&scene, "echo ready; kill -STOP $$; echo on; exit 4",
+                                &PASSTHROUGH(SH, BOTH), "ready\n");
+  int status = 0;
+  ck_assert_int_eq(waitpid(scene.run.pid, &status, WUNTRACED), scene.run.pid);
+  ck_assert(WIFSTOPPED(status));
+  kill(scene.run.pid, SIGCONT);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq((char *)heard.data[1], "ready\non\n");
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 4);
+  close(out);
+  passing_close(&scene);
+}
+END_TEST
+
+static void times_out(const char *line, uint32_t kill_after_ms) {
+  passing_scene_t scene;
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = CMOX_RUN_MEMORY), line);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, .timeout_ms = 100, .kill_after_ms = kill_after_ms),
+               NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert(heard.report->timed_out);
+  ck_assert_uint_eq(heard.report->exit_code, 124);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 124);
+  passing_close(&scene);
+}
+
+START_TEST(a_command_that_takes_too_long_ends_with_124) {
+  times_out("exec sleep 1000", 0);
+  times_out("kill -STOP $$", 0);
+  times_out("trap 'exit 0' TERM; while :; do sleep 0.01; done", 60000);
+  times_out("trap '' TERM; while :; do sleep 0.01; done", 100);
+}
+END_TEST
+
+START_TEST(a_command_in_time_is_not_bothered) {
+  passing_scene_t scene;
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = CMOX_RUN_MEMORY), "echo done");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, .timeout_ms = 600000), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert(!heard.report->timed_out && !heard.report->replaced);
+  ck_assert_uint_eq(heard.len[1], 0);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  ck_assert_str_eq(scene.run.out, "done\n");
+  passing_close(&scene);
+}
+END_TEST
+
+START_TEST(what_is_left_behind_holds_nothing_up_and_is_passed_on) {
+  passing_scene_t scene;
+  int ends[2];
+  char text[64] = "";
+  passing_open(&scene);
+  ck_assert_int_eq(mkfifo(passing_path(&scene, "gate"), 0600), 0);
+  ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+  passing_begin_sh(&scene, CMOX_START(.out = ends[1]),
+                   "{ read -r word <gate; echo late $word; } & echo early");
+  close(ends[1]);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq((char *)heard.data[1], "early\n");
+  ck_assert(heard.report->lingering);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0); /* although its output is open */
+  ck_assert_int_eq(read(ends[0], text, sizeof text), 6);
+  const int gate = open(passing_path(&scene, "gate"), O_WRONLY | O_CLOEXEC);
+  ck_assert_int_eq(write(gate, "word\n", 5), 5);
+  close(gate);
+  ck_assert_int_eq(read(ends[0], text, sizeof text), 10);
+  ck_assert_int_eq(memcmp(text, "late word\n", 10), 0);
+  ck_assert_int_eq(read(ends[0], text, sizeof text), 0);
+  close(ends[0]);
+  while (waitpid(-1, NULL, 0) > 0) continue; /* orphans are ours */
+  passing_close(&scene);
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {signals_are_sent_on_and_died_of,
+                                the_command_dies_with_a_killed_launcher,
+                                the_command_dies_with_the_server,
+                                a_command_that_stops_stops_the_launcher,
+                                a_command_that_takes_too_long_ends_with_124,
+                                a_command_in_time_is_not_bothered,
+                                what_is_left_behind_holds_nothing_up_and_is_passed_on,
+                                NULL};
+  return cmox_check_main("passthrough_end", tests);
+}

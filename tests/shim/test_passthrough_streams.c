@@ -1,0 +1,259 @@
+/* The streams of a command that runs through the launcher. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/passing.h"
+
+/* ---- Streams ---- */
+
+START_TEST(one_open_file_for_both_stays_one) {
+  passing_scene_t scene;
+  int ends[2];
+  char text[256] = "";
+  passing_open(&scene);
+  ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+  passing_begin_sh(&scene, CMOX_START(.out = ends[1], .err = ends[1]),
+                   "for i in 1 2 3 4 5; do echo o$i; echo e$i >&2; done");
+  close(ends[1]);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  static const char all[] = "o1\ne1\no2\ne2\no3\ne3\no4\ne4\no5\ne5\n";
+  ck_assert(heard.report->merged);
+  ck_assert_str_eq((char *)heard.data[1], all);
+  ck_assert_uint_eq(heard.len[2], 0);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  size_t len = 0;
+  for (ssize_t got; (got = read(ends[0], text + len, sizeof text - 1 - len)) > 0;)
+    len += (size_t)got;
+  ck_assert_str_eq(text, all);
+  close(ends[0]);
+  passing_close(&scene);
+}
+END_TEST
+
+START_TEST(a_terminal_is_handed_over) {
+  passing_scene_t scene;
+  char text[64] = "";
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ck_assert(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+  const int slave = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = slave, .out = slave),
+                   "test -t 0 && test -t 1 && echo yes; echo e >&2");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH, .capture_stdin = 1), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_uint_eq(heard.len[1], 0);
+  ck_assert_str_eq((char *)heard.data[2], "e\n");
+  ck_assert(!heard.report->replaced);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  ck_assert_int_gt(read(terminal, text, sizeof text - 1), 0);
+  ck_assert_str_eq(text, "yes\r\n");
+  close(slave);
+  close(terminal);
+  passing_close(&scene);
+}
+END_TEST
+
+/* P18 */
+static void reader_goes(bool before, bool ignored, int status, int signal) {
+  passing_scene_t scene;
+  int ends[2];
+  char byte;
+  passing_open(&scene);
+  ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+  passing_begin_sh(&scene, CMOX_START(.out = ends[1], .ignore_pipe = ignored),
+                   "echo one; while sleep 0.01; do echo more || exit 3; done 2>/dev/null");
+  close(ends[1]);
+  if (before) close(ends[0]);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  if (!before) {
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+  }
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert(heard.completed);
+  ck_assert_str_eq(heard.report->end_case == CMDMOX__V1__REPORT_PASSTHROUGH_REQUEST__END_SIGNAL
+                       ? heard.report->signal
+                       : "",
+                   signal ? "SIGPIPE" : "");
+  if (!before) ck_assert(heard.broken_pipe);
+  passing_free(&heard);
+  cmox_run_finish(&scene.run);
+  if (signal)
+    ck_assert_msg(WIFSIGNALED(scene.run.status) && WTERMSIG(scene.run.status) == signal, "%#x",
+                  (unsigned)scene.run.status);
+  else
+    ck_assert_int_eq(WEXITSTATUS(scene.run.status), status);
+  passing_close(&scene);
+}
+
+START_TEST(a_reader_that_goes_ends_the_command_as_it_would_have) {
+  reader_goes(false, false, 0, SIGPIPE);
+  reader_goes(true, false, 0, SIGPIPE);
+  reader_goes(false, true, 3, 0);
+}
+END_TEST
+
+START_TEST(a_stream_that_is_not_read_holds_up_no_other) {
+  passing_scene_t scene;
+  int outs[2], errs[2];
+  char text[8] = "";
+  static char rest[1 << 20];
+  passing_open(&scene);
+  ck_assert_int_eq(pipe2(outs, O_CLOEXEC), 0);
+  ck_assert_int_eq(pipe2(errs, O_CLOEXEC), 0);
+  passing_begin_sh(&scene, CMOX_START(.out = outs[1], .err = errs[1]),
+                   "head -c 1000000 /dev/zero & sleep 0.1; echo e >&2; wait");
+  close(outs[1]);
+  close(errs[1]);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH, .capture_max_bytes = 1000), NULL);
+  ck_assert_int_eq(read(errs[0], text, sizeof text), 2); /* while stdout is full */
+  size_t len = 0;
+  for (ssize_t got; (got = read(outs[0], rest, sizeof rest)) > 0;) len += (size_t)got;
+  ck_assert_uint_eq(len, 1000000);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_uint_eq(heard.len[1], 1000);
+  ck_assert_uint_eq(heard.report->stdout_bytes, 1000000);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  close(outs[0]);
+  close(errs[0]);
+  passing_close(&scene);
+}
+END_TEST
+
+START_TEST(a_disk_that_is_full_is_told) {
+  passing_scene_t scene;
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.out = full), "echo lost; exec sleep 1000");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(heard.failure, "No space left on device");
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 125);
+  ck_assert_str_eq(scene.run.err, "cmdmox: git: cannot write to stdout: No space left on device\n");
+  close(full);
+  passing_close(&scene);
+}
+END_TEST
+
+/* ---- stdin ---- */
+
+enum { PIPE_IN, FILE_IN, SOCKET_IN };
+
+static int input_of(int kind, const char *text, int *keep_open) {
+  int ends[2];
+  const size_t len = strlen(text);
+  *keep_open = -1;
+  if (kind == FILE_IN) {
+    const int file = memfd_create("stdin", MFD_CLOEXEC);
+    ck_assert_int_eq(pwrite(file, text, len, 0), (ssize_t)len);
+    return file;
+  }
+  if (kind == PIPE_IN)
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+  else
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  ck_assert_int_eq(write(ends[1], text, len), (ssize_t)len);
+  *keep_open = ends[1];
+  return ends[0];
+}
+
+/* What the server reads to decide goes to the command again, before the rest. read: bytes wanted.
+ */
+static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
+  passing_scene_t scene;
+  int writer;
+  const int in = input_of(kind, "0123456789\nrest\n", &writer);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = in), "read -r a; read -r b; echo $a $b");
+  Cmdmox__V1__ReadStdin read_stdin = CMDMOX__V1__READ_STDIN__INIT;
+  Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
+  read_stdin.max_bytes = wanted;
+  read_stdin.deadline_ms = 10000;
+  read_stdin.keep = true;
+  action.call_id = 7;
+  action.kind_case = CMDMOX__V1__ACTION__KIND_READ_STDIN;
+  action.read_stdin = &read_stdin;
+  cmox_peer_action(scene.peer, 1, &action);
+  const passing_heard_t first = passing_hear_continue(scene.peer);
+  ck_assert_uint_eq(first.len[0], wanted);
+  passing_tell(scene.peer, 3, &PASSTHROUGH(SH, .capture_stdin = capture, .capture_stdout = capture),
+               NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  if (capture) { /* what was read to decide is not told again */
+    ck_assert_str_eq((char *)heard.data[0], &"0123456789\nrest\n"[wanted]);
+    ck_assert_uint_eq(heard.report->stdin_bytes, 16);
+  }
+  passing_free(&heard);
+  free(first.data[0]);
+  cmox_run_exited(&scene.run, 0);
+  ck_assert_str_eq(scene.run.out, "0123456789 rest\n");
+  close(in);
+  if (writer >= 0) close(writer);
+  passing_close(&scene);
+}
+
+START_TEST(what_was_read_to_decide_comes_to_the_command_again) {
+  for (int kind = PIPE_IN; kind <= SOCKET_IN; kind++)
+    for (int capture = 0; capture < 2; capture++) {
+      decided_by_stdin(kind, 4, capture);
+      decided_by_stdin(kind, 11, capture);
+    }
+}
+END_TEST
+
+/* Of stdin no more is gone than the command took. */
+static void leaves(int kind, const char *line, const char *taken, const char *left) {
+  passing_scene_t scene;
+  int writer;
+  char rest[64] = "";
+  const int in = input_of(kind, "first\nsecond\n", &writer);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = in), line);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, .capture_stdin = 1), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq((char *)heard.data[0], taken);
+  ck_assert_uint_eq(heard.report->stdin_bytes, strlen(taken));
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  ck_assert_int_eq(fcntl(in, F_SETFL, O_NONBLOCK), 0);
+  ck_assert_int_eq(read(in, rest, sizeof rest - 1),
+                   *left ? (ssize_t)strlen(left) : (writer < 0 ? 0 : -1));
+  ck_assert_str_eq(rest, left);
+  close(in);
+  if (writer >= 0) close(writer);
+  passing_close(&scene);
+}
+
+START_TEST(stdin_is_taken_only_as_far_as_the_command_reads) {
+  for (int kind = PIPE_IN; kind <= FILE_IN; kind++) {
+    leaves(kind, "dd bs=1 count=6 status=none >/dev/null", "first\n", "second\n");
+    leaves(kind, "exit 0", "", "first\nsecond\n");
+    leaves(kind, "exec <&-; exit 0", "", "first\nsecond\n");
+    leaves(kind, "dd bs=13 count=1 status=none >/dev/null", "first\nsecond\n", "");
+  }
+  leaves(SOCKET_IN, "dd bs=1 count=6 status=none >/dev/null", "first\n", "");
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {one_open_file_for_both_stays_one,
+                                a_terminal_is_handed_over,
+                                a_reader_that_goes_ends_the_command_as_it_would_have,
+                                a_stream_that_is_not_read_holds_up_no_other,
+                                a_disk_that_is_full_is_told,
+                                what_was_read_to_decide_comes_to_the_command_again,
+                                stdin_is_taken_only_as_far_as_the_command_reads,
+                                NULL};
+  return cmox_check_main("passthrough_streams", tests);
+}
