@@ -1,4 +1,5 @@
-/* Contained sessions, allowed and absent commands, from C; and PATH, which is as before afterwards. */
+/* Contained sessions, allowed and absent commands, from C; and PATH, which is as before afterwards.
+ */
 #include <cmdmox/check.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* What stands in a shim directory beside shims: allowed commands, and mirrors without the absent ones. */
+/* What stands in a shim directory beside shims: allowed commands, and mirrors without the absent
+ * ones. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -166,11 +167,10 @@ static void make_and_use(alloc_fault_t *fault) {
     cmox_shimdir_t *dir = NULL;
     cmox_error_t error = {0};
     bool good = good_or_no_memory(create_at(place, &dir, &error));
-    good = good && good_or_no_memory(
-                       cmox_shimdir_set_path(dir, cmox_span_str(both), contained, &error));
+    good = good &&
+           good_or_no_memory(cmox_shimdir_set_path(dir, cmox_span_str(both), contained, &error));
     bool hidden = good && good_or_no_memory(cmox_shimdir_hide(dir, TOOL, &error));
-    bool allowed = good && contained &&
-                   good_or_no_memory(cmox_shimdir_allow(dir, OTHER, &error));
+    bool allowed = good && contained && good_or_no_memory(cmox_shimdir_allow(dir, OTHER, &error));
     if (good) (void)good_or_no_memory(cmox_shimdir_check(dir, &error));
     (void)alloc_fault_rest(fault);
     if (good) {
