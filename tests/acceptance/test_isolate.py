@@ -155,8 +155,8 @@ class Isolated(Installed):
 
     @unittest.skipUnless(shutil.which("setpriv") and shutil.which("unshare"), "util-linux")
     def test_where_namespaces_are_forbidden(self):
-        limit = "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all \"$@\""
-        line = ["unshare", "-Ur", "sh", "-c", limit, "sh", *self.line(["echo", "it ran"])]
+        limit = "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all \"$@\""
+        line = ["unshare", "-U", "--map-current-user", "--keep-caps", "sh", "-c", limit, "sh", *self.line(["echo", "it ran"])]
         done = subprocess.run(line, env={**os.environ, **self.variables}, check=False, capture_output=True, timeout=DEADLINE)
         self.assertEqual((done.returncode, done.stdout), (3, b""), done)
         self.assertIn(b"does not let you make namespaces", done.stderr)
