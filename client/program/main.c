@@ -23,6 +23,14 @@ static const cmox_verb_t verbs[] = {
                                         "ready;\nend on SIGINT, SIGTERM or SIGHUP and remove the "
                                         "socket"}},
      .run = cmox_verb_serve},
+    {.name = "isolate",
+     .operand = "PROGRAM... -- COMMAND [ARGUMENT...]",
+     .summary =
+         "Run a command to which these programs, given by their absolute paths, are shims "
+         "(Linux).\n"
+         "It needs root or user namespaces. What the session mocks is answered by it, found by\n"
+         "CMOX_IPC_SOCKET; passing through finds the real programs.",
+     .run_words = cmox_verb_isolate},
     {.name = "version", .summary = "Print the version.", .run = run_version},
     {.name = "help",
      .operand = "VERB",
@@ -58,7 +66,7 @@ static int print_option(FILE *to, const cmox_option_t *option) {
 static void print_usage(FILE *to, const cmox_verb_t *verb) {
   if (!option_at(verb, 0)) {
     (void)fprintf(to, "usage: cmdmox %s", verb->name);
-    if (verb->operand) (void)fprintf(to, " [%s]", verb->operand);
+    if (verb->operand) (void)fprintf(to, verb->run_words ? " %s" : " [%s]", verb->operand);
     (void)fputc('\n', to);
   }
   for (size_t i = 0; option_at(verb, i); i++) {
@@ -90,7 +98,8 @@ static int print_help(const cmox_verb_t *verb) {
 static void list_verbs(FILE *to) {
   (void)fprintf(to, "usage: cmdmox VERB [ARGUMENT...]\n\n");
   for (const cmox_verb_t *verb = verbs; verb->name; verb++)
-    (void)fprintf(to, "  %-10s %s\n", verb->name, verb->summary);
+    (void)fprintf(to, "  %-10s %.*s\n", verb->name, (int)strcspn(verb->summary, "\n"),
+                  verb->summary);
   (void)fprintf(to, "\nMore about one of them: cmdmox help VERB\n");
 }
 
@@ -159,6 +168,8 @@ static int take_word(const cmox_verb_t *verb, cmox_arguments_t *arguments, char 
 
 static int run_verb(const cmox_verb_t *verb, char **words) {
   cmox_arguments_t arguments = {0};
+  if (verb->run_words)
+    return *words && asks_for_help(*words) ? print_help(verb) : verb->run_words(verb, words);
   for (; *words; words++) {
     if (asks_for_help(*words)) return print_help(verb);
     int status = take_word(verb, &arguments, &words);

@@ -21,10 +21,13 @@ typedef struct cmox_arguments {
 
 typedef struct cmox_verb {
   const char *name;
-  const char *operand;                     /* "VERB"; may be left out; NULL: none */
-  const char *summary;                     /* one line */
+  const char *operand; /* "VERB"; may be left out, unless the verb takes words; NULL: none */
+  const char *summary; /* one line */
   cmox_option_t options[CMOX_OPTIONS_MAX]; /* exactly one of them is given */
   int (*run)(const struct cmox_verb *verb, const cmox_arguments_t *arguments);
+  /* Instead of run, of a verb without options: takes all words itself; the first is no request for
+   * help. */
+  int (*run_words)(const struct cmox_verb *verb, char **words);
 } cmox_verb_t;
 
 /* Says on stderr what is wrong and how the verb is used; returns CMOX_EXIT_USAGE. */
@@ -35,6 +38,7 @@ int cmox_usage_error(const cmox_verb_t *verb, const char *format, ...)
 int cmox_finish_output(void);
 
 enum { CMOX_SERVE_STDIO, CMOX_SERVE_LISTEN }; /* the options of serve */
+int cmox_verb_isolate(const cmox_verb_t *verb, char **words);
 int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 
 #endif

@@ -5,6 +5,7 @@
  *                        of allowed commands, one to the real program
  *   D/cmdmox-shim  0755  one copy of the launcher, hard-linked between the sessions of a process
  *   D/mirror/N     0711  in place of an entry of PATH that holds an absent command
+ *   D/real/        0711  of `cmdmox isolate`: empty, but in its namespace
  *   D/endpoint     0644  "unix:priv/s", relative to D, so that D can be bind-mounted elsewhere
  *   D/priv/        0700  the socket, priv/s
  *   D/lock         0600  held with flock by the owning process (one file, hard-linked
@@ -18,6 +19,8 @@
 #include "server/base/buf.h"
 #include "server/base/error.h"
 #include "server/base/span.h"
+
+#define CMOX_SHIMDIR_REAL "real"
 
 typedef struct cmox_shimdir cmox_shimdir_t;
 

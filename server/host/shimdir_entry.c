@@ -144,8 +144,16 @@ cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_erro
 
 /* ---- Containment ---- */
 
+/* Where it can be, one link under many names: an inode for each is what takes the time. */
+static bool link_sealed(int bin, const char **first, const char *name) {
+  if (*first && linkat(bin, *first, bin, name, 0) == 0) return true;
+  *first = name;
+  return symlinkat(CMOX_SHIM_TARGET, bin, name) == 0;
+}
+
 /* Every program of one directory gets a shim, unless an earlier one has given it. */
-static cmox_code_t seal_directory(cmox_shimdir_t *dir, DIR *stream, int bin, cmox_error_t *error) {
+static cmox_code_t seal_directory(cmox_shimdir_t *dir, DIR *stream, int bin, const char **first,
+                                  cmox_error_t *error) {
   for (const struct dirent *at; (at = readdir(stream));) {
     const cmox_span_t command = cmox_span_str(at->d_name);
     struct stat info;
@@ -154,7 +162,7 @@ static cmox_code_t seal_directory(cmox_shimdir_t *dir, DIR *stream, int bin, cmo
       continue;
     cmox_entry_t *entry = enter(dir, command, CMOX_ENTRY_SEALED);
     if (!entry) return no_memory(error);
-    if (symlinkat(CMOX_SHIM_TARGET, bin, entry->name) == 0) continue;
+    if (link_sealed(bin, first, entry->name)) continue;
     return cmox_fail(error, CMOX_E_IO, "cannot make the shim %s/%s: %s", dir->bin, entry->name,
                      strerror(errno));
   }
@@ -166,6 +174,7 @@ static cmox_code_t seal(cmox_shimdir_t *dir, cmox_error_t *error) {
   int bin = open_bin(dir);
   if (bin < 0) return cmox_fail(error, CMOX_E_IO, "cannot open %s: %s", dir->bin, strerror(errno));
   const char *rest = dir->own_path;
+  const char *first = NULL; /* the link that the others are made of */
   cmox_span_t entry;
   cmox_code_t code = CMOX_OK;
   while (!code && cmox_search_entry(&rest, &entry)) {
@@ -174,7 +183,7 @@ static cmox_code_t seal(cmox_shimdir_t *dir, cmox_error_t *error) {
     (void)snprintf(path, sizeof path, "%.*s", (int)entry.len, (const char *)entry.data);
     DIR *stream = opendir(path);
     if (!stream) continue;
-    code = seal_directory(dir, stream, bin, error);
+    code = seal_directory(dir, stream, bin, &first, error);
     (void)closedir(stream);
   }
   (void)close(bin);

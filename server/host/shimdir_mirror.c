@@ -49,12 +49,9 @@ static cmox_code_t failed(const char *entry, cmox_error_t *error) {
 
 /* ---- Making ---- */
 
-static cmox_code_t link_all(const cmox_shimdir_t *dir, DIR *stream, const char *entry, int mirror,
-                            cmox_error_t *error) {
+static cmox_code_t link_all(DIR *stream, const char *entry, int mirror, cmox_error_t *error) {
   for (const struct dirent *at; (at = readdir(stream));) {
     if (strcmp(at->d_name, ".") == 0 || strcmp(at->d_name, "..") == 0) continue;
-    const cmox_entry_t *said = cmox_entry_find(dir, cmox_span_str(at->d_name));
-    if (said && said->kind == CMOX_ENTRY_ABSENT) continue;
     char target[PATH_MAX];
     int len = snprintf(target, sizeof target, "%s/%s", entry, at->d_name);
     if (len >= (int)sizeof target) continue; /* nobody can execute it by that path either */
@@ -63,8 +60,8 @@ static cmox_code_t link_all(const cmox_shimdir_t *dir, DIR *stream, const char *
   return CMOX_OK;
 }
 
-static cmox_code_t fill(const cmox_shimdir_t *dir, const wanted_t *wanted, int mirrors,
-                        const char *name, ino_t *inode, cmox_error_t *error) {
+static cmox_code_t fill(const wanted_t *wanted, int mirrors, const char *name, ino_t *inode,
+                        cmox_error_t *error) {
   DIR *stream = opendir(wanted->path);
   int mirror = -1;
   struct stat info;
@@ -72,7 +69,7 @@ static cmox_code_t fill(const cmox_shimdir_t *dir, const wanted_t *wanted, int m
     mirror = openat(mirrors, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   cmox_code_t code = CMOX_OK;
   if (mirror < 0 || fstat(mirror, &info) < 0) code = failed(wanted->path, error);
-  if (!code) code = link_all(dir, stream, wanted->path, mirror, error);
+  if (!code) code = link_all(stream, wanted->path, mirror, error);
   if (!code) *inode = info.st_ino;
   if (mirror >= 0) (void)close(mirror);
   if (stream) (void)closedir(stream);
@@ -103,7 +100,7 @@ static cmox_code_t make(cmox_shimdir_t *dir, const wanted_t *wanted, int mirrors
   } else {
     char name[16];
     name_of(made.number, name);
-    code = fill(dir, wanted, mirrors, name, &made.inode, error);
+    code = fill(wanted, mirrors, name, &made.inode, error);
     if (code) remove_mirror(mirrors, name);
   }
   if (code)

@@ -68,6 +68,7 @@ void cmox_shimdir_remove(int parent_fd, const char *name) {
     cmox_mirrors_remove(dir);
     remove_entries(dir, "priv", is_private);
     (void)unlinkat(dir, "priv", AT_REMOVEDIR);
+    (void)unlinkat(dir, CMOX_SHIMDIR_REAL, AT_REMOVEDIR);
     (void)unlinkat(dir, "endpoint", 0);
     (void)unlinkat(dir, CMOX_NEW_LINK, 0);
     (void)unlinkat(dir, CMOX_SHIM_FILE, 0);

@@ -108,6 +108,12 @@ class Reaches(Installed):
                 [hint] = self.hints(session)
                 self.assertTrue(hint.startswith(NOTHING_KNOWN), hint)
 
+    def test_a_path_without_the_shims_that_finds_nothing(self):
+        session = self.session(mock(b"tool"), stub(b"other"))
+        [line] = self.words(session, ["PATH=/nonexistent {shims}/other; PATH=/nonexistent; tool"])
+        self.assertEqual(self.run_in(session, ["/bin/sh", "-c", line])[0], 127)
+        self.assertIn("has a PATH without the shims:\n  PATH=/nonexistent", *self.hints(session))
+
     def test_a_builtin_is_named(self):
         session = self.session(mock(b"printf"))
         self.assertEqual(self.run_in(session, ["sh", "-c", "printf x"])[1], b"x")

@@ -57,6 +57,7 @@ int bench_dev_null(void);
 void bench_call(const bench_options_t *options);
 void bench_call_one_core(const bench_options_t *options);
 void bench_session(const bench_options_t *options);
+void bench_path(const bench_options_t *options);
 void bench_held(const bench_options_t *options);
 void bench_expectations(const bench_options_t *options);
 void bench_stdin(const bench_options_t *options);

@@ -15,6 +15,7 @@ static const struct {
     {"call", bench_call, "one mocked call against /bin/true and a static no-op"},
     {"one-core", bench_call_one_core, "the same with test, engine and shim on one core"},
     {"session", bench_session, "new, replay, verify, free"},
+    {"path", bench_path, "the same for contained sessions and absent commands"},
     {"held", bench_held, "many shims held at once"},
     {"expectations", bench_expectations, "one call at 1, 1000 and 10000 expectations"},
     {"stdin", bench_stdin, "one call with a long stdin, captured"},

@@ -259,6 +259,7 @@ void talk_create_session(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   }
   if (how & 0x40) request.temporary_directory = bytes(in);
   if (how & 0x80) request.idle_timeout_ms = fuzz_u8(in);
+  request.contained = (how & 0x18) == 0x10;
   if ((how & 0x18) == 0x18) request.callback_deadline_ms = fuzz_u8(in);
   put_call(in, talk, "cmdmox.v1.ControlService/CreateSession", &request.base, out);
 }
@@ -300,14 +301,32 @@ static void update_double(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   put_call(in, talk, "cmdmox.v1.ControlService/UpdateDouble", &request.base, out);
 }
 
+/* The same words for what a command is to be. */
 static void register_commands(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {
   bytes_t commands[3];
-  Cmdmox__V1__RegisterCommandsRequest request = CMDMOX__V1__REGISTER_COMMANDS_REQUEST__INIT;
-  request.session_id = session(in, talk);
-  request.commands = commands;
-  request.n_commands = fuzz_u8(in) % 4;
-  for (size_t i = 0; i < request.n_commands; i++) commands[i] = bytes(in);
-  put_call(in, talk, "cmdmox.v1.ControlService/RegisterCommands", &request.base, out);
+  const bytes_t id = session(in, talk);
+  const uint8_t how = fuzz_u8(in);
+  const size_t count = how % 4;
+  for (size_t i = 0; i < count; i++) commands[i] = bytes(in);
+  if (how >= 0xe0) {
+    Cmdmox__V1__AllowCommandsRequest request = CMDMOX__V1__ALLOW_COMMANDS_REQUEST__INIT;
+    request.session_id = id;
+    request.n_commands = count;
+    request.commands = commands;
+    put_call(in, talk, "cmdmox.v1.ControlService/AllowCommands", &request.base, out);
+  } else if (how >= 0xc0) {
+    Cmdmox__V1__MakeAbsentRequest request = CMDMOX__V1__MAKE_ABSENT_REQUEST__INIT;
+    request.session_id = id;
+    request.n_commands = count;
+    request.commands = commands;
+    put_call(in, talk, "cmdmox.v1.ControlService/MakeAbsent", &request.base, out);
+  } else {
+    Cmdmox__V1__RegisterCommandsRequest request = CMDMOX__V1__REGISTER_COMMANDS_REQUEST__INIT;
+    request.session_id = id;
+    request.n_commands = count;
+    request.commands = commands;
+    put_call(in, talk, "cmdmox.v1.ControlService/RegisterCommands", &request.base, out);
+  }
 }
 
 static void list_invocations(fuzz_in_t *in, talk_t *talk, talk_out_t *out) {

@@ -65,6 +65,14 @@ static bool speak_all_of_it() {
   return good;
 }
 
+static bool is_contained() {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_allow(mox, "cat", "ls");
+  cmox_absent(mox, "sed");
+  return cmox_replay(mox) == CMOX_OK && read_all("command -v sed || echo x | cat") == "x\n" &&
+         cmox_verify(mox) == CMOX_OK;
+}
+
 int main() {
   CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.label = "c++"));
   cmox_double_t *clone = cmox_mock(mox, "git");
@@ -89,6 +97,6 @@ int main() {
               read_all("hg tip") == "tip!\n" &&
               cmox_verify(mox) == CMOX_OK && cmox_call_count(tag) == 1;
   if (!good) std::fprintf(stderr, "%s\n", cmox_message(mox));
-  good = good && speak_all_of_it();
+  good = good && speak_all_of_it() && is_contained();
   return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,14 @@
 /* Every allocation of a session's life fails once, and from there on for ever: no
  * crash, no leak, and a code that says so. */
 #include <cmdmox/cmdmox.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/alloc_fault.h"
+#include "tests/lib/leftovers.h"
 #include "tests/lib/run_suite.h"
 
 /* The rest of the expectation language. */
@@ -35,7 +39,7 @@ static void say_everything(cmox_t *mox) {
 
 /* Every entry point once; true when nothing failed. */
 static bool live(void) {
-  cmox_t *mox = cmox_new(CMOX_OPTIONS(.label = "sweep"));
+  cmox_t *mox = cmox_new(CMOX_OPTIONS(.label = "sweep", .contained = true));
   cmox_double_t *git = cmox_mock(mox, "git");
   cmox_with_matching_args(git, CMOX_EQ("clone"), CMOX_REGEX("^https://"), CMOX_ANY);
   cmox_with_stdin(git, "x");
@@ -45,6 +49,8 @@ static bool live(void) {
   say_everything(mox);
   cmox_capture_stdin(cmox_spy(mox, "scp"));
   cmox_register_command(mox, "rsync");
+  cmox_allow(mox, "tool");
+  cmox_absent(mox, "other");
   bool good = cmox_replay(mox) == CMOX_OK;
   cmox_code_t code = cmox_code(mox);
   ck_assert_msg(good == (code == CMOX_OK), "%s", cmox_message(mox));
@@ -58,6 +64,22 @@ static bool live(void) {
   cmox_free(mox);
   return good;
 }
+
+static char tools[64];
+
+/* A small PATH: each program on it is an allocation of the contained session. */
+static void setup(void) {
+  scratch_directory(tools, sizeof tools);
+  static const char *const names[] = {"tool", "other"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char file[128];
+    (void)snprintf(file, sizeof file, "%s/%s", tools, names[i]);
+    ck_assert_int_eq(close(open(file, O_CREAT | O_WRONLY, 0755)), 0);
+  }
+  ck_assert_int_eq(setenv("PATH", tools, 1), 0);
+}
+
+static void teardown(void) { scratch_remove(tools); }
 
 static size_t lives, failures;
 
@@ -89,6 +111,7 @@ int main(void) {
   Suite *suite = suite_create("capi_memory");
   TCase *cases = tcase_create("memory");
   tcase_set_timeout(cases, 600);
+  tcase_add_checked_fixture(cases, setup, teardown);
   tcase_add_test(cases, each_allocation_of_the_client_fails);
   tcase_add_test(cases, each_allocation_of_client_and_engine_fails);
   suite_add_tcase(suite, cases);

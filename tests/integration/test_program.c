@@ -73,6 +73,9 @@ static const words_t cases[] = {
     {"$p serve --listen tcp:127.0.0.1:0", 2, "", "cmdmox serve: listen tcp:127.0.0.1:0: "},
     {"$p serve --listen tcp:a:0 2>&1 | grep -o tcp: | wc -l", 0, "1\n", NULL},
     {"$p serve --listen \"unix:/$(printf '%0120d' 0)\"", 3, "", "cmdmox serve: "},
+    {"$p help isolate", 0, "usage: cmdmox isolate PROGRAM... -- COMMAND [ARGUMENT...]\n\nRun a",
+     NULL},
+    {"$p isolate", 2, "", "usage: cmdmox isolate PROGRAM... -- COMMAND"},
     {"$p version >/dev/full", 3, "", "cannot write to stdout"},
 };
 

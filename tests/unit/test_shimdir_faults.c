@@ -17,6 +17,14 @@ typedef struct way {
   int errors[10]; /* 0 behind the last */
 } way_t;
 
+static void install_allowed(void) {
+  FILE *file = fopen(in(launchers, "allowed"), "w");
+  ck_assert_ptr_nonnull(file);
+  ck_assert_int_gt(fputs("#!/bin/sh\nexit 7\n", file), 0);
+  ck_assert_int_eq(fclose(file), 0);
+  ck_assert_int_eq(chmod(in(launchers, "allowed"), 0755), 0);
+}
+
 /* Each directory may hold its own lock; nothing else stays open. */
 static unsigned without_locks(void) {
   unsigned count = 0;
@@ -33,12 +41,15 @@ static unsigned without_locks(void) {
 }
 
 /* Makes one, uses it, and leaves it as a tombstone. True: it is one. */
-static bool make_and_use(void) {
+static bool make_and_use(bool contained) {
   cmox_shimdir_t *dir = NULL;
   cmox_error_t error = {0};
   cmox_code_t code = create_at(place, &dir, &error);
   bool made = code == CMOX_OK;
+  if (!code) code = cmox_shimdir_set_path(dir, cmox_span_str(launchers), contained, &error);
   if (!code) code = cmox_shimdir_add(dir, git, &error);
+  if (!code && contained) code = cmox_shimdir_allow(dir, cmox_span_str("allowed"), &error);
+  if (!code) code = cmox_shimdir_hide(dir, cmox_span_str("l"), &error);
   if (!code) code = cmox_shimdir_check(dir, &error);
   if (code) {
     ck_assert_msg(io_fault.failed > 0, "%s", error.message);
@@ -48,6 +59,9 @@ static bool make_and_use(void) {
     const char *function = io_fault.function;
     io_fault.function = NULL;
     ck_assert_int_eq(run(in(cmox_shimdir_bin(dir), "git")), 125);
+    if (contained) ck_assert_int_eq(run(in(cmox_shimdir_bin(dir), "allowed")), 7);
+    ck_assert_int_ne(access(in(cmox_shimdir_bin(dir), "l"), F_OK), 0);
+    ck_assert_int_ne(access(in(top_of(dir), "mirror/0/l"), F_OK), 0);
     io_fault.function = function;
   }
   cmox_shimdir_entomb(dir);
@@ -64,8 +78,8 @@ static void first_and_second(void) {
   alloc_fault_t memory;
   unsigned before = without_locks(), made = 0;
   alloc_fault_install(&memory, false);
-  made += make_and_use();
-  made += make_and_use();
+  made += make_and_use(false);
+  made += make_and_use(true);
   (void)io_fault_rest();
   alloc_fault_remove(&memory);
   ck_assert_uint_eq(without_locks(), before);
@@ -105,6 +119,7 @@ START_TEST(a_shim_directory_is_whole_or_refused) {
   told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ck_assert_ptr_ne(told, MAP_FAILED);
   place_setup();
+  install_allowed();
   (void)io_fault_sweep("shim directory", way->function, way->errors, in_fresh_process);
   place_teardown();
 }

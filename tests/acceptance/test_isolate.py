@@ -1,0 +1,180 @@
+"""`cmdmox isolate`: whoever calls a program by its absolute path meets the shim, and nobody else does."""
+
+import os
+import shutil
+import signal
+import subprocess
+import unittest
+
+from support import DEADLINE, PROGRAM, SHIM, until
+from installed import Installed
+from cmdmox_doubles import mock, passes, returns, stub
+
+
+class Isolated(Installed):
+    tools = ("tool", "other")
+
+    def setUp(self):
+        super().setUp()
+        self.tool, self.other = (os.path.join(self.folder, name) for name in self.tools)
+        self.variables = {"CMOX_SHIM": SHIM, "CMOX_TMPDIR": self.place}
+        status, _, err = self.outside(["true"])
+        if b"does not let you make namespaces" in err:
+            self.skipTest(err.decode())
+        self.assertEqual(status, 0, err)
+
+    def line(self, command, *programs):
+        return [PROGRAM, "isolate", *(programs or (self.tool,)), "--", *command]
+
+    def outside(self, command, *programs, **options):
+        """Without a session."""
+        done = subprocess.run(self.line(command, *programs), env={**os.environ, **self.variables}, check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE, **options)
+        return done.returncode, done.stdout, done.stderr
+
+    def inside(self, session, line, *programs):
+        return self.run_in(session, self.line(["sh", "-c", line], *programs), env=self.variables)
+
+    def test_an_absolute_path_meets_the_mock(self):
+        session = self.session(mock(b"tool", [b"a", b"b c"], returns(b"mocked\n", b"", 5)))
+        self.assertEqual(self.inside(session, f"{self.tool} a 'b c'"), (5, b"mocked\n", b""))
+        self.assert_passed(session)
+        [call] = session.invocations()
+        self.assertEqual((call.command, call.argv[0]), (b"tool", os.fsencode(self.tool)))
+
+    def test_an_unexpected_call_is_refused_there_too(self):
+        session = self.session(stub(b"tool", [b"a"]))
+        self.assertIn("unexpected call", self.assert_refused(self.inside(session, f"{self.tool} b")))
+        self.assertFalse(session.verify().passed)
+
+    def test_children_of_any_kind(self):
+        session = self.session(stub(b"tool", None, returns(b"mocked\n")))
+        done = self.inside(session, f"echo x | xargs {self.tool}; env {self.tool}; cd /; PATH=; {self.tool}")
+        self.assertEqual(done[:2], (0, b"mocked\n" * 3), done)
+
+    def test_a_path_that_was_reset(self):
+        session = self.session(stub(b"tool", None, returns(b"mocked\n")))
+        self.assertEqual(self.inside(session, f"PATH={self.folder}; tool")[:2], (0, b"mocked\n"))
+
+    def test_several_programs(self):
+        session = self.session(stub(b"tool", None, returns(b"one\n")), stub(b"other", None, returns(b"two\n")))
+        done = self.inside(session, f"{self.tool}; {self.other}", self.tool, self.other)
+        self.assertEqual(done[:2], (0, b"one\ntwo\n"))
+
+    def test_what_is_not_named_is_real(self):
+        session = self.session()
+        self.assertEqual(self.inside(session, self.other)[:2], (0, b"real other\n"))
+
+    def test_passing_through_finds_the_real_program(self):
+        session = self.session(stub(b"tool", None, passes()))
+        self.assertEqual(self.inside(session, f"{self.tool} a; tool b"), (0, b"real tool a\nreal tool b\n", b""))
+        self.assert_passed(session)
+        self.assertEqual(session.count(), 2)
+
+    def test_the_first_of_a_name_is_passed_through_to(self):
+        second = self.script("second/tool", "#!/bin/sh\necho second\n")
+        session = self.session(stub(b"tool", None, passes()))
+        done = self.inside(session, f"{self.tool}; {second}", self.tool, second)
+        self.assertEqual(done[:2], (0, b"real tool\nreal tool\n"))
+
+    def test_a_name_that_shells_cannot_hold(self):
+        odd = self.script("g++-1.2", "#!/bin/sh\necho real odd\n")
+        session = self.session(stub(b"g++-1.2", None, passes()))
+        self.assertEqual(self.inside(session, f"sh -c {odd}", odd)[:2], (0, b"real odd\n"))
+
+    def test_without_a_session_nothing_runs(self):
+        self.assertIn("no endpoint", self.assert_refused(self.outside([self.tool])))
+        session = self.session(stub(b"tool"))
+        self.assertIn("no endpoint", self.assert_refused(self.inside(session, f"env -i {self.tool}")))
+
+    def test_outside_the_program_is_what_it_is(self):
+        session = self.session(stub(b"tool", None, returns(b"mocked\n")))
+        child = self.start_in(session, self.line(["sh", "-c", f"read go; {self.tool}"]), env=self.variables,
+                              stdin=subprocess.PIPE)
+        until(lambda: len(os.listdir(self.place)) > 1, "a directory of its own")
+        self.assertEqual(subprocess.run([self.tool], check=True, capture_output=True).stdout, b"real tool\n")
+        self.assertEqual(child.communicate(b"go\n", DEADLINE)[0], b"mocked\n")
+
+    def test_the_status_is_that_of_the_command(self):
+        for command, status in ((["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -USR1 $$"], 128 + signal.SIGUSR1),
+                                (["cmdmox-nothing"], 127), (["/"], 126)):
+            with self.subTest(command=command):
+                self.assertEqual(self.outside(command)[0], status)
+
+    def test_the_user_is_the_same(self):
+        words = ["sh", "-c", "id -u; id -g"]
+        self.assertEqual(self.outside(words)[1], subprocess.run(words, check=True, capture_output=True).stdout)
+
+    def test_signals_are_passed_on(self):
+        line = self.line(["sh", "-c", "trap 'echo got; exit 3' TERM; echo ready; while :; do read x || sleep 0.01; done"])
+        child = subprocess.Popen(line, env={**os.environ, **self.variables}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.addCleanup(self._reap, child)
+        self.assertEqual(child.stdout.readline(), b"ready\n")
+        child.terminate()
+        self.assertEqual((child.stdout.readline(), child.wait(DEADLINE)), (b"got\n", 3))
+
+    def test_a_killed_one_takes_the_command_with_it_and_its_directory_is_swept(self):
+        line = self.line(["sh", "-c", "echo $$; exec sleep 1000"])
+        child = subprocess.Popen(line, env={**os.environ, **self.variables}, stdout=subprocess.PIPE)
+        self.addCleanup(self._reap, child)
+        command = int(child.stdout.readline())
+        child.kill()
+        child.wait(DEADLINE)
+        os.waitpid(command, 0)  # we are the reaper of orphans
+        self.assertNotEqual(os.listdir(self.place), [])
+        self.assertEqual(self.outside(["true"])[0], 0)
+        self.assertEqual([name for name in os.listdir(self.place) if os.path.exists(f"{self.place}/{name}/real")], [])
+
+    def test_mistakes(self):
+        plain = self.script("plain", "text", 0o644)
+        table = [
+            (["isolate"], 2, "say which programs"),
+            (["isolate", "--", "true"], 2, "say which programs"),
+            (["isolate", self.tool], 2, "say which command"),
+            (["isolate", self.tool, "--"], 2, "say which command"),
+            (["isolate", "tool", "--", "true"], 2, '"tool" is no absolute path'),
+            (["isolate", self.folder + "/missing", "--", "true"], 3, "No such file"),
+            (["isolate", plain, "--", "true"], 3, "it is no program"),
+            (["isolate", self.folder, "--", "true"], 3, "it is no program"),
+            (["isolate", "/bin/sh", "--", "true"], 3, "the same file as /bin/sh"),
+        ]
+        for words, status, told in table:
+            with self.subTest(words=words):
+                done = subprocess.run([PROGRAM, *words], env={**os.environ, **self.variables}, check=False,
+                                      capture_output=True, timeout=DEADLINE)
+                self.assertEqual(done.returncode, status, done)
+                self.assertIn("cmdmox isolate: ", done.stderr.decode())
+                self.assertIn(told, done.stderr.decode())
+
+    def test_a_launcher_that_does_not_run(self):
+        broken = self.script("broken", "#!/bin/sh\nexit 3\n")
+        self.variables["CMOX_SHIM"] = broken
+        status, out, err = self.outside(["echo", "it ran"])
+        self.assertEqual((status, out), (3, b""), err)
+        self.assertIn(broken.encode(), err)
+
+    @unittest.skipUnless(shutil.which("setpriv") and shutil.which("unshare"), "util-linux")
+    def test_where_namespaces_are_forbidden(self):
+        limit = "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all \"$@\""
+        line = ["unshare", "-U", "--map-current-user", "--keep-caps", "sh", "-c", limit, "sh", *self.line(["echo", "it ran"])]
+        done = subprocess.run(line, env={**os.environ, **self.variables}, check=False, capture_output=True, timeout=DEADLINE)
+        self.assertEqual((done.returncode, done.stdout), (3, b""), done)
+        self.assertIn(b"does not let you make namespaces", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "root becomes another user")
+    def test_another_user(self):
+        place = os.path.join(self.folder, "place")
+        os.mkdir(place)
+        os.chown(place, 65534, 65534)
+        program, shim = (shutil.copy(path, self.folder) for path in (PROGRAM, SHIM))
+        done = subprocess.run([program, "isolate", self.tool, "--", "sh", "-c", f"id -u; $CMOX_REAL_COMMAND_TOOL; {self.tool}"],
+                              env={**os.environ, "CMOX_SHIM": shim, "CMOX_TMPDIR": place}, check=False, user=65534,
+                              group=65534, extra_groups=[], capture_output=True, timeout=DEADLINE)
+        if b"does not let you make namespaces" in done.stderr:
+            self.skipTest(done.stderr.decode())
+        self.assertEqual((done.returncode, done.stdout), (125, b"65534\nreal tool\n"), done)
+        self.assertEqual(os.listdir(place), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

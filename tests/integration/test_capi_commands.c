@@ -1,0 +1,176 @@
+/* Contained sessions, allowed and absent commands, from C; and PATH, which is as before afterwards.
+ */
+#include <cmdmox/check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/leftovers.h"
+#include "tests/lib/message.h"
+#include "tests/lib/run.h"
+#include "tests/lib/run_suite.h"
+
+static char tools[64]; /* a directory that is first on PATH */
+static char path[4096];
+
+static void install(const char *name) {
+  char file[128];
+  (void)snprintf(file, sizeof file, "%s/%s", tools, name);
+  FILE *script = fopen(file, "w");
+  ck_assert_ptr_nonnull(script);
+  ck_assert_int_gt(fprintf(script, "#!/bin/sh\necho real %s\n", name), 0);
+  ck_assert_int_eq(fclose(script), 0);
+  ck_assert_int_eq(chmod(file, 0755), 0);
+}
+
+static void setup(void) {
+  scratch_directory(tools, sizeof tools);
+  ck_assert_int_eq(chmod(tools, 0755), 0);
+  install("tool");
+  install("other");
+  (void)snprintf(path, sizeof path, "%s:%s", tools, getenv("PATH"));
+  ck_assert_int_eq(setenv("PATH", path, 1), 0);
+}
+
+static void teardown(void) {
+  ck_assert_str_eq(getenv("PATH"), path); /* whatever the session was */
+  scratch_remove(tools);
+}
+
+START_TEST(contained_runs_nothing_that_was_not_said) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_returns(cmox_mock(mox, "tool"), .out = "mocked\n");
+  cmox_allow(mox, "cat", "other");
+  ck_cmox_replay(mox);
+  ck_assert_str_eq(getenv("PATH"), cmox_shim_directory(mox));
+  SCOPED_RUN fine = RUN_SHELL("tool | cat; other");
+  ck_assert_str_eq(fine.out, "mocked\nreal other\n");
+  SCOPED_RUN refused = RUN_SHELL("ls -l");
+  ck_assert_int_eq(refused.exit_code, 125);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_VERIFICATION_FAILED);
+  assert_message_has(mox, "unexpected call: ls -l (the session is contained");
+  ck_assert_ptr_null(strstr(cmox_message(mox), "other"));
+}
+END_TEST
+
+START_TEST(contained_gives_the_same_to_an_environment_of_its_own) {
+  CMOX_SCOPED cmox_t *mox =
+      cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE, .contained = true));
+  cmox_allow(mox, "other");
+  ck_cmox_replay(mox);
+  ck_assert_str_eq(getenv("PATH"), path);
+  const char *const line[] = {"/bin/sh", "-c", "other; tool", NULL};
+  SCOPED_RUN run = run_program(line, NULL, 0, cmox_environ(mox));
+  ck_assert_str_eq(run.out, "real other\n");
+  ck_assert_int_eq(run.exit_code, 125);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_VERIFICATION_FAILED);
+}
+END_TEST
+
+START_TEST(contained_passes_through_to_the_real_command) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_double_t *tool = cmox_spy(mox, "tool");
+  cmox_passthrough(tool);
+  cmox_allow(mox, "cat");
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN_SHELL("tool | cat");
+  ck_assert_str_eq(run.out, "real tool\n");
+  ck_cmox_verify(mox);
+  ck_assert_uint_eq(cmox_call_count(tool), 1);
+}
+END_TEST
+
+START_TEST(absent_is_not_found_and_the_rest_is) {
+  const bool contained = _i;
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = contained));
+  cmox_absent(mox, "tool");
+  cmox_absent(mox, "ls");
+  cmox_returns(cmox_stub(mox, "git"), .out = "mocked\n");
+  if (contained) cmox_allow(mox, "other");
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN_SHELL("command -v tool || command -v ls || { git; other; tool; }");
+  ck_assert_str_eq(run.out, "mocked\nreal other\n");
+  ck_assert_int_eq(run.exit_code, 127);
+  ck_cmox_verify(mox);
+}
+END_TEST
+
+START_TEST(mistakes_are_told_with_their_lines) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_mock(mox, "tool");
+  const char *here = __FILE__;
+  cmox_allow(mox, "other");
+  cmox_absent(mox, "tool");
+  cmox_absent(mox, NULL);
+  cmox_absent(mox, "a/b");
+  cmox_absent(mox, "other");
+  cmox_stub(mox, "other");
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
+  assert_message_has(mox, here);
+  static const char *const told[] = {
+      "cmox_allow: other: only a contained session",
+      "cmox_absent: tool cannot be absent: it has a double",
+      "cmox_absent: the command is NULL",
+      "cmox_absent: command name \"a/b\"",
+      "cmox_stub: other cannot be mocked: it was made absent",
+  };
+  for (size_t i = 0; i < sizeof told / sizeof *told; i++) assert_message_has(mox, told[i]);
+}
+END_TEST
+
+START_TEST(absent_comes_before_replay) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  ck_cmox_replay(mox);
+  cmox_absent(mox, "tool");
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_BUILDER);
+  assert_message_has(mox, "cmox_absent: absent: say it before replay");
+}
+END_TEST
+
+/* A plain session goes along with PATH; one that is made for a certain PATH says so. */
+START_TEST(a_path_that_changes_before_replay) {
+  CMOX_SCOPED cmox_t *plain = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = _i == 0));
+  if (_i == 1) cmox_absent(mox, "tool");
+  ck_assert_int_eq(setenv("PATH", "/usr/bin:/bin", 1), 0);
+  ck_assert_ptr_nonnull(cmox_environ(plain));
+  ck_assert_ptr_null(cmox_environ(mox));
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BAD_STATE);
+  assert_message_has(mox, "PATH has changed since cmox_new()");
+  ck_assert_str_eq(getenv("PATH"), "/usr/bin:/bin");
+  ck_assert_int_eq(setenv("PATH", path, 1), 0);
+  ck_assert_ptr_nonnull(cmox_environ(mox));
+  ck_cmox_replay(mox);
+  ck_cmox_verify(mox);
+}
+END_TEST
+
+START_TEST(a_relative_entry_of_path_has_no_mirror) {
+  ck_assert_int_eq(setenv("PATH", "bin:/usr/bin:/bin", 1), 0);
+  cmox_t *mox = cmox_new(NULL);
+  cmox_absent(mox, "ls");
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
+  assert_message_has(mox, "PATH has the relative entry \"bin\"");
+  cmox_free(mox);
+  ck_assert_int_eq(setenv("PATH", path, 1), 0);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("capi_commands");
+  TCase *cases = tcase_create("commands");
+  tcase_add_checked_fixture(cases, setup, teardown);
+  tcase_add_test(cases, contained_runs_nothing_that_was_not_said);
+  tcase_add_test(cases, contained_gives_the_same_to_an_environment_of_its_own);
+  tcase_add_test(cases, contained_passes_through_to_the_real_command);
+  tcase_add_loop_test(cases, absent_is_not_found_and_the_rest_is, 0, 2);
+  tcase_add_test(cases, mistakes_are_told_with_their_lines);
+  tcase_add_test(cases, absent_comes_before_replay);
+  tcase_add_loop_test(cases, a_path_that_changes_before_replay, 0, 2);
+  tcase_add_test(cases, a_relative_entry_of_path_has_no_mirror);
+  suite_add_tcase(suite, cases);
+  return run_suite(suite);
+}

@@ -1,0 +1,207 @@
+/* What stands in a shim directory beside shims: allowed commands, and mirrors without the absent
+ * ones. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include "server/base/alloc.h"
+#include "tests/lib/alloc_fault.h"
+#include "tests/lib/place.h"
+#include "tests/lib/run_suite.h"
+
+static char tools[64];
+static char both[256]; /* PATH: tools, and the same by another name */
+
+static void install(const char *name) {
+  FILE *file = fopen(in(tools, name), "w");
+  ck_assert_ptr_nonnull(file);
+  ck_assert_int_gt(fputs("#!/bin/sh\nexit 7\n", file), 0);
+  ck_assert_int_eq(fclose(file), 0);
+  ck_assert_int_eq(chmod(in(tools, name), 0755), 0);
+}
+
+static void setup(void) {
+  place_setup();
+  scratch_directory(tools, sizeof tools);
+  install("tool");
+  install("other");
+  char link[128];
+  snprintf(link, sizeof link, "%s/twin", launchers);
+  ck_assert_int_eq(symlink(tools, link), 0);
+  snprintf(both, sizeof both, "%s:%s", tools, link);
+}
+
+static void teardown(void) {
+  scratch_remove(tools);
+  place_teardown();
+}
+
+#define TOOL cmox_span_str("tool")
+#define OTHER cmox_span_str("other")
+
+static cmox_shimdir_t *create_with(const char *path, bool contained) {
+  cmox_shimdir_t *dir = create();
+  cmox_error_t error = {0};
+  cmox_code_t code = cmox_shimdir_set_path(dir, cmox_span_str(path), contained, &error);
+  ck_assert_msg(code == CMOX_OK, "%s", error.message);
+  return dir;
+}
+
+static const char *path_of(const cmox_shimdir_t *dir) {
+  static char text[1024];
+  cmox_buf_t buf = CMOX_BUF_EMPTY;
+  cmox_shimdir_path(dir, &buf);
+  ck_assert_uint_lt(buf.len, sizeof text);
+  memcpy(text, buf.data, buf.len);
+  text[buf.len] = '\0';
+  cmox_buf_clear(&buf);
+  return text;
+}
+
+START_TEST(two_names_of_a_directory_share_a_mirror) {
+  cmox_shimdir_t *dir = create_with(both, false);
+  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  char want[1024];
+  const char *top = top_of(dir);
+  snprintf(want, sizeof want, "%s/bin:%s/mirror/0:%s/mirror/0", top, top, top);
+  ck_assert_str_eq(path_of(dir), want);
+  ck_assert_uint_eq(mode_of(in(top, "mirror")), 0711);
+  ck_assert_uint_eq(mode_of(in(top, "mirror/0")), 0711);
+  ck_assert_int_ne(access(in(top, "mirror/0/tool"), F_OK), 0);
+  ck_assert_int_eq(run(in(top, "mirror/0/other")), 7);
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+START_TEST(any_umask_is_fine) {
+  mode_t before = umask(0777);
+  cmox_shimdir_t *dir = create_with(both, false);
+  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  umask(before);
+  ck_assert_int_eq(run(in(top_of(dir), "mirror/0/other")), 7);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+START_TEST(a_tombstone_keeps_what_was_said_and_lets_the_rest_go) {
+  install("third");
+  cmox_shimdir_t *dir = create_with(tools, true);
+  ck_assert_int_eq(cmox_shimdir_add(dir, TOOL, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_shimdir_allow(dir, OTHER, NULL), CMOX_OK);
+  ck_assert_str_eq(path_of(dir), cmox_shimdir_bin(dir));
+  char bin[128];
+  snprintf(bin, sizeof bin, "%s", cmox_shimdir_bin(dir));
+  ck_assert_int_eq(run(in(bin, "other")), 7);
+  cmox_shimdir_entomb(dir);
+  ck_assert_int_eq(run(in(bin, "tool")), 125);
+  ck_assert_int_eq(run(in(bin, "other")), 7);
+  ck_assert_int_ne(access(in(bin, "third"), F_OK), 0);
+}
+END_TEST
+
+static void leave_one(void) {
+  cmox_shimdir_t *dir = create_with(both, false);
+  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  cmox_shimdir_entomb(create_with(tools, true));
+  FILE *file = fopen(in(launchers, "top"), "w");
+  fputs(top_of(dir), file);
+  fclose(file);
+  _exit(0); /* nothing is cleaned up */
+}
+
+START_TEST(what_a_dead_process_left_is_swept) {
+  in_child(leave_one);
+  ck_assert_uint_eq(place_count(), 2);
+  ck_assert_uint_eq(cmox_shimdir_sweep(place), 2);
+  ck_assert_uint_eq(place_count(), 0);
+  ck_assert_int_eq(run(in(tools, "other")), 7); /* what the links led to is there */
+}
+END_TEST
+
+/* Nobody else's files go with a mirror. */
+START_TEST(a_file_of_somebody_else_stays) {
+  in_child(leave_one);
+  char top[128] = "";
+  FILE *file = fopen(in(launchers, "top"), "r");
+  ck_assert_ptr_nonnull(fgets(top, sizeof top, file));
+  fclose(file);
+  ck_assert_int_eq(close(open(in(top, "mirror/0/mine"), O_CREAT | O_WRONLY, 0600)), 0);
+  ck_assert_int_eq(mkdir(in(top, "mirror/yours"), 0700), 0);
+  (void)cmox_shimdir_sweep(place);
+  ck_assert_int_eq(access(in(top, "mirror/0/mine"), F_OK), 0);
+  ck_assert_int_eq(access(in(top, "mirror/yours"), F_OK), 0);
+  ck_assert_int_ne(access(in(top, "mirror/0/other"), F_OK), 0);
+  scratch_remove(top);
+}
+END_TEST
+
+/* Of one that fails nothing is left, and it may be said again. */
+START_TEST(a_mirror_that_cannot_be_made_leaves_path_as_it_was) {
+  cmox_shimdir_t *dir = create_with(both, false);
+  char before[1024];
+  snprintf(before, sizeof before, "%s", path_of(dir));
+  char mirror[128];
+  snprintf(mirror, sizeof mirror, "%s", in(top_of(dir), "mirror"));
+  ck_assert_int_eq(close(open(mirror, O_CREAT | O_WRONLY, 0600)), 0); /* in its way */
+  cmox_error_t error = {0};
+  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, &error), CMOX_E_IO);
+  ck_assert_ptr_nonnull(strstr(error.message, mirror));
+  ck_assert_str_eq(path_of(dir), before);
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  ck_assert_int_eq(unlink(mirror), 0);
+  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  ck_assert_str_ne(path_of(dir), before);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+static bool good_or_no_memory(cmox_code_t code) {
+  ck_assert_msg(code == CMOX_OK || code == CMOX_E_NO_MEMORY, "%s", cmox_code_reason(code));
+  return code == CMOX_OK;
+}
+
+static void make_and_use(alloc_fault_t *fault) {
+  for (int contained = 0; contained < 2; contained++) {
+    cmox_shimdir_t *dir = NULL;
+    cmox_error_t error = {0};
+    bool good = good_or_no_memory(create_at(place, &dir, &error));
+    good = good &&
+           good_or_no_memory(cmox_shimdir_set_path(dir, cmox_span_str(both), contained, &error));
+    bool hidden = good && good_or_no_memory(cmox_shimdir_hide(dir, TOOL, &error));
+    bool allowed = good && contained && good_or_no_memory(cmox_shimdir_allow(dir, OTHER, &error));
+    if (good) (void)good_or_no_memory(cmox_shimdir_check(dir, &error));
+    (void)alloc_fault_rest(fault);
+    if (good) {
+      const char *mirrored = in(top_of(dir), "mirror/0/tool");
+      ck_assert(!hidden || (access(mirrored, F_OK) && access(in(top_of(dir), "bin/tool"), F_OK)));
+      ck_assert(hidden || contained || strstr(path_of(dir), "mirror") == NULL);
+      if (contained) ck_assert_int_eq(run(in(top_of(dir), "bin/other")), allowed ? 7 : 125);
+      ck_assert_int_eq(cmox_shimdir_check(dir, &error), CMOX_OK);
+    }
+    cmox_shimdir_entomb(dir);
+  }
+}
+
+START_TEST(every_allocation_may_fail) {
+  cmox_shimdir_entomb(create());
+  alloc_fault_sweep("contained and absent", make_and_use);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("shimdir_commands");
+  TCase *all = tcase_create("commands");
+  tcase_add_checked_fixture(all, setup, teardown);
+  tcase_set_timeout(all, 120);
+  suite_add_tcase(suite, all);
+  tcase_add_test(all, two_names_of_a_directory_share_a_mirror);
+  tcase_add_test(all, any_umask_is_fine);
+  tcase_add_test(all, a_tombstone_keeps_what_was_said_and_lets_the_rest_go);
+  tcase_add_test(all, what_a_dead_process_left_is_swept);
+  tcase_add_test(all, a_file_of_somebody_else_stays);
+  tcase_add_test(all, a_mirror_that_cannot_be_made_leaves_path_as_it_was);
+  tcase_add_test(all, every_allocation_may_fail);
+  return run_suite(suite);
+}
