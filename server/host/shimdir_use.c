@@ -9,6 +9,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +19,8 @@
 enum {
   NEEDLE_LEN = 1 + CMOX_SHIMDIR_NAME_LEN + 4, /* "/NAME/bin" */
   CHUNK = 16 * 1024,
-  ENVIRON_MAX = 8 * 1024 * 1024 /* no kernel takes more */
+  ENVIRON_MAX = 8 * 1024 * 1024, /* no kernel takes more */
+  STARTING_MS = 100              /* to wait for a program that is being loaded */
 };
 
 static void mark(cmox_litter_t *litter, size_t count, const char *bytes, size_t len) {
@@ -33,16 +36,15 @@ static void mark(cmox_litter_t *litter, size_t count, const char *bytes, size_t 
   }
 }
 
-/* False when it cannot be known. A process that ends meanwhile uses nothing. */
-static bool look(int proc, const char *pid, cmox_litter_t *litter, size_t count) {
-  char path[64];
+typedef struct sight {
+  size_t total; /* bytes of environment */
+  int failure;  /* errno; 0: all of it was seen */
+} sight_t;
+
+static sight_t read_environment(int proc, const char *path, cmox_litter_t *litter, size_t count) {
   char bytes[CHUNK];
-  size_t len = strlen(pid);
-  if (len + sizeof "/environ" > sizeof path) return true;
-  memcpy(path, pid, len);
-  memcpy(path + len, "/environ", sizeof "/environ");
   int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+  if (fd < 0) return (sight_t){.failure = errno};
   size_t kept = 0;
   size_t total = 0;
   ssize_t got;
@@ -53,9 +55,48 @@ static bool look(int proc, const char *pid, cmox_litter_t *litter, size_t count)
     kept = have < NEEDLE_LEN - 1 ? have : NEEDLE_LEN - 1;
     memmove(bytes, bytes + have - kept, kept);
   }
-  int why = got < 0 ? errno : 0;
+  int failure = got < 0 ? errno : 0;
   (void)close(fd);
-  return why == 0 || why == ESRCH || why == EACCES || why == EPERM;
+  return (sight_t){total, failure};
+}
+
+static const char *path_of(char path[64], const char *pid, const char *file) {
+  (void)snprintf(path, 64, "%.32s/%s", pid, file);
+  return path;
+}
+
+/* It runs a program, of which neither arguments nor environment are there yet: the kernel is still
+ * loading it. Who started it may go on, and end, before they are. */
+static bool is_being_started(int proc, const char *pid) {
+  char path[64];
+  char byte;
+  if (readlinkat(proc, path_of(path, pid, "exe"), &byte, 1) < 0) return false; /* of the kernel */
+  int fd = openat(proc, path_of(path, pid, "cmdline"), O_RDONLY | O_CLOEXEC);
+  bool empty = fd >= 0 && read(fd, &byte, 1) == 0;
+  if (fd >= 0) (void)close(fd);
+  return empty;
+}
+
+/* False when it cannot be known. A process that ends meanwhile uses nothing. */
+static bool look(int proc, const char *pid, cmox_litter_t *litter, size_t count) {
+  char path[64];
+  for (int waited = 0; waited < STARTING_MS; waited++) {
+    sight_t sight = read_environment(proc, path_of(path, pid, "environ"), litter, count);
+    switch (sight.failure) {
+      case 0:
+        break;
+      case ENOENT: /* it has ended */
+      case ESRCH:
+      case EACCES:
+      case EPERM:
+        return true;
+      default:
+        return false;
+    }
+    if (sight.total > 0 || !is_being_started(proc, pid)) return true;
+    (void)poll(NULL, 0, 1);
+  }
+  return false;
 }
 
 bool cmox_litter_mark(cmox_litter_t *litter, size_t count) {

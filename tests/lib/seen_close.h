@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 __attribute__((visibility("default"))) long syscall(long number, ...) {
-  static long (*real)(long, ...);
-  if (!real) *(void **)(&real) = dlsym(RTLD_NEXT, "syscall");
+  static void *found;
+  void *next = __atomic_load_n(&found, __ATOMIC_RELAXED);
+  if (!next) __atomic_store_n(&found, next = dlsym(RTLD_NEXT, "syscall"), __ATOMIC_RELAXED);
+  long (*real)(long, ...);
+  *(void **)(&real) = next;
   long all[6];
   va_list rest;
   va_start(rest, number);

@@ -10,9 +10,11 @@
 #include <utime.h>
 
 #include "proto/limits.h"
+#include "server/host/shimdir_internal.h"
 #include "tests/lib/alloc_fault.h"
 #include "tests/lib/place.h"
 #include "tests/lib/run_suite.h"
+#include "tests/lib/served.h"
 
 /* ---- The end ---- */
 
@@ -214,6 +216,31 @@ END_TEST
 START_TEST(what_outlives_an_owner_that_exits_still_meets_the_shim) { outlive(0); }
 END_TEST
 
+/* The kernel lets whoever starts a program go on before its environment can be seen. */
+START_TEST(what_was_started_this_moment_counts) {
+  enum { TIMES = 30 };
+  cmox_shimdir_t *dir = create();
+  char path[160];
+  snprintf(path, sizeof path, "PATH=%s:/usr/bin:/bin", cmox_shimdir_bin(dir));
+  char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char[]){"read go"}, NULL};
+  char *env[] = {path, NULL};
+  int silent[2];
+  ck_assert_int_eq(pipe2(silent, O_CLOEXEC), 0);
+  for (int i = 0; i < TIMES; i++) {
+    cmox_litter_t litter = {.used = false};
+    memcpy(litter.name, strrchr(top_of(dir), '/') + 1, CMOX_SHIMDIR_NAME_LEN);
+    const pid_t child = spawn_to("/bin/sh", argv, env, silent[0], -1, -1);
+    ck_assert(cmox_litter_mark(&litter, 1));
+    ck_assert_msg(litter.used, "start %d is not seen", i);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+  }
+  (void)close(silent[0]);
+  (void)close(silent[1]);
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
 START_TEST(a_sweep_touches_only_what_is_ours) {
   char dir[128];
   char other[128];
@@ -282,6 +309,7 @@ int main(void) {
   tcase_add_test(all, what_a_killed_process_left_is_swept);
   tcase_add_test(all, what_outlives_a_killed_owner_still_meets_the_shim);
   tcase_add_test(all, what_outlives_an_owner_that_exits_still_meets_the_shim);
+  tcase_add_test(all, what_was_started_this_moment_counts);
   tcase_add_test(all, a_sweep_touches_only_what_is_ours);
   tcase_add_test(all, a_link_that_was_redirected_is_removed_too);
   tcase_add_test(all, a_directory_without_a_lock_is_litter_unless_it_is_held);
