@@ -161,7 +161,8 @@ static options_t parse(int argc, char **argv) {
                                         {"bad", required_argument, NULL, 'b'},
                                         {"seed", required_argument, NULL, 'S'},
                                         {NULL, no_argument, NULL, 0}};
-  options_t options = {.sessions = QUICK_OR_LONG(QUICK, LONG), .shims = QUICK_OR_LONG(4, 8), .bad = 30};
+  options_t options = {
+      .sessions = QUICK_OR_LONG(QUICK, LONG), .shims = QUICK_OR_LONG(4, 8), .bad = 30};
   options.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
   for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (option) {
       case 's':
