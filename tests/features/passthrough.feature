@@ -203,8 +203,8 @@ Feature: The real command runs, and the test sees what it does
     When the test replays
     And "sleep 1000" is started
     Then verification passes with the remark "still running: sleep 1000"
-    When "sleep 1000" is killed
-    Then it died by signal 9
+    When "sleep 1000" is told to end
+    Then it died by signal 15
 
   Scenario: Assertions know its calls
     Given a spy of "expr" with any arguments, called expr
