@@ -91,6 +91,19 @@ Feature: The real command runs, and the test sees what it does
       | command | timed out |
       | sleep   | yes       |
 
+  Scenario: Both outputs in one file stay in order
+    Given a spy of "sh" with any arguments
+    And the real command runs
+    When the test replays
+    And the script runs
+      """
+      sh -c 'echo 1; echo 2 >&2; echo 3' 2>&1
+      """
+    Then it printed "1\n2\n3\n"
+    And the journal is
+      | stdout      | stderr | merged |
+      | 1\n2\n3\n |        | yes    |
+
   Scenario: The beginning of long streams is kept
     Given a spy of "echo 1234567890"
     And the real command runs, and 4 bytes of each stream are kept
@@ -111,6 +124,20 @@ Feature: The real command runs, and the test sees what it does
       | command | program | stdout | end     | state     |
       | expr    | expr    |        | unknown | COMPLETED |
     And verification passes
+
+  Scenario: Its stdin is captured as far as it reads
+    Given a spy of "sh" with any arguments
+    And it captures stdin
+    And the real command runs
+    When the test replays
+    And the script runs
+      """
+      printf 'one\ntwo\n' | { sh -c 'read x; echo $x'; cat; }
+      """
+    Then it printed "one\ntwo\n"
+    And the journal is
+      | command | stdin |
+      | sh      | one\n |
 
   Scenario: A stdin that was read to decide still reaches it
     Given a stub of "cat" with any arguments, called mocked
@@ -176,8 +203,8 @@ Feature: The real command runs, and the test sees what it does
     When the test replays
     And "sleep 1000" is started
     Then verification passes with the remark "still running: sleep 1000"
-    When "sleep 1000" is killed
-    Then it died by signal 9
+    When "sleep 1000" is told to end
+    Then it died by signal 15
 
   Scenario: Assertions know its calls
     Given a spy of "expr" with any arguments, called expr

@@ -84,6 +84,13 @@ def _(context, line):
     context.stage.end(line)
 
 
+@when("{line:Line} is told to end")
+def _(context, line):
+    for child in context.stage.running[line]:
+        child.terminate()
+    context.stage.end(line)
+
+
 @when("the gate {gate} is opened")
 def _(context, gate):
     context.released = context.stage.mox.release(gate)

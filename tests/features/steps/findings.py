@@ -113,7 +113,7 @@ def _(context):
     read = {
         "command": lambda call: call.command.decode(),
         "arguments": lambda call: " ".join(shlex.quote(arg.decode()) for arg in call.argv[1:]),
-        "stdin": lambda call: call.stdin_capture.data.decode(),
+        "stdin": lambda call: call.stdin_capture.data.decode().replace("\n", "\\n"),
         "truncated": lambda call: "yes" if call.stdin_capture.truncated else "no",
         "stdout": lambda call: call.stdout_capture.data.decode().replace("\n", "\\n"),
         "stderr": lambda call: call.stderr_capture.data.decode().replace("\n", "\\n"),
