@@ -19,6 +19,8 @@ static const struct {
     {"held", bench_held, "many shims held at once"},
     {"expectations", bench_expectations, "one call at 1, 1000 and 10000 expectations"},
     {"stdin", bench_stdin, "one call with a long stdin, captured"},
+    {"passthrough", bench_passthrough,
+     "the real command through the shim, captured, against itself"},
     {"size", bench_size, "the shim on disk"},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
@@ -30,7 +32,7 @@ static void help(FILE *to) {
       "  --runs N        repetitions; the median over them is shown (default 7)\n"
       "  --calls N       calls of each kind in a run (default 300)\n"
       "  --held N        shims held at once (default 10000)\n"
-      "  --stdin MIB     length of the long stdin (default 1024)\n"
+      "  --stdin MIB     length of the long stdin and output (default 1024)\n"
       "  --only MEASURE  one of:\n",
       to);
   for (size_t i = 0; i < MEASURES; i++)
