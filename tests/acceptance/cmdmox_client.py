@@ -185,6 +185,13 @@ class Session:
     def declare(self, *doubles):
         return list(self.client.CreateDoubles(session_id=self.id, doubles=doubles).double_ids)
 
+    def allow(self, *commands):
+        self.client.AllowCommands(session_id=self.id, commands=commands)
+
+    def absent(self, *commands):
+        answer = self.client.MakeAbsent(session_id=self.id, commands=commands)
+        self.env.update(entry.split(b"=", 1) for entry in answer.env_block)
+
     def refine(self, double_id, patch):
         self.client.UpdateDouble(session_id=self.id, double_id=double_id, patch=patch)
 

@@ -14,14 +14,10 @@ class Contained(Installed):
 
     def contained(self, *doubles, allow=(), **fields):
         session = self.session(replay=False, contained=True, **fields)
-        if allow:
-            self.allow(session, *allow)
+        session.allow(*allow)
         session.declare(*doubles)
         session.replay()
         return session
-
-    def allow(self, session, *commands):
-        self.client.AllowCommands(session_id=session.id, commands=commands)
 
     def test_path_is_the_shims_alone(self):
         session = self.contained()
@@ -74,21 +70,21 @@ class Contained(Installed):
     def test_allowing_goes_on_until_verify(self):
         session = self.contained()
         self.assert_refused(self.run_in(session, ["/bin/sh", "-c", "other"]))
-        self.allow(session, b"other")
-        self.allow(session, b"other")
+        session.allow(b"other")
+        session.allow(b"other")
         self.assertEqual(self.run_in(session, ["/bin/sh", "-c", "other"])[1], b"real other\n")
         session.verify()
-        self.assert_reason("BAD_STATE", self.allow, session, b"third")
+        self.assert_reason("BAD_STATE", session.allow, b"third")
 
     def test_allowing_by_mistake(self):
         session = self.contained(stub(b"tool"))
-        self.assertIn("has a double", self.assert_reason("BAD_STATE", self.allow, session, b"tool").message)
-        self.assertIn("no program", self.assert_reason("NOT_FOUND", self.allow, session, b"cmdmox-nothing").message)
-        self.assert_reason("BAD_COMMAND_NAME", self.allow, session, b"/bin/ls")
-        self.allow(session, b"other")
+        self.assertIn("has a double", self.assert_reason("BAD_STATE", session.allow, b"tool").message)
+        self.assertIn("no program", self.assert_reason("NOT_FOUND", session.allow, b"cmdmox-nothing").message)
+        self.assert_reason("BAD_COMMAND_NAME", session.allow, b"/bin/ls")
+        session.allow(b"other")
         self.assertIn("allowed", self.assert_reason("BAD_STATE", session.declare, stub(b"other")).message)
         plain = self.session()
-        self.assertIn("contained", self.assert_reason("BAD_STATE", self.allow, plain, b"tool").message)
+        self.assertIn("contained", self.assert_reason("BAD_STATE", plain.allow, b"tool").message)
 
     def test_a_default_answers_what_has_no_double(self):
         session = self.contained()
@@ -114,8 +110,8 @@ class Contained(Installed):
         for change in (remove, redirect, redirect_allowed, bring_back):
             with self.subTest(change.__name__):
                 session = self.session(replay=False, contained=True)
-                self.allow(session, b"other")
-                self.client.MakeAbsent(session_id=session.id, commands=[b"third"])
+                session.allow(b"other")
+                session.absent(b"third")
                 session.replay()
                 change(session)
                 report = session.verify()
@@ -138,8 +134,7 @@ class Absent(Installed):
 
     def absent(self, *commands, contained=False, doubles=(), replay=True, **fields):
         session = self.session(*doubles, replay=False, contained=contained, **fields)
-        answer = self.client.MakeAbsent(session_id=session.id, commands=commands)
-        session.env = {**session.env, **dict(entry.split(b"=", 1) for entry in answer.env_block)}
+        session.absent(*commands)
         if replay:
             session.replay()
         return session
@@ -170,8 +165,7 @@ class Absent(Installed):
         self.script("second/third", "#!/bin/sh\necho third\n")
         session = self.absent(b"tool", replay=False, path=self.path + b":" + os.fsencode(self.folder) + b"/second")
         for commands in ([b"other"], [b"other", b"tool"]):
-            answer = self.client.MakeAbsent(session_id=session.id, commands=commands)
-        session.env.update(dict(entry.split(b"=", 1) for entry in answer.env_block))
+            session.absent(*commands)
         session.replay()
         for name, status in (("tool", 127), ("other", 127), ("third", 0)):
             self.assertEqual(self.run_in(session, ["/bin/sh", "-c", name])[0], status, name)
@@ -189,17 +183,16 @@ class Absent(Installed):
 
     def test_mistakes(self):
         session = self.session(stub(b"tool"), replay=False)
-        make = lambda name: self.client.MakeAbsent(session_id=session.id, commands=[name])  # noqa: E731
-        self.assertIn("has a double", self.assert_reason("BAD_STATE", make, b"tool").message)
-        self.assert_reason("BAD_COMMAND_NAME", make, b"a/b")
-        make(b"other")
+        self.assertIn("has a double", self.assert_reason("BAD_STATE", session.absent, b"tool").message)
+        self.assert_reason("BAD_COMMAND_NAME", session.absent, b"a/b")
+        session.absent(b"other")
         self.assertIn("absent", self.assert_reason("BAD_STATE", session.declare, stub(b"other")).message)
         session.replay()
-        self.assertIn("before replay", self.assert_reason("BAD_STATE", make, b"ls").message)
+        self.assertIn("before replay", self.assert_reason("BAD_STATE", session.absent, b"ls").message)
         for entry in (b"", b".", b"relative/bin"):
             with self.subTest(entry=entry):
                 session = self.session(replay=False, path=entry + b":" + self.path)
-                self.assertIn("relative", self.assert_reason("BAD_STATE", make, b"tool").message)
+                self.assertIn("relative", self.assert_reason("BAD_STATE", session.absent, b"tool").message)
 
     def test_a_directory_that_cannot_be_read(self):
         if os.geteuid() == 0:
@@ -208,7 +201,7 @@ class Absent(Installed):
         self.addCleanup(os.chmod, self.folder, 0o755)
         session = self.session(replay=False)
         with self.assertRaises(cmdmox.Error) as caught:
-            self.client.MakeAbsent(session_id=session.id, commands=[b"tool"])
+            session.absent(b"tool")
         self.assertIn(self.folder, caught.exception.message)
 
     def test_a_mirror_that_is_changed_is_noticed(self):

@@ -140,6 +140,44 @@ START_TEST(a_second_path_cannot_lead_around_the_shims) {
 }
 END_TEST
 
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All entries, sorted: their order is setenv()'s business. */
+static size_t snapshot(char *out[256]) {
+  size_t count = 0;
+  for (char **at = environ; *at; at++) {
+    ck_assert_uint_lt(count, 256);
+    out[count++] = strdup(*at);
+  }
+  qsort(out, count, sizeof *out, by_text);
+  return count;
+}
+
+START_TEST(what_it_did_not_change_stays_to_the_byte) {
+  static char odd[] = "no equals sign", bytes[] = "BYTES=\xff\n=", twice[] = "BYTES=again";
+  plant(odd, "FIRST_SLOT");
+  plant(bytes, "SECOND_SLOT");
+  plant(twice, "THIRD_SLOT");
+  ck_assert_int_eq(setenv("EMPTY", "", 1), 0);
+  char *before[256], *after[256];
+  const size_t count = snapshot(before);
+  for (int i = 0; i < 3; i++) {
+    cmox_applied_t applied = {0};
+    ck_assert_int_eq(cmox_environment_apply(&applied, &entries, "the session at x.c:1", NULL),
+                     CMOX_OK);
+    ck_assert_int_eq(cmox_environment_restore(&applied, NULL), CMOX_OK);
+  }
+  ck_assert_uint_eq(snapshot(after), count);
+  for (size_t i = 0; i < count; i++) {
+    ck_assert_str_eq(after[i], before[i]);
+    free(after[i]);
+    free(before[i]);
+  }
+}
+END_TEST
+
 START_TEST(merging_copies_and_changes_nothing) {
   ck_assert_int_eq(setenv("KEPT", "before", 1), 0);
   char **merged = cmox_environment_merge(&entries);
@@ -206,6 +244,7 @@ int main(void) {
   tcase_add_test(cases, one_at_a_time_in_a_process);
   tcase_add_test(cases, a_child_may_apply_its_own_and_leaves_the_inherited_one);
   tcase_add_test(cases, a_second_path_cannot_lead_around_the_shims);
+  tcase_add_test(cases, what_it_did_not_change_stays_to_the_byte);
   tcase_add_test(cases, merging_copies_and_changes_nothing);
   tcase_add_loop_test(cases, entries_of_the_server_are_checked, 0, sizeof bad / sizeof *bad);
   tcase_add_test(cases, out_of_memory_leaves_everything_as_it_was);

@@ -28,14 +28,11 @@ def _(context):
 
 @step("the command {command:Line} is allowed")
 def _(context, command):
-    stage = context.stage
-    with stage.mistakes_kept():
-        stage.client.AllowCommands(session_id=stage.mox.id, commands=[command.encode()])
+    with context.stage.mistakes_kept():
+        context.stage.mox.allow(command.encode())
 
 
 @step("the command {command:Line} is absent")
 def _(context, command):
-    stage = context.stage
-    with stage.mistakes_kept():
-        answer = stage.client.MakeAbsent(session_id=stage.mox.id, commands=[command.encode()])
-        stage.mox.env.update(entry.split(b"=", 1) for entry in answer.env_block)
+    with context.stage.mistakes_kept():
+        context.stage.mox.absent(command.encode())
