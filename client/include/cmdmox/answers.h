@@ -133,33 +133,33 @@ typedef struct cmox_passthrough {
   const char *gate CMOX_OPTIONAL_; /* run only when cmox_release() names this gate; NULL: at once */
 } cmox_passthrough_t;
 
-/* cmox_passthrough(git); cmox_passthrough(git, .timeout_ms = 10000); */
+/* cmox_passthrough(git); cmox_passthrough(git, .timeout_ms = 10000); _once and _times are for the
+ * next calls only, as cmox_returns_times() is. */
 #ifdef __cplusplus
-#define cmox_passthrough(dbl, ...)         \
-  cmox_passthrough_at((dbl), CMOX_HERE, 0, \
-                      cmox_passthrough_t{.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
-#define cmox_passthrough_times(dbl, times, ...)  \
-  cmox_passthrough_at((dbl), CMOX_HERE, (times), \
-                      cmox_passthrough_t{.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
-#define cmox_default_passthrough(mox, ...)      \
-  cmox_default_passthrough_at((mox), CMOX_HERE, \
-                              cmox_passthrough_t{.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
-#else
+#define CMOX_PASSTHROUGH_(...) \
+  cmox_passthrough_t { .size = sizeof(cmox_passthrough_t), __VA_ARGS__ }
 #define cmox_passthrough(dbl, ...) \
-  cmox_passthrough_at(             \
-      (dbl), CMOX_HERE, 0,         \
-      &(const cmox_passthrough_t){.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+  cmox_passthrough_at((dbl), CMOX_HERE, 0, CMOX_PASSTHROUGH_(__VA_ARGS__))
+#define cmox_passthrough_once(dbl, ...) \
+  cmox_passthrough_at((dbl), CMOX_HERE, 1, CMOX_PASSTHROUGH_(__VA_ARGS__))
 #define cmox_passthrough_times(dbl, times, ...) \
-  cmox_passthrough_at(                          \
-      (dbl), CMOX_HERE, (times),                \
-      &(const cmox_passthrough_t){.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+  cmox_passthrough_at((dbl), CMOX_HERE, times, CMOX_PASSTHROUGH_(__VA_ARGS__))
 #define cmox_default_passthrough(mox, ...) \
-  cmox_default_passthrough_at(             \
-      (mox), CMOX_HERE,                    \
-      &(const cmox_passthrough_t){.size = sizeof(cmox_passthrough_t), __VA_ARGS__})
+  cmox_default_passthrough_at((mox), CMOX_HERE, CMOX_PASSTHROUGH_(__VA_ARGS__))
+#else
+/* The size goes last, so that there is something behind the double where nothing else is said. */
+#define CMOX_PASSTHROUGH_SIZE_ .size = sizeof(cmox_passthrough_t)
+#define CMOX_PASSES_(times, dbl, ...) \
+  cmox_passthrough_at((dbl), CMOX_HERE, (times), &(const cmox_passthrough_t){__VA_ARGS__})
+#define CMOX_PASSES_TIMES_(dbl, times, ...) CMOX_PASSES_(times, dbl, __VA_ARGS__)
+#define CMOX_DEFAULT_PASSES_(mox, ...) \
+  cmox_default_passthrough_at((mox), CMOX_HERE, &(const cmox_passthrough_t){__VA_ARGS__})
+#define cmox_passthrough(...) CMOX_PASSES_(0, __VA_ARGS__, CMOX_PASSTHROUGH_SIZE_)
+#define cmox_passthrough_once(...) CMOX_PASSES_(1, __VA_ARGS__, CMOX_PASSTHROUGH_SIZE_)
+#define cmox_passthrough_times(...) CMOX_PASSES_TIMES_(__VA_ARGS__, CMOX_PASSTHROUGH_SIZE_)
+#define cmox_default_passthrough(...) CMOX_DEFAULT_PASSES_(__VA_ARGS__, CMOX_PASSTHROUGH_SIZE_)
 #endif
-/* Only the next call, or the next `times`, as cmox_returns_times() does. */
-#define cmox_passthrough_once(dbl, ...) cmox_passthrough_times(dbl, 1, __VA_ARGS__)
+/* times 0: for ever. */
 CMOX_API cmox_double_t *cmox_passthrough_at(cmox_double_t *dbl, cmox_location_t where,
                                             uint64_t times, const cmox_passthrough_t *how);
 
