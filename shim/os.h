@@ -127,7 +127,7 @@ int cmox_os_become(const char *path, char **argv, char **environment);
 /* Both ends of a pipe; the launcher's end (0: it reads, 1: it writes) does not block. small: it
  * holds one write of a page at most. */
 int cmox_os_pipe(int ends[2], int own, bool small);
-void cmox_os_end(int *fd); /* closes it, if it is one, and makes it -1 */
+bool cmox_os_end(int *fd); /* closes it, if it is one, and makes it -1; false: that failed */
 
 /* What the caller gave as one of its streams. */
 typedef enum cmox_os_kind {
@@ -187,7 +187,12 @@ typedef struct cmox_os_end {
  * From here on this process takes no signals but by cmox_os_child_attend. 0 or an error. */
 int cmox_os_child_start(cmox_os_child_t *child, const int streams[3], const char *path, char **argv,
                         char **environment);
-typedef enum cmox_os_state { CMOX_OS_RUNS, CMOX_OS_STOPPED, CMOX_OS_ENDED } cmox_os_state_t;
+typedef enum cmox_os_state {
+  CMOX_OS_RUNS,
+  CMOX_OS_STOPPED,
+  CMOX_OS_ENDED,
+  CMOX_OS_LOST /* the system does not tell; end->error says why */
+} cmox_os_state_t;
 /* Sends on what was sent to this process, and says what the child does. Of one that has ended it
  * fills in *end, and this process takes signals as its caller had it. */
 cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end);

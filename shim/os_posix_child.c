@@ -76,7 +76,7 @@ _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3
 #ifdef __linux__
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) *child->exec_error = errno;
 #endif
-  if (getppid() != parent) _exit(1); /* it ended before that */
+  if (parent > 0 && getppid() != parent) _exit(1); /* it ended before that */
   for (int i = 0; i < 3; i++)
     if (streams[i] >= 0 && dup2(streams[i], i) < 0) *child->exec_error = errno;
   if (reaps && set_action(SIGCHLD, SIG_IGN) != 0) *child->exec_error = errno;
@@ -159,6 +159,7 @@ cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end)
   if (got == 0 || (got < 0 && cmox_os_again())) return CMOX_OS_RUNS;
   if (got > 0 && WIFSTOPPED(status)) return CMOX_OS_STOPPED;
   *end = (cmox_os_end_t){.error = got < 0 ? errno : *child->exec_error};
+  if (got < 0) return CMOX_OS_LOST;
   running = 0;
   if (WIFSIGNALED(status))
     cmox_os_signal_name(WTERMSIG(status), end->signal, sizeof end->signal);

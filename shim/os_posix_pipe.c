@@ -15,9 +15,10 @@
 #include "shim/os.h"
 #include "shim/os_posix.h"
 
-void cmox_os_end(int *fd) {
-  if (*fd >= 0) close(*fd);
+bool cmox_os_end(int *fd) {
+  const bool closed = *fd < 0 || close(*fd) == 0;
   *fd = -1;
+  return closed;
 }
 
 static bool unblock(int fd) {

@@ -119,8 +119,10 @@ static void start(running_t *run, const cmox_action_t *action, const bool captur
     cmox_die(cmox_os_error_text(error));
   }
   CMOX_TRACE(SHIM_RUN, cmox_text(run->passed.program), run->child.pid, 0);
-  for (int i = 0; i < 2; i++) cmox_os_end(&streams[i]);
-  if (!run->passed.merged) cmox_os_end(&streams[2]);
+  if (run->passed.merged) streams[2] = -1;
+  for (int i = 0; i < 3;
+       i++) /* one that stays open would hide the end of what the command writes */
+    if (!cmox_os_end(&streams[i])) cmox_die("cannot let go of a stream of the real command");
 }
 
 static void wait_for(running_t *run, cmox_os_watch_t watches[WATCHES]) {
@@ -177,6 +179,10 @@ static void accompany(running_t *run) {
     cmox_feed_step(&run->feed, run->call, &watches[WATCH_FEED]);
     if (watches[WATCH_SIGNALS].ready) state = cmox_os_child_attend(&run->child, &run->end);
     if (state == CMOX_OS_STOPPED) stop_too(run);
+    if (state == CMOX_OS_LOST) {
+      cmox_say("cannot wait for the real command: ");
+      cmox_die(cmox_os_error_text(run->end.error));
+    }
     if (state != CMOX_OS_ENDED) keep_time(run);
     flush(run);
   }

@@ -47,7 +47,7 @@ int cmox_os_pipe(int ends[2], int own, bool small) {
   return EMFILE;
 }
 
-void cmox_os_end(int *fd) { *fd = -1; }
+bool cmox_os_end(int *fd) { return *fd = -1, true; }
 cmox_os_kind_t cmox_os_kind(int stream) {
   return stream == 0 ? CMOX_OS_KIND_PIPE : CMOX_OS_KIND_FILE;
 }

@@ -60,7 +60,20 @@ class Scenario:
         self.endpoint = options.pop("endpoint", True)
         self.full = options.pop("full", False)  # no place in the queue when the launcher comes
         self.quick = options.pop("quick", True)
+        self.also = options.pop("also", ())  # what a failure may end with beside 125
+        self.varies = options.pop("varies", False)  # how often it waits is not the same in each run
         assert not options
+
+
+def passed(script, **fields):
+    """The real command is a shell; both of its outputs are captured."""
+    how = {"program": b"/bin/sh", "capture_stdout": True, "capture_stderr": True, **fields}
+    return answer(action(passthrough=how)), {"arguments": ["-c", script], "also": (126, 127), "varies": True}
+
+
+def passing(end, script, fields=None, **options):
+    conversation, more = passed(script, **(fields or {}))
+    return Scenario(conversation, end=end, **more, **options)
 
 
 SCENARIOS = {
@@ -96,6 +109,13 @@ SCENARIOS = {
                              streams={0: "closed"}, quick=False),
     "endpoint_from_environment": Scenario(answer(action(reply={"stdout_data": b"ok", "exit_code": 0})), out=b"ok",
                                           endpoint=False),
+    "passed": passing(3, "echo out; echo err >&2; exit 3", out=b"out\n", err=b"err\n"),
+    "passed_and_died": passing(-signal.SIGTERM, "kill -TERM $$"),
+    "passed_stdin": passing(0, "cat", {"capture_stdin": True}, stdin=b"line\n", out=b"line\n", quick=False),
+    "passed_found_nowhere": passing(127, "", {"program": b"", "search_path": b"/no/such:/dev"},
+                                    line=b"cannot run the real command: not found"),
+    "passed_refused": passing(126, "", {"program": b"/"}, line=b"cannot run the real command: /: Permission denied"),
+    "passed_too_long": passing(124, "exec sleep 1000", {"timeout_ms": 50}, quick=False),
     "probe": Scenario(answer(), arguments=["--probe"], program="cmdmox-shim", line=None, out=None),
 }
 

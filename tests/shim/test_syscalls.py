@@ -7,7 +7,7 @@ and the calls also fail from there on for ever with each errno; without it they 
 test_syscalls.py [SCENARIO...].
 
 What is left out, and why:
-  execve       its failure is the caller's: no launcher runs
+  execve       its failure is the caller's: no launcher runs; that of a real command is in its child, which is not traced
   exit_group   there is nothing left to say, and nobody to say it to
   close with EINTR   a real one has closed the descriptor, which libc relies on, and strace's has not: EDQUOT instead
 Two things that are borne, and no more:
@@ -184,7 +184,7 @@ def judge(point, outcome, unharmed):
         return None if outcome.status == BEFORE_MAIN[point.call] else "it survived: take it off the exceptions"
     if outcome[:4] == unharmed[:4]:
         return "says nothing of a file that is lost" if file_is_lost(outcome.log) else None
-    if outcome.status != 125:
+    if outcome.status != 125 and outcome.status not in SCENARIOS[point.scenario].also:
         return f"ended with {outcome.status}"
     if not unharmed.out.startswith(outcome.out):
         return "stdout holds something else than the answer"
@@ -203,8 +203,9 @@ def visit(job):
     point, before, unharmed = job
     position = point.position + before
     inject = ["-e", f"inject={point.call}:error={point.errno}:when={position}{'+' if point.for_ever else ''}"]
-    for _ in range(ATTEMPTS):
-        outcome = run(SCENARIOS[point.scenario], inject)
+    scenario = SCENARIOS[point.scenario]
+    for _ in range(1 if scenario.varies else ATTEMPTS):
+        outcome = run(scenario, inject)
         if outcome is None:
             return point, f"hangs: no end after {GUARD} s", True, GUARD
         hit = [i for i, line in enumerate(outcome.log) if "(INJECTED)" in line]
@@ -214,7 +215,7 @@ def visit(job):
             if wrong:
                 wrong += f": stdout {outcome.out[:80]!r}, stderr {outcome.err[:200]!r}"
             return point, wrong, True, outcome.took
-    return point, f"never reached in {ATTEMPTS} runs", False, 0
+    return point, None if scenario.varies else f"never reached in {ATTEMPTS} runs", False, 0
 
 
 def learn(name):
@@ -263,6 +264,7 @@ def sweep(folder):
     names = sys.argv[1:] or [name for name, scenario in SCENARIOS.items() if LONG or scenario.quick]
     jobs = [job for name in names for job in jobs_of(name)]
     wrong, reached, slowest = 0, 0, (0, None)
+    least = sum(not SCENARIOS[point.scenario].varies for point, *_ in jobs)
     with concurrent.futures.ProcessPoolExecutor(JOBS, initializer=use_folder, initargs=(folder,)) as pool:
         for point, problem, visited, took in pool.map(visit, jobs, chunksize=8):
             reached += visited
@@ -273,7 +275,7 @@ def sweep(folder):
                       f"{' for ever' if point.for_ever else ''}: {problem}", flush=True)
     print(f"syscall sweep: {reached} of {len(jobs)} points, {len(names)} of {len(SCENARIOS)} scenarios, "
           f"{len({job[0].call for job in jobs})} system calls; slowest {slowest[0]:.2f} s at {slowest[1]}")
-    return 1 if wrong or reached < len(jobs) or not jobs else 0
+    return 1 if wrong or reached < least or not jobs else 0
 
 
 def main():
