@@ -15,7 +15,6 @@ struct cmox_site {
   bool replaying;
   cmox_watch_t *watch; /* NULL: none */
   cmox_reach_t reach;
-  char found[CMOX_REAL_PROGRAMS_MAX][PATH_MAX]; /* what reach.programs gave last */
 };
 
 static void on_shim_link(cmox_listener_t *listener, cmox_link_t *link) {
@@ -62,12 +61,11 @@ static bool runs(void *context, const char *path) {
 static size_t programs(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most) {
   cmox_site_t *site = context;
   const char *rest = cmox_shimdir_own_path(site->dir);
+  char file[PATH_MAX];
   size_t count = 0;
-  if (most > CMOX_REAL_PROGRAMS_MAX) most = CMOX_REAL_PROGRAMS_MAX;
-  while (count < most && cmox_search_program(&rest, command, site->found[count])) {
-    out[count] = (cmox_real_program_t){.path = site->found[count]};
-    out[count].watched = cmox_watch_ask(site->watch, out[count].path, &out[count].opened);
-    count++;
+  while (site->watch && count < most && cmox_search_program(&rest, command, file)) {
+    out[count].path = cmox_watch_ask(site->watch, file, &out[count].opened);
+    if (out[count].path) count++;
   }
   return count;
 }

@@ -78,12 +78,12 @@ static void read_events(cmox_watch_t *watch) {
     }
 }
 
-bool cmox_watch_ask(cmox_watch_t *watch, const char *file, bool *opened) {
+const char *cmox_watch_ask(cmox_watch_t *watch, const char *file, bool *opened) {
   const watched_t *watched = watch ? find(watch, file) : NULL;
-  if (!watched) return false;
+  if (!watched) return NULL;
   read_events(watch);
   *opened = watched->opened;
-  return watched->opened || !watch->overflown;
+  return watched->opened || !watch->overflown ? watched->file : NULL;
 }
 
 #else
@@ -94,10 +94,10 @@ void cmox_watch_add(cmox_watch_t *watch, const char *file) {
   (void)watch;
   (void)file;
 }
-bool cmox_watch_ask(cmox_watch_t *watch, const char *file, bool *opened) {
+const char *cmox_watch_ask(cmox_watch_t *watch, const char *file, bool *opened) {
   (void)watch;
   (void)file;
   (void)opened;
-  return false;
+  return NULL;
 }
 #endif

@@ -99,7 +99,7 @@ static size_t put_programs(cmox_buf_t *out, const cmox_real_program_t *real, siz
                            bool opened) {
   size_t put = 0;
   for (size_t i = 0; i < count; i++) {
-    if (!real[i].watched || real[i].opened != opened) continue;
+    if (real[i].opened != opened) continue;
     cmox_buf_puts(out, put++ ? " and " : "");
     cmox_quote_line(out, cmox_span_str(real[i].path), PATH_SHOWN_MAX);
   }

@@ -4,11 +4,10 @@
 
 #include "server/journal/journal.h"
 
-/* A real program of the command's name. */
+/* A real program that was watched since replay. */
 typedef struct cmox_real_program {
   const char *path;
-  bool watched;
-  bool opened; /* since replay, by anybody; only where it was watched */
+  bool opened; /* by anybody */
 } cmox_real_program_t;
 
 /* What the host can look up for a report. */
