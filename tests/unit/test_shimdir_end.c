@@ -215,17 +215,26 @@ END_TEST
 START_TEST(what_outlives_an_owner_that_exits_still_meets_the_shim) { outlive(0); }
 END_TEST
 
-/* On one processor, and only while nobody else wants it: it is loaded once the test waits. */
-static pid_t start_slowly(char *const *argv, char *const *env, int in) {
+typedef struct program {
+  char *const *argv;
+  char *const *env;
+  int in;
+} program_t;
+
+static int become(void *argument) {
+  const program_t *program = argument;
   const struct sched_param none = {0};
-  const pid_t pid = vfork();
-  if (pid == 0) {
-    (void)sched_setscheduler(0, SCHED_IDLE, &none);
-    (void)dup2(in, 0);
-    (void)execve(argv[0], argv, env);
-    _exit(99);
-  }
-  return pid;
+  (void)sched_setscheduler(0, SCHED_IDLE, &none);
+  (void)dup2(program->in, 0);
+  (void)execve(program->argv[0], program->argv, program->env);
+  return 99;
+}
+
+/* On one processor, and only while nobody else wants it: it is loaded once the test waits. As
+ * posix_spawn() does, this returns when the program has begun to take the place of this one. */
+static pid_t start_slowly(program_t program) {
+  static _Alignas(16) char stack[64 << 10];
+  return clone(become, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &program);
 }
 
 /* The kernel lets whoever starts a program go on before its environment can be seen. */
@@ -245,7 +254,7 @@ START_TEST(what_was_started_this_moment_counts) {
   for (int i = 0; i < TIMES; i++) {
     cmox_litter_t litter = {.used = false};
     memcpy(litter.name, strrchr(top_of(dir), '/') + 1, CMOX_SHIMDIR_NAME_LEN);
-    const pid_t child = start_slowly(argv, env, silent[0]);
+    const pid_t child = start_slowly((program_t){argv, env, silent[0]});
     ck_assert(cmox_litter_mark(&litter, 1));
     ck_assert_msg(litter.used, "start %d is not seen", i);
     ck_assert_int_eq(kill(child, SIGKILL), 0);
