@@ -63,11 +63,25 @@ void cmox_on_tick(cmox_session_t *session, const cmox_event_t *event, cmox_actio
   }
 }
 
+static bool is_at(const cmox_call_t *call, const char *gate) {
+  return call->gate && strcmp(call->gate, gate) == 0;
+}
+
+/* Room for what all of them are told: either all are released or none. */
+static bool reserve(const cmox_session_t *session, const char *gate, cmox_actions_t *actions) {
+  size_t count = actions->count;
+  for (size_t i = 0; i < session->held_count; i++) count += is_at(session->held[i], gate);
+  cmox_action_t *grown = cmox_grow(actions->items, &actions->capacity, count, sizeof *grown);
+  if (grown) actions->items = grown;
+  return grown || count == 0;
+}
+
 cmox_code_t cmox_on_release(cmox_session_t *session, const cmox_event_t *event,
                             cmox_actions_t *actions, cmox_error_t *error) {
+  if (!reserve(session, event->gate, actions)) return cmox_session_no_memory(error);
   for (size_t i = session->held_count; i-- > 0;) {
     cmox_call_t *call = session->held[i];
-    if (!call->gate || strcmp(call->gate, event->gate) != 0) continue;
+    if (!is_at(call, event->gate)) continue;
     bool ready = !cmox_call_is_asking(call);
     if (ready && call->link && !cmox_call_answer(session, actions, call))
       return cmox_session_no_memory(error);

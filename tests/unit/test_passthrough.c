@@ -93,6 +93,25 @@ END_TEST
 
 /* ---- Out of memory ------------------------------------------------------------- */
 
+START_TEST(a_release_without_memory_releases_nobody) {
+  enum { CALLS = 50 };
+  alloc_fault_t fault;
+  uint64_t id = scenario_double(&s, CMOX_KIND_STUB, "git", NULL);
+  scenario_passes(&s, id, "g");
+  scenario_event(&s, CMOX_EVENT_REPLAY);
+  for (int i = 0; i < CALLS; i++) ck_assert_uint_ne(scenario_call(&s, "git", 0), 0);
+  scenario_call(&s, "ls", 0); /* is refused at once: there is room for a few */
+  alloc_fault_install(&fault, true);
+  alloc_fault_arm(&fault, 1, true);
+  const cmox_code_t without = scenario_release(&s, "g");
+  (void)alloc_fault_rest(&fault);
+  cmox_alloc_set_hooks(NULL); /* what is held is from before, too */
+  ck_assert_int_eq(without, CMOX_E_NO_MEMORY);
+  ck_assert_int_eq(scenario_release(&s, "g"), CMOX_OK);
+  ck_assert_uint_eq(s.actions.count, CALLS);
+}
+END_TEST
+
 static const char long_piece[CMOX_STREAM_MEMORY_MAX / 2 + 2] = {[0 ... sizeof long_piece - 2] =
                                                                     'x'};
 
@@ -154,6 +173,7 @@ int main(void) {
   tcase_add_test(rules, a_killed_shim_hears_nothing_more);
   tcase_add_test(rules, a_gate_comes_before_the_command);
   tcase_add_test(rules, a_gate_that_opens_while_the_shim_is_away);
+  tcase_add_test(rules, a_release_without_memory_releases_nobody);
   tcase_add_test(rules, any_failed_allocation_leaves_no_failure_untold);
   suite_add_tcase(suite, rules);
   return run_suite(suite);
