@@ -42,6 +42,11 @@ void cmox_feed_keep(cmox_view_t data) {
 
 bool cmox_feed_has_kept(void) { return kept.file >= 0 && kept.len > 0; }
 
+_Noreturn static void die_unfed(int error) {
+  cmox_say("cannot hand on stdin: ");
+  cmox_die(cmox_os_error_text(error));
+}
+
 int cmox_feed_open(cmox_feed_t *feed, bool capture, uint64_t most) {
   int ends[2];
   feed->kind = cmox_os_kind(0);
@@ -54,10 +59,7 @@ int cmox_feed_open(cmox_feed_t *feed, bool capture, uint64_t most) {
   }
   if (feed->kind == CMOX_OS_KIND_NONE || (!capture && !cmox_feed_has_kept())) return -1;
   const int error = cmox_os_pipe(ends, 1, true);
-  if (error != 0) {
-    cmox_say("cannot hand on stdin: ");
-    cmox_die(cmox_os_error_text(error));
-  }
+  if (error != 0) die_unfed(error);
   feed->to = ends[1];
   feed->copies = feed->kind == CMOX_OS_KIND_PIPE;
   return ends[0];
@@ -97,23 +99,23 @@ static void settle(cmox_feed_t *feed, cmox_call_t *call) {
   for (size_t i = 0; !feed->copies && i < feed->ahead; i++) data[i] = data[i + taken];
 }
 
-static void put_block(cmox_feed_t *feed, cmox_os_io_t outcome, size_t len) {
+static void put_block(cmox_feed_t *feed, cmox_os_io_t outcome, size_t len, int error) {
   size_t moved = 0;
-  int error = 0;
   if (outcome == CMOX_OS_AGAIN) return;
   if (outcome == CMOX_OS_DONE)
     outcome = cmox_os_put(feed->to, CMOX_OS_KIND_PIPE, feed->block, len, &moved, &error);
   feed->ahead = moved;
-  if (outcome != CMOX_OS_DONE) cmox_os_end(&feed->to);
+  if (outcome == CMOX_OS_FAILED) die_unfed(error);
+  if (outcome == CMOX_OS_CLOSED) cmox_os_end(&feed->to);
 }
 
 static void next_block(cmox_feed_t *feed) {
   size_t moved = 0;
-  int error;
+  int error = 0;
   if (kept.at < kept.len) {
     const cmox_os_io_t outcome =
         cmox_os_get_at(kept.file, kept.at, feed->block, CMOX_FEED_BLOCK, &moved);
-    put_block(feed, outcome, moved);
+    put_block(feed, outcome, moved, error);
     return;
   }
   if (feed->copies) {
@@ -124,7 +126,7 @@ static void next_block(cmox_feed_t *feed) {
     feed->copies = false;
   }
   const cmox_os_io_t outcome = cmox_os_get(0, feed->block, CMOX_FEED_BLOCK, &moved, &error);
-  put_block(feed, outcome, moved);
+  put_block(feed, outcome, moved, error);
 }
 
 void cmox_feed_step(cmox_feed_t *feed, cmox_call_t *call, const cmox_os_watch_t watches[2]) {

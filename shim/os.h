@@ -131,7 +131,7 @@ bool cmox_os_end(int *fd); /* closes it, if it is one, and makes it -1; false: t
 
 /* What the caller gave as one of its streams. */
 typedef enum cmox_os_kind {
-  CMOX_OS_KIND_NONE, /* closed */
+  CMOX_OS_KIND_NONE, /* closed, or nothing that can be read or written */
   CMOX_OS_KIND_FILE, /* has an offset */
   CMOX_OS_KIND_PIPE,
   CMOX_OS_KIND_SOCKET,

@@ -48,7 +48,7 @@ int cmox_os_pipe(int ends[2], int own, bool small) {
 
 cmox_os_kind_t cmox_os_kind(int stream) {
   struct stat info;
-  if (fstat(stream, &info) != 0) return CMOX_OS_KIND_NONE;
+  if (fstat(stream, &info) != 0 || S_ISDIR(info.st_mode)) return CMOX_OS_KIND_NONE;
   if (S_ISREG(info.st_mode)) return CMOX_OS_KIND_FILE;
   if (S_ISFIFO(info.st_mode)) return CMOX_OS_KIND_PIPE;
   return S_ISSOCK(info.st_mode) ? CMOX_OS_KIND_SOCKET : CMOX_OS_KIND_OTHER;

@@ -95,7 +95,12 @@ static bool get_block(cmox_tap_t *tap, cmox_call_t *call) {
   int error = 0;
   const cmox_os_io_t outcome = cmox_os_get(tap->from, tap->block, BLOCK, &moved, &error);
   if (outcome == CMOX_OS_AGAIN) return false;
-  if (outcome != CMOX_OS_DONE) {
+  if (outcome == CMOX_OS_FAILED) {
+    if (call) cmox_call_complete(call, cmox_os_error_text(error));
+    cmox_say("cannot read what the real command writes: ");
+    cmox_die(cmox_os_error_text(error));
+  }
+  if (outcome == CMOX_OS_CLOSED) {
     cmox_os_end(&tap->from);
     return false;
   }

@@ -1,10 +1,14 @@
 /* The streams of a command that runs through the launcher. */
+#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,6 +103,44 @@ START_TEST(a_reader_that_goes_ends_the_command_as_it_would_have) {
   reader_goes(false, false, 0, SIGPIPE);
   reader_goes(true, false, 0, SIGPIPE);
   reader_goes(false, true, 3, 0);
+}
+END_TEST
+
+static unsigned descriptors_of(pid_t pid) {
+  char path[32];
+  unsigned count = 0;
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+  DIR *stream = opendir(path);
+  while (stream && readdir(stream)) count++;
+  if (stream) (void)closedir(stream);
+  return count;
+}
+
+/* The command does nothing when its reader goes: its next write is the first that can tell. */
+START_TEST(a_reader_that_goes_is_noticed_while_nothing_is_written) {
+  passing_scene_t scene;
+  int ends[2];
+  char text[8];
+  passing_open(&scene);
+  ck_assert_int_eq(mkfifo(passing_path(&scene, "gate"), 0600), 0);
+  ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+  passing_begin_sh(&scene, CMOX_START(.out = ends[1]),
+                   "echo one; read -r go <gate; echo two; : >made");
+  close(ends[1]);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  ck_assert_int_eq(read(ends[0], text, sizeof text), 4);
+  const int gate = open(passing_path(&scene, "gate"), O_WRONLY | O_CLOEXEC);
+  const unsigned before = descriptors_of(scene.run.pid);
+  close(ends[0]);
+  for (int i = 0; i < 30000 && descriptors_of(scene.run.pid) >= before; i++) (void)poll(NULL, 0, 1);
+  ck_assert_int_eq(write(gate, "go\n", 3), 3);
+  close(gate);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(heard.report->signal, "SIGPIPE");
+  passing_free(&heard);
+  cmox_run_finish(&scene.run);
+  ck_assert_int_eq(access(passing_path(&scene, "made"), F_OK), -1);
+  passing_close(&scene);
 }
 END_TEST
 
@@ -250,6 +292,7 @@ int main(void) {
   const TTest *const tests[] = {one_open_file_for_both_stays_one,
                                 a_terminal_is_handed_over,
                                 a_reader_that_goes_ends_the_command_as_it_would_have,
+                                a_reader_that_goes_is_noticed_while_nothing_is_written,
                                 a_stream_that_is_not_read_holds_up_no_other,
                                 a_disk_that_is_full_is_told,
                                 what_was_read_to_decide_comes_to_the_command_again,
