@@ -91,6 +91,15 @@ static bool write_file(const char *path, const char *text) {
   return written;
 }
 
+/* Some systems refuse the namespace, some what is done in it. */
+static int forbidden(const char *what) {
+  return fail(
+      "this system does not let you make namespaces (%s: %s): run as root, or have it allow user "
+      "namespaces (kernel.unprivileged_userns_clone=1, "
+      "kernel.apparmor_restrict_unprivileged_userns=0; in a container: --cap-add SYS_ADMIN)",
+      what, strerror(errno));
+}
+
 /* As root where that is enough, else as the master of a user namespace in which everybody is who he
  * was. */
 static int enter_namespace(void) {
@@ -101,23 +110,18 @@ static int enter_namespace(void) {
                  (unsigned long)geteuid());
   (void)snprintf(gids, sizeof gids, "%lu %lu 1\n", (unsigned long)getegid(),
                  (unsigned long)getegid());
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-    return fail(
-        "this system does not let you make namespaces (%s): run as root, or have it allow user "
-        "namespaces (kernel.unprivileged_userns_clone=1, "
-        "kernel.apparmor_restrict_unprivileged_userns=0; in a container: --cap-add SYS_ADMIN)",
-        strerror(errno));
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return forbidden("unshare");
   if (write_file("/proc/self/setgroups", "deny") && write_file("/proc/self/uid_map", uids) &&
       write_file("/proc/self/gid_map", gids))
     return 0;
-  return fail("cannot stay the same user in a user namespace: %s", strerror(errno));
+  return forbidden("uid_map");
 }
 
 /* Where the real programs are for those who pass through: nobody outside sees it. */
 static int make_real(const char *real) {
   if (mkdir(real, 0711) != 0) return fail("%s: %s", real, strerror(errno));
-  if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
-      mount("cmdmox", real, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0711,size=64k") != 0)
+  if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) return forbidden("mount");
+  if (mount("cmdmox", real, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0711,size=64k") != 0)
     return fail("cannot mount on %s: %s", real, strerror(errno));
   return 0;
 }
@@ -157,8 +161,9 @@ static void watch_signals(void) {
   (void)signal(SIGQUIT, SIG_IGN);
 }
 
-_Noreturn static void become(char **command, const sigset_t *mask) {
+_Noreturn static void become(char **command, const sigset_t *mask, pid_t parent) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(BY_SIGNAL + SIGKILL); /* it was killed before that */
   (void)sigprocmask(SIG_SETMASK, mask, NULL);
   (void)execvp(command[0], command);
   int why = errno;
@@ -171,9 +176,12 @@ static int run_command(char **command) {
   sigset_t mask;
   (void)sigfillset(&all);
   (void)sigprocmask(SIG_BLOCK, &all, &mask); /* until there is somebody to pass them on to */
+  const pid_t self = getpid();
+  void (*on_child)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, it would take the status away */
   pid_t pid = fork();
+  if (pid == 0) (void)signal(SIGCHLD, on_child);
   if (pid < 0) return fail("cannot start %s: %s", command[0], strerror(errno));
-  if (pid == 0) become(command, &mask);
+  if (pid == 0) become(command, &mask, self);
   child = (sig_atomic_t)pid;
   watch_signals();
   (void)sigprocmask(SIG_SETMASK, &mask, NULL);

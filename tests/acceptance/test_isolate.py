@@ -101,6 +101,12 @@ class Isolated(Installed):
             with self.subTest(command=command):
                 self.assertEqual(self.outside(command)[0], status)
 
+    def test_an_ignored_sigchld_takes_no_status_away_and_stays_ignored(self):
+        ignore = lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # noqa: E731
+        self.assertEqual(self.outside(["sh", "-c", "exit 7"], preexec_fn=ignore)[0], 7)
+        line = self.outside(["grep", "SigIgn", "/proc/self/status"], preexec_fn=ignore)[1]
+        self.assertTrue(int(line.split()[1], 16) >> (signal.SIGCHLD - 1) & 1)
+
     def test_the_user_is_the_same(self):
         words = ["sh", "-c", "id -u; id -g"]
         self.assertEqual(self.outside(words)[1], subprocess.run(words, check=True, capture_output=True).stdout)
