@@ -66,7 +66,7 @@ static void leave(cmox_shimdir_t *dir, cmox_entry_t *entry) {
 
 void cmox_shimdir_free_entries(cmox_shimdir_t *dir) {
   cmox_entry_t *entry, *next;
-  HASH_ITER(hh, dir->entries, entry, next) leave(dir, entry);
+  HASH_ITER(hh, dir->entries, entry, next) { leave(dir, entry); }
 }
 
 static cmox_code_t no_memory(cmox_error_t *error) {
