@@ -155,8 +155,10 @@ static void send_on(const cmox_os_child_t *child) {
 cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end) {
   int status = 0;
   send_on(child);
-  const pid_t got = waitpid(child->pid, &status, WNOHANG | WUNTRACED);
-  if (got == 0 || (got < 0 && cmox_os_again())) return CMOX_OS_RUNS;
+  pid_t got;
+  do got = waitpid(child->pid, &status, WNOHANG | WUNTRACED);
+  while (got < 0 && cmox_os_again());
+  if (got == 0) return CMOX_OS_RUNS;
   if (got > 0 && WIFSTOPPED(status)) return CMOX_OS_STOPPED;
   *end = (cmox_os_end_t){.error = got < 0 ? errno : *child->exec_error};
   if (got < 0) return CMOX_OS_LOST;
