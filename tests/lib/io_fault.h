@@ -182,12 +182,14 @@ IO_FAULT_EXPORT ssize_t pwrite(int fd, const void *data, size_t size, off_t at) 
   return io_fault.error == IO_FAULT_SHORT ? real(fd, data, 1, at) : -1;
 }
 
+#ifndef __SANITIZE_THREAD__ /* it maps its memory by this name before there is a dlsym() */
 /* Of files only: memory is tests/lib/alloc_fault.h. */
 IO_FAULT_EXPORT void *mmap(void *where, size_t size, int protection, int flags, int fd, off_t at) {
   IO_FAULT_REAL(void *, "mmap", (void *, size_t, int, int, int, off_t));
   if (fd >= 0 && io_fault_hits("mmap")) return MAP_FAILED;
   return real(where, size, protection, flags, fd, at);
 }
+#endif
 
 /* ---- Processes ---- */
 
