@@ -77,12 +77,12 @@ static name_t name_of(const cmox_t *mox) {
   return name;
 }
 
-/* Whether PATH is what the session was made for, or else puts the shims in front of it. */
+/* Whether PATH is what the session was made for, or else puts the shims in front of it. When it
+ * fails the entries are as before: they hold the shims all the same. */
 static cmox_code_t follow_path(cmox_t *mox, cmox_error_t *error) {
   if (!mox->shim_directory) return CMOX_OK;
   if (!mox->path_fixed) return cmox_entries_follow_path(&mox->entries, mox->shim_directory, error);
-  if (mox->applied.saved) return CMOX_OK;
-  const char *now = getenv("PATH");
+  const char *now = cmox_environment_before(&mox->applied, "PATH");
   if (now == mox->own_path || (now && mox->own_path && strcmp(now, mox->own_path) == 0))
     return CMOX_OK;
   return cmox_fail(error, CMOX_E_BAD_STATE,
@@ -90,14 +90,20 @@ static cmox_code_t follow_path(cmox_t *mox, cmox_error_t *error) {
                    "commands, is made for PATH as it was then; change it before");
 }
 
+/* Has the process meet the shims, whatever else is wrong. That another session is there is said
+ * first: its shims are what PATH has changed to. */
+static void apply(cmox_t *mox, cmox_error_t *error) {
+  cmox_error_t strayed = {.code = CMOX_OK};
+  (void)follow_path(mox, &strayed);
+  name_t name = name_of(mox);
+  if (cmox_environment_apply(&mox->applied, &mox->entries, name.text, error) == CMOX_OK)
+    *error = strayed;
+}
+
 static cmox_code_t replay(cmox_t *mox) {
   mox->replay_called = true;
   cmox_error_t error = {.code = CMOX_OK};
-  if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) {
-    name_t name = name_of(mox);
-    if (follow_path(mox, &error) == CMOX_OK)
-      (void)cmox_environment_apply(&mox->applied, &mox->entries, name.text, &error);
-  }
+  if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) apply(mox, &error);
   if (mox->problems.count)
     return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
   if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK)
@@ -189,8 +195,13 @@ char *const *cmox_environ(cmox_t *mox) {
   bool locked = cmox_enter(mox) == CMOX_OK;
   cmox_environ_copy_t *copy = cmox_calloc(1, sizeof *copy);
   cmox_error_t error;
-  bool current = follow_path(mox, &error) == CMOX_OK;
-  if (copy && current) copy->block = cmox_environment_merge(&mox->entries);
+  /* Without one the code under test would run with none, and find what the system's default PATH
+   * has: the old one is better, and the session fails. */
+  if (follow_path(mox, &error) != CMOX_OK && locked && !mox->told_path) {
+    mox->told_path = true;
+    cmox_keep_problem(mox, (cmox_location_t){0}, "cmox_environ", &error);
+  }
+  if (copy) copy->block = cmox_environment_merge(&mox->entries);
   char **block = copy ? copy->block : NULL;
   if (block) {
     copy->next = mox->copies;

@@ -130,21 +130,58 @@ START_TEST(absent_comes_before_replay) {
 }
 END_TEST
 
-/* A plain session goes along with PATH; one that is made for a certain PATH says so. */
+/* A plain session goes along with PATH; one that is made for a certain PATH says so, and its shims
+ * are there all the same for a test that goes on. */
 START_TEST(a_path_that_changes_before_replay) {
-  CMOX_SCOPED cmox_t *plain = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
-  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = _i == 0));
+  cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = _i == 0));
+  cmox_mock(mox, "other");
   if (_i == 1) cmox_absent(mox, "tool");
+  char changed[8192];
+  (void)snprintf(changed, sizeof changed, "/nowhere:%s", path);
+  ck_assert_int_eq(setenv("PATH", changed, 1), 0);
+  for (int i = 0; i < 2; i++) {
+    ck_assert_int_eq(cmox_replay(mox), CMOX_E_BAD_STATE);
+    assert_message_has(mox, "PATH has changed since cmox_new()");
+    SCOPED_RUN met = RUN_SHELL("other");
+    ck_assert_int_eq(met.exit_code, 125);
+    SCOPED_RUN hidden = RUN_SHELL("tool");
+    ck_assert_int_eq(hidden.exit_code, _i ? 127 : 125);
+  }
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_BAD_STATE);
+  cmox_free(mox);
+  ck_assert_str_eq(getenv("PATH"), changed);
+  ck_assert_int_eq(setenv("PATH", path, 1), 0);
+}
+END_TEST
+
+START_TEST(an_environment_for_a_path_that_has_changed_holds_the_shims) {
+  CMOX_SCOPED cmox_t *plain = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
+  CMOX_SCOPED cmox_t *mox =
+      cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE, .contained = true));
   ck_assert_int_eq(setenv("PATH", "/usr/bin:/bin", 1), 0);
   ck_assert_ptr_nonnull(cmox_environ(plain));
-  ck_assert_ptr_null(cmox_environ(mox));
-  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BAD_STATE);
-  assert_message_has(mox, "PATH has changed since cmox_new()");
-  ck_assert_str_eq(getenv("PATH"), "/usr/bin:/bin");
+  const char *const line[] = {"/bin/sh", "-c", "ls", NULL};
+  SCOPED_RUN run = run_program(line, NULL, 0, cmox_environ(mox));
+  ck_assert_int_eq(run.exit_code, 125);
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
+  assert_message_has(mox, "cmox_environ: PATH has changed since cmox_new()");
   ck_assert_int_eq(setenv("PATH", path, 1), 0);
-  ck_assert_ptr_nonnull(cmox_environ(mox));
-  ck_cmox_replay(mox);
-  ck_cmox_verify(mox);
+}
+END_TEST
+
+/* What PATH has changed to are the shims of the first. */
+START_TEST(of_two_contained_sessions_the_second_is_told_who_is_there) {
+  cmox_t *first = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_t *second = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_mock(first, "tool");
+  ck_cmox_replay(first);
+  ck_assert_int_eq(cmox_replay(second), CMOX_E_ENVIRONMENT_BUSY);
+  assert_message_has(second, "the session declared at " __FILE__);
+  SCOPED_RUN run = RUN_SHELL("tool");
+  ck_assert_int_eq(run.exit_code, 0);
+  ck_cmox_verify(first);
+  cmox_free(second);
+  cmox_free(first);
 }
 END_TEST
 
@@ -170,6 +207,8 @@ int main(void) {
   tcase_add_test(cases, mistakes_are_told_with_their_lines);
   tcase_add_test(cases, absent_comes_before_replay);
   tcase_add_loop_test(cases, a_path_that_changes_before_replay, 0, 2);
+  tcase_add_test(cases, an_environment_for_a_path_that_has_changed_holds_the_shims);
+  tcase_add_test(cases, of_two_contained_sessions_the_second_is_told_who_is_there);
   tcase_add_test(cases, a_relative_entry_of_path_has_no_mirror);
   suite_add_tcase(suite, cases);
   return run_suite(suite);
