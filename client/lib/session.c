@@ -52,9 +52,26 @@ static cmox_code_t conclude_problems(cmox_t *mox, char *text) {
   return conclude(mox, code, text);
 }
 
+/* What stands behind the shims on the PATH of the code under test; NULL: what the server knows. */
+static const char *path_behind(const cmox_t *mox) {
+  const size_t len = mox->shim_directory ? strlen(mox->shim_directory) : 0;
+  for (size_t i = 0; i < mox->entries.count && len && !mox->path_fixed; i++) {
+    const char *entry = mox->entries.items[i];
+    if (strncmp(entry, "PATH=", 5) == 0 && strncmp(entry + 5, mox->shim_directory, len) == 0 &&
+        entry[5 + len] == ':')
+      return entry + 5 + len + 1;
+  }
+  return NULL;
+}
+
 static cmox_code_t ask_replay(cmox_t *mox, cmox_error_t *error) {
   Cmdmox__V1__ReplayRequest request = CMDMOX__V1__REPLAY_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
+  const char *path = path_behind(mox);
+  if (path) {
+    request.path_presence_case = CMDMOX__V1__REPLAY_REQUEST__PATH_PRESENCE_PATH;
+    request.path = (ProtobufCBinaryData){.len = strlen(path), .data = (uint8_t *)path};
+  }
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "Replay", &request.base, &response, error);
   cmox_wire_free(response);
@@ -104,6 +121,7 @@ static cmox_code_t replay(cmox_t *mox) {
   mox->replay_called = true;
   cmox_error_t error = {.code = CMOX_OK};
   if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) apply(mox, &error);
+  if (mox->environment == CMOX_ENVIRONMENT_NONE && !mox->path_fixed) (void)follow_path(mox, &error);
   if (mox->problems.count)
     return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
   if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK)

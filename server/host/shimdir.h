@@ -66,6 +66,9 @@ const char *cmox_shimdir_socket(
  * directory is of no use. */
 cmox_code_t cmox_shimdir_set_path(cmox_shimdir_t *dir, cmox_span_t path, bool contained,
                                   cmox_error_t *error);
+/* Says it anew. CMOX_E_BAD_STATE: it is another one, and the directory is made for that from
+ * before: it is contained, or has mirrors. */
+cmox_code_t cmox_shimdir_follow_path(cmox_shimdir_t *dir, cmox_span_t path, cmox_error_t *error);
 const char *cmox_shimdir_own_path(const cmox_shimdir_t *dir); /* as it was set; "" before */
 /* PATH with the shims, for the code under test. */
 void cmox_shimdir_path(const cmox_shimdir_t *dir, cmox_buf_t *out);

@@ -206,6 +206,19 @@ cmox_code_t cmox_shimdir_set_path(cmox_shimdir_t *dir, cmox_span_t path, bool co
   return contained ? seal(dir, error) : CMOX_OK;
 }
 
+cmox_code_t cmox_shimdir_follow_path(cmox_shimdir_t *dir, cmox_span_t path, cmox_error_t *error) {
+  if (cmox_span_equal(cmox_span_str(cmox_shimdir_own_path(dir)), path)) return CMOX_OK;
+  if (dir->contained || dir->mirror_count)
+    return cmox_fail(error, CMOX_E_BAD_STATE,
+                     "PATH has changed since the session was made: a contained session, and one "
+                     "with absent commands, is made for PATH as it was then; change it before");
+  char *copy = cmox_strndup(path.data, path.len);
+  if (!copy) return no_memory(error);
+  cmox_free_block(dir->own_path);
+  dir->own_path = copy;
+  return CMOX_OK;
+}
+
 const char *cmox_shimdir_own_path(const cmox_shimdir_t *dir) {
   return dir->own_path ? dir->own_path : "";
 }

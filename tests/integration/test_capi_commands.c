@@ -16,15 +16,17 @@
 static char tools[64]; /* a directory that is first on PATH */
 static char path[4096];
 
-static void install(const char *name) {
+static void install_in(const char *directory, const char *name) {
   char file[128];
-  (void)snprintf(file, sizeof file, "%s/%s", tools, name);
+  (void)snprintf(file, sizeof file, "%s/%s", directory, name);
   FILE *script = fopen(file, "w");
   ck_assert_ptr_nonnull(script);
   ck_assert_int_gt(fprintf(script, "#!/bin/sh\necho real %s\n", name), 0);
   ck_assert_int_eq(fclose(script), 0);
   ck_assert_int_eq(chmod(file, 0755), 0);
 }
+
+static void install(const char *name) { install_in(tools, name); }
 
 static void setup(void) {
   scratch_directory(tools, sizeof tools);
@@ -170,6 +172,33 @@ START_TEST(an_environment_for_a_path_that_has_changed_holds_the_shims) {
 END_TEST
 
 /* What PATH has changed to are the shims of the first. */
+/* The one that the code under test would find is not that of cmox_new(). */
+START_TEST(passing_through_looks_along_the_path_of_replay) {
+  char later[64];
+  scratch_directory(later, sizeof later);
+  ck_assert_int_eq(chmod(later, 0755), 0);
+  install_in(later, "new");
+  char file[128], changed[8192];
+  (void)snprintf(file, sizeof file, "%s/new", later);
+  char there[128];
+  (void)snprintf(there, sizeof there, "%s/tool", later);
+  ck_assert_int_eq(rename(file, there), 0);
+  (void)snprintf(changed, sizeof changed, "%s:/usr/bin:/bin", later);
+  cmox_t *mox =
+      cmox_new(CMOX_OPTIONS(.environment = _i ? CMOX_ENVIRONMENT_NONE : CMOX_ENVIRONMENT_PROCESS));
+  cmox_passthrough(cmox_mock(mox, "tool"));
+  ck_assert_int_eq(setenv("PATH", changed, 1), 0);
+  ck_cmox_replay(mox);
+  const char *const line[] = {"/bin/sh", "-c", "tool", NULL};
+  SCOPED_RUN run = run_program(line, NULL, 0, cmox_environ(mox));
+  ck_assert_str_eq(run.out, "real new\n");
+  ck_cmox_verify(mox);
+  cmox_free(mox);
+  ck_assert_int_eq(setenv("PATH", path, 1), 0);
+  scratch_remove(later);
+}
+END_TEST
+
 START_TEST(of_two_contained_sessions_the_second_is_told_who_is_there) {
   cmox_t *first = cmox_new(CMOX_OPTIONS(.contained = true));
   cmox_t *second = cmox_new(CMOX_OPTIONS(.contained = true));
@@ -208,6 +237,7 @@ int main(void) {
   tcase_add_test(cases, absent_comes_before_replay);
   tcase_add_loop_test(cases, a_path_that_changes_before_replay, 0, 2);
   tcase_add_test(cases, an_environment_for_a_path_that_has_changed_holds_the_shims);
+  tcase_add_loop_test(cases, passing_through_looks_along_the_path_of_replay, 0, 2);
   tcase_add_test(cases, of_two_contained_sessions_the_second_is_told_who_is_there);
   tcase_add_test(cases, a_relative_entry_of_path_has_no_mirror);
   suite_add_tcase(suite, cases);
