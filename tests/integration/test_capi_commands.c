@@ -123,6 +123,30 @@ START_TEST(mistakes_are_told_with_their_lines) {
 }
 END_TEST
 
+/* Between cmox_absent() and cmox_replay(), or while the test runs. */
+START_TEST(what_is_installed_meanwhile_is_not_absent) {
+  const bool early = _i;
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_absent(mox, "new");
+  if (early) install("new");
+  ck_assert_int_eq(cmox_replay(mox), early ? CMOX_E_IO : CMOX_OK);
+  if (!early) install("new");
+  ck_assert_int_eq(cmox_verify(mox), early ? CMOX_E_IO : CMOX_E_VERIFICATION_FAILED);
+  assert_message_has(mox, "new is on PATH, and new was made absent");
+}
+END_TEST
+
+/* For tests that go on though their replay has failed. */
+START_TEST(an_allowed_command_with_a_double_does_not_run_for_real) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_allow(mox, "tool");
+  cmox_mock(mox, "tool");
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
+  SCOPED_RUN run = RUN_SHELL("tool");
+  ck_assert_int_eq(run.exit_code, 125);
+}
+END_TEST
+
 START_TEST(absent_comes_before_replay) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   ck_cmox_replay(mox);
@@ -220,6 +244,8 @@ START_TEST(a_relative_entry_of_path_has_no_mirror) {
   cmox_absent(mox, "ls");
   ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
   assert_message_has(mox, "PATH has the relative entry \"bin\"");
+  SCOPED_RUN run = RUN_SHELL("ls");
+  ck_assert_int_eq(run.exit_code, 125); /* not the real one */
   cmox_free(mox);
   ck_assert_int_eq(setenv("PATH", path, 1), 0);
 }
@@ -234,6 +260,8 @@ int main(void) {
   tcase_add_test(cases, contained_passes_through_to_the_real_command);
   tcase_add_loop_test(cases, absent_is_not_found_and_the_rest_is, 0, 2);
   tcase_add_test(cases, mistakes_are_told_with_their_lines);
+  tcase_add_loop_test(cases, what_is_installed_meanwhile_is_not_absent, 0, 2);
+  tcase_add_test(cases, an_allowed_command_with_a_double_does_not_run_for_real);
   tcase_add_test(cases, absent_comes_before_replay);
   tcase_add_loop_test(cases, a_path_that_changes_before_replay, 0, 2);
   tcase_add_test(cases, an_environment_for_a_path_that_has_changed_holds_the_shims);
