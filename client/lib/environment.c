@@ -170,6 +170,12 @@ cmox_code_t cmox_environment_restore(cmox_applied_t *applied, cmox_error_t *erro
   return cmox_fail(error, CMOX_E_NO_MEMORY, "the environment cannot be restored: out of memory");
 }
 
+const char *cmox_environment_before(const cmox_applied_t *applied, const char *name) {
+  for (size_t i = 0; applied->saved && i < applied->count; i++)
+    if (strcmp(applied->saved[i].name, name) == 0) return applied->saved[i].value;
+  return getenv(name);
+}
+
 static const char *replacement(const cmox_entries_t *entries, const char *entry) {
   for (size_t i = 0; i < entries->count; i++)
     if (same_name(entries->items[i], entry)) return entries->items[i];

@@ -47,6 +47,9 @@ cmox_code_t cmox_environment_apply(cmox_applied_t *applied, const cmox_entries_t
  * there the code under test must go on meeting the shims. */
 cmox_code_t cmox_environment_restore(cmox_applied_t *applied, cmox_error_t *error);
 
+/* What the variable is without that application; NULL: not set. Borrowed. */
+const char *cmox_environment_before(const cmox_applied_t *applied, const char *name);
+
 /* This process's environment with the entries in place of every entry of the same
  * name: one block, to be freed with cmox_free_block(). NULL when memory is out. */
 char **cmox_environment_merge(const cmox_entries_t *entries);

@@ -52,9 +52,26 @@ static cmox_code_t conclude_problems(cmox_t *mox, char *text) {
   return conclude(mox, code, text);
 }
 
+/* What stands behind the shims on the PATH of the code under test; NULL: what the server knows. */
+static const char *path_behind(const cmox_t *mox) {
+  const size_t len = mox->shim_directory ? strlen(mox->shim_directory) : 0;
+  for (size_t i = 0; i < mox->entries.count && len && !mox->path_fixed; i++) {
+    const char *entry = mox->entries.items[i];
+    if (strncmp(entry, "PATH=", 5) == 0 && strncmp(entry + 5, mox->shim_directory, len) == 0 &&
+        entry[5 + len] == ':')
+      return entry + 5 + len + 1;
+  }
+  return NULL;
+}
+
 static cmox_code_t ask_replay(cmox_t *mox, cmox_error_t *error) {
   Cmdmox__V1__ReplayRequest request = CMDMOX__V1__REPLAY_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
+  const char *path = path_behind(mox);
+  if (path) {
+    request.path_presence_case = CMDMOX__V1__REPLAY_REQUEST__PATH_PRESENCE_PATH;
+    request.path = (ProtobufCBinaryData){.len = strlen(path), .data = (uint8_t *)path};
+  }
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "Replay", &request.base, &response, error);
   cmox_wire_free(response);
@@ -77,12 +94,12 @@ static name_t name_of(const cmox_t *mox) {
   return name;
 }
 
-/* Whether PATH is what the session was made for, or else puts the shims in front of it. */
+/* Whether PATH is what the session was made for, or else puts the shims in front of it. When it
+ * fails the entries are as before: they hold the shims all the same. */
 static cmox_code_t follow_path(cmox_t *mox, cmox_error_t *error) {
   if (!mox->shim_directory) return CMOX_OK;
   if (!mox->path_fixed) return cmox_entries_follow_path(&mox->entries, mox->shim_directory, error);
-  if (mox->applied.saved) return CMOX_OK;
-  const char *now = getenv("PATH");
+  const char *now = cmox_environment_before(&mox->applied, "PATH");
   if (now == mox->own_path || (now && mox->own_path && strcmp(now, mox->own_path) == 0))
     return CMOX_OK;
   return cmox_fail(error, CMOX_E_BAD_STATE,
@@ -90,14 +107,21 @@ static cmox_code_t follow_path(cmox_t *mox, cmox_error_t *error) {
                    "commands, is made for PATH as it was then; change it before");
 }
 
+/* Has the process meet the shims, whatever else is wrong. That another session is there is said
+ * first: its shims are what PATH has changed to. */
+static void apply(cmox_t *mox, cmox_error_t *error) {
+  cmox_error_t strayed = {.code = CMOX_OK};
+  (void)follow_path(mox, &strayed);
+  name_t name = name_of(mox);
+  if (cmox_environment_apply(&mox->applied, &mox->entries, name.text, error) == CMOX_OK)
+    *error = strayed;
+}
+
 static cmox_code_t replay(cmox_t *mox) {
   mox->replay_called = true;
   cmox_error_t error = {.code = CMOX_OK};
-  if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) {
-    name_t name = name_of(mox);
-    if (follow_path(mox, &error) == CMOX_OK)
-      (void)cmox_environment_apply(&mox->applied, &mox->entries, name.text, &error);
-  }
+  if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) apply(mox, &error);
+  if (mox->environment == CMOX_ENVIRONMENT_NONE && !mox->path_fixed) (void)follow_path(mox, &error);
   if (mox->problems.count)
     return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
   if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK)
@@ -189,8 +213,13 @@ char *const *cmox_environ(cmox_t *mox) {
   bool locked = cmox_enter(mox) == CMOX_OK;
   cmox_environ_copy_t *copy = cmox_calloc(1, sizeof *copy);
   cmox_error_t error;
-  bool current = follow_path(mox, &error) == CMOX_OK;
-  if (copy && current) copy->block = cmox_environment_merge(&mox->entries);
+  /* Without one the code under test would run with none, and find what the system's default PATH
+   * has: the old one is better, and the session fails. */
+  if (follow_path(mox, &error) != CMOX_OK && locked && !mox->told_path) {
+    mox->told_path = true;
+    cmox_keep_problem(mox, (cmox_location_t){0}, "cmox_environ", &error);
+  }
+  if (copy) copy->block = cmox_environment_merge(&mox->entries);
   char **block = copy ? copy->block : NULL;
   if (block) {
     copy->next = mox->copies;

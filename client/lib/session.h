@@ -58,6 +58,7 @@ struct cmox {
   bool verified;    /* the server has given its verdict */
   bool unverified;  /* replayed, and cmox_verify() was not called since */
   bool told_broken; /* that the link is gone is among the problems */
+  bool told_path;   /* cmox_environ(): so is that PATH has changed */
 
   bool concluded;     /* result is that of replay or verify; else the problems speak */
   cmox_code_t result; /* with text, or the code's own when memory was out */

@@ -66,6 +66,9 @@ const char *cmox_shimdir_socket(
  * directory is of no use. */
 cmox_code_t cmox_shimdir_set_path(cmox_shimdir_t *dir, cmox_span_t path, bool contained,
                                   cmox_error_t *error);
+/* Says it anew. CMOX_E_BAD_STATE: it is another one, and the directory is made for that from
+ * before: it is contained, or has mirrors. */
+cmox_code_t cmox_shimdir_follow_path(cmox_shimdir_t *dir, cmox_span_t path, cmox_error_t *error);
 const char *cmox_shimdir_own_path(const cmox_shimdir_t *dir); /* as it was set; "" before */
 /* PATH with the shims, for the code under test. */
 void cmox_shimdir_path(const cmox_shimdir_t *dir, cmox_buf_t *out);
@@ -74,13 +77,17 @@ void cmox_shimdir_path(const cmox_shimdir_t *dir, cmox_buf_t *out);
  * CMOX_E_BAD_COMMAND_NAME; CMOX_E_BAD_STATE: it is allowed or absent. */
 cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
 
-/* In a contained directory: the real program of this name, the first along the session's PATH,
+/* What contradicts each other (a command that is mocked and allowed, say) is CMOX_E_BAD_STATE, and
+ * leaves the command with a shim, or absent: never with the real program.
+ *
+ * In a contained directory: the real program of this name, the first along the session's PATH,
  * instead of a shim; again is fine. CMOX_E_NOT_FOUND: there is none; CMOX_E_BAD_STATE: it is not
  * contained, or the command has a shim of its own or is absent. */
 cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
 
 /* Has the command missing from the PATH of the code under test, which changes by that unless the
- * directory is contained; again is fine. CMOX_E_BAD_STATE: it has a shim of its own or is allowed,
+ * directory is contained; again is fine. Where it cannot be done the command has a shim.
+ * CMOX_E_BAD_STATE: it has a shim of its own or is allowed,
  * or PATH has a relative entry, which cannot be looked into. */
 cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
 

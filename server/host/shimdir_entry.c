@@ -4,7 +4,8 @@
  * session, none of these and still a shim. What it is can be said again and never changed, but for
  * the last.
  *
- * Failures: nothing has changed then. */
+ * Failures: nothing has changed then, unless the real program could be reached: a test that goes on
+ * meets a shim in its place. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -125,13 +126,50 @@ static cmox_code_t add_link(cmox_shimdir_t *dir, const char *name, cmox_error_t 
   return code;
 }
 
+/* Puts a link in place of what bin has of this name; at no time is there nothing. */
+static cmox_code_t put_link(const cmox_shimdir_t *dir, const char *name, const char *target,
+                            cmox_error_t *error) {
+  int bin = open_bin(dir);
+  (void)unlinkat(dir->fd, CMOX_NEW_LINK, 0);
+  bool put = bin >= 0 && symlinkat(target, dir->fd, CMOX_NEW_LINK) == 0 &&
+             renameat(dir->fd, CMOX_NEW_LINK, bin, name) == 0;
+  cmox_code_t code = put ? CMOX_OK
+                         : cmox_fail(error, CMOX_E_IO, "cannot make the link %s/%s: %s", dir->bin,
+                                     name, strerror(errno));
+  if (bin >= 0) (void)close(bin);
+  return code;
+}
+
+static cmox_code_t take_out(const cmox_shimdir_t *dir, const char *name, cmox_error_t *error) {
+  int bin = open_bin(dir);
+  bool gone = bin >= 0 && (unlinkat(bin, name, 0) == 0 || errno == ENOENT);
+  cmox_code_t code = gone ? CMOX_OK
+                          : cmox_fail(error, CMOX_E_IO, "cannot remove %s/%s: %s", dir->bin, name,
+                                      strerror(errno));
+  if (bin >= 0) (void)close(bin);
+  return code;
+}
+
+/* What was allowed and is now said to be something else does not run for real any more. */
+static void disallow(const cmox_shimdir_t *dir, cmox_entry_t *entry) {
+  if (entry->kind != CMOX_ENTRY_ALLOWED) return;
+  if (put_link(dir, entry->name, CMOX_SHIM_TARGET, NULL) != CMOX_OK)
+    (void)take_out(dir, entry->name, NULL);
+  cmox_free_block(entry->target);
+  entry->target = NULL;
+  entry->kind = CMOX_ENTRY_SHIM;
+}
+
 cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
   cmox_code_t code = cmox_command_name_check(command, error);
   if (code) return code;
   cmox_entry_t *entry = cmox_entry_find(dir, command);
   const bool known = entry != NULL;
-  if (known && entry->kind != CMOX_ENTRY_SHIM && entry->kind != CMOX_ENTRY_SEALED)
-    return contradicts(entry, "mocked", error);
+  if (known && entry->kind != CMOX_ENTRY_SHIM && entry->kind != CMOX_ENTRY_SEALED) {
+    code = contradicts(entry, "mocked", error);
+    disallow(dir, entry);
+    return code;
+  }
   if (!known) entry = enter(dir, command, CMOX_ENTRY_SHIM);
   if (!entry) return no_memory(error);
   code = add_link(dir, entry->name, error);
@@ -206,6 +244,19 @@ cmox_code_t cmox_shimdir_set_path(cmox_shimdir_t *dir, cmox_span_t path, bool co
   return contained ? seal(dir, error) : CMOX_OK;
 }
 
+cmox_code_t cmox_shimdir_follow_path(cmox_shimdir_t *dir, cmox_span_t path, cmox_error_t *error) {
+  if (cmox_span_equal(cmox_span_str(cmox_shimdir_own_path(dir)), path)) return CMOX_OK;
+  if (dir->contained || dir->mirror_count)
+    return cmox_fail(error, CMOX_E_BAD_STATE,
+                     "PATH has changed since the session was made: a contained session, and one "
+                     "with absent commands, is made for PATH as it was then; change it before");
+  char *copy = cmox_strndup(path.data, path.len);
+  if (!copy) return no_memory(error);
+  cmox_free_block(dir->own_path);
+  dir->own_path = copy;
+  return CMOX_OK;
+}
+
 const char *cmox_shimdir_own_path(const cmox_shimdir_t *dir) {
   return dir->own_path ? dir->own_path : "";
 }
@@ -215,20 +266,6 @@ void cmox_shimdir_path(const cmox_shimdir_t *dir, cmox_buf_t *out) {
   if (dir->contained) return;
   cmox_buf_putc(out, ':');
   cmox_mirrors_path(dir, out);
-}
-
-/* Puts a link to the program in place of what bin has of this name; at no time is there nothing. */
-static cmox_code_t put_real(const cmox_shimdir_t *dir, const char *name, const char *file,
-                            cmox_error_t *error) {
-  int bin = open_bin(dir);
-  (void)unlinkat(dir->fd, CMOX_NEW_LINK, 0);
-  bool put = bin >= 0 && symlinkat(file, dir->fd, CMOX_NEW_LINK) == 0 &&
-             renameat(dir->fd, CMOX_NEW_LINK, bin, name) == 0;
-  cmox_code_t code = put ? CMOX_OK
-                         : cmox_fail(error, CMOX_E_IO, "cannot make the link %s/%s: %s", dir->bin,
-                                     name, strerror(errno));
-  if (bin >= 0) (void)close(bin);
-  return code;
 }
 
 cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
@@ -249,7 +286,7 @@ cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_er
                      (int)command.len, (const char *)command.data, dir->own_path);
   char *target = cmox_strdup(file);
   if (!target) return no_memory(error);
-  code = put_real(dir, entry->name, target, error);
+  code = put_link(dir, entry->name, target, error);
   if (code) {
     cmox_free_block(target);
     return code;
@@ -261,14 +298,11 @@ cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_er
 
 /* ---- Absence ---- */
 
-static cmox_code_t take_out(const cmox_shimdir_t *dir, const char *name, cmox_error_t *error) {
-  int bin = open_bin(dir);
-  bool gone = bin >= 0 && (unlinkat(bin, name, 0) == 0 || errno == ENOENT);
-  cmox_code_t code = gone ? CMOX_OK
-                          : cmox_fail(error, CMOX_E_IO, "cannot remove %s/%s: %s", dir->bin, name,
-                                      strerror(errno));
-  if (bin >= 0) (void)close(bin);
-  return code;
+/* What could not be hidden has a shim. */
+static bool refuse_calls(cmox_shimdir_t *dir, cmox_span_t command) {
+  char name[CMOX_COMMAND_NAME_MAX + 1];
+  (void)snprintf(name, sizeof name, "%.*s", (int)command.len, (const char *)command.data);
+  return dir->contained || add_link(dir, name, NULL) == CMOX_OK;
 }
 
 cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
@@ -276,16 +310,22 @@ cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_err
   if (code) return code;
   cmox_entry_t *entry = cmox_entry_find(dir, command);
   if (entry && entry->kind == CMOX_ENTRY_ABSENT) return CMOX_OK;
-  if (entry && entry->kind != CMOX_ENTRY_SEALED) return contradicts(entry, "absent", error);
-  const bool known = entry != NULL;
-  if (!known) entry = enter(dir, command, CMOX_ENTRY_ABSENT);
-  if (!entry) return no_memory(error);
+  if (entry && entry->kind != CMOX_ENTRY_SEALED) {
+    code = contradicts(entry, "absent", error);
+    disallow(dir, entry);
+    return code;
+  }
+  if (!entry) entry = enter(dir, command, CMOX_ENTRY_ABSENT);
+  if (!entry) {
+    (void)refuse_calls(dir, command);
+    return no_memory(error);
+  }
   code =
       dir->contained ? take_out(dir, entry->name, error) : cmox_mirrors_hide(dir, command, error);
   if (!code)
     entry->kind = CMOX_ENTRY_ABSENT;
-  else if (!known)
-    leave(dir, entry);
+  else if (refuse_calls(dir, command))
+    entry->kind = CMOX_ENTRY_SHIM;
   return code;
 }
 

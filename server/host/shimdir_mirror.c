@@ -221,7 +221,32 @@ static cmox_code_t check_mirror(const cmox_shimdir_t *dir, int mirrors, const cm
   return CMOX_OK;
 }
 
+/* An entry that did not hold the command, and has no mirror, may hold it by now. */
+static cmox_code_t check_unmirrored(const cmox_shimdir_t *dir, const char *name,
+                                    cmox_error_t *error) {
+  const char *rest = dir->own_path;
+  cmox_span_t entry;
+  while (cmox_search_entry(&rest, &entry)) {
+    char file[PATH_MAX];
+    int len =
+        snprintf(file, sizeof file, "%.*s/%s", (int)entry.len, (const char *)entry.data, name);
+    if (mirror_of(dir, entry) || len >= (int)sizeof file || !cmox_search_runs(file)) continue;
+    return cmox_fail(error, CMOX_E_IO,
+                     "%s is on PATH, and %s was made absent: it was installed after that", file,
+                     name);
+  }
+  return CMOX_OK;
+}
+
+static cmox_code_t check_absent(const cmox_shimdir_t *dir, cmox_error_t *error) {
+  cmox_code_t code = CMOX_OK;
+  for (const cmox_entry_t *entry = dir->entries; entry && !code; entry = entry->hh.next)
+    if (entry->kind == CMOX_ENTRY_ABSENT) code = check_unmirrored(dir, entry->name, error);
+  return code;
+}
+
 cmox_code_t cmox_mirrors_check(const cmox_shimdir_t *dir, cmox_error_t *error) {
+  if (!dir->contained && check_absent(dir, error) != CMOX_OK) return CMOX_E_IO;
   if (dir->mirror_count == 0) return CMOX_OK;
   int mirrors = open_mirrors(dir->fd);
   if (mirrors < 0)

@@ -152,6 +152,10 @@ static cmox_code_t make_absent(cmox_site_t *site, cmox_span_t command, cmox_erro
   return code;
 }
 
+static cmox_code_t follow_path(cmox_site_t *site, cmox_span_t path, cmox_error_t *error) {
+  return cmox_shimdir_follow_path(site->dir, path, error);
+}
+
 static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
   cmox_code_t code = cmox_shimdir_check(site->dir, error);
   CMOX_TRACE(SHIMDIR_CHECK, cmox_trace_text(cmox_shimdir_bin(site->dir)),
@@ -180,6 +184,7 @@ void cmox_sites_offer(cmox_rpc_host_t *host) {
   host->add_shim = add_shim;
   host->allow = allow;
   host->make_absent = make_absent;
+  host->follow_path = follow_path;
   host->check_shims = check_shims;
   host->close_site = close_site;
 }

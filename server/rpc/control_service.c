@@ -66,6 +66,12 @@ HANDLER(ping, Ping) {
 
 /* ---- Sessions ---------------------------------------------------------------- */
 
+static cmox_code_t check_path(ProtobufCBinaryData path, cmox_error_t *error) {
+  if (path.len <= PATH_BYTES_MAX && !(path.len && memchr(path.data, 0, path.len))) return CMOX_OK;
+  return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "path: at most %d bytes, and no NUL",
+                   PATH_BYTES_MAX);
+}
+
 static cmox_code_t check_create(const Cmdmox__V1__CreateSessionRequest *input,
                                 cmox_error_t *error) {
   if (input->idle_timeout_ms)
@@ -77,11 +83,7 @@ static cmox_code_t check_create(const Cmdmox__V1__CreateSessionRequest *input,
                      "max_journal_entries: a journal keeps at least 1 call; leave it out to keep "
                      "all of them");
   bool given = input->path_presence_case == CMDMOX__V1__CREATE_SESSION_REQUEST__PATH_PRESENCE_PATH;
-  if (given &&
-      (input->path.len > PATH_BYTES_MAX ||
-       memchr(input->path.data ? input->path.data : (const uint8_t *)"x", 0, input->path.len)))
-    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "path: at most %d bytes, and no NUL",
-                     PATH_BYTES_MAX);
+  if (given && check_path(input->path, error) != CMOX_OK) return error->code;
   const ProtobufCBinaryData *place = &input->temporary_directory;
   if (place->len && memchr(place->data, 0, place->len))
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "temporary_directory: no NUL may be inside");
@@ -117,12 +119,33 @@ static bool step(cmox_rpc_call_t *call, cmox_hosted_t *hosted, cmox_event_t *eve
   return false;
 }
 
+/* What passes through, and what is watched, is what the code under test would find by now. */
+static cmox_code_t follow_path(cmox_hosted_t *hosted, const Cmdmox__V1__ReplayRequest *input,
+                               cmox_error_t *error) {
+  if (input->path_presence_case != CMDMOX__V1__REPLAY_REQUEST__PATH_PRESENCE_PATH) return CMOX_OK;
+  cmox_code_t code = check_path(input->path, error);
+  if (code != CMOX_OK) return code;
+  const cmox_rpc_host_t *host = &hosted->rpc->host;
+  const cmox_span_t path = cmox_from_bytes(input->path);
+  char *copy = cmox_strndup(path.data, path.len);
+  if (!copy) return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
+  if (host->follow_path) code = host->follow_path(hosted->site, path, error);
+  if (code == CMOX_OK) {
+    cmox_free_block(hosted->path);
+    hosted->path = copy;
+  } else {
+    cmox_free_block(copy);
+  }
+  return code;
+}
+
 HANDLER(replay, Replay) {
   UNUSED_SERVICE;
   cmox_rpc_call_t *call = data;
   cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
-  if (call->peer->rpc->host.check_shims(hosted->site, &call->error) != CMOX_OK) {
+  if (follow_path(hosted, input, &call->error) != CMOX_OK ||
+      call->peer->rpc->host.check_shims(hosted->site, &call->error) != CMOX_OK) {
     cmox_rpc_fail(call);
     return;
   }

@@ -43,6 +43,8 @@ typedef struct cmox_rpc_host {
   /* The real program instead of a shim; no program at all. */
   cmox_code_t (*allow)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
   cmox_code_t (*make_absent)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
+  /* PATH is another one by now: wishes.path anew. NULL: nothing is to be done. */
+  cmox_code_t (*follow_path)(cmox_site_t *site, cmox_span_t path, cmox_error_t *error);
   cmox_code_t (*check_shims)(cmox_site_t *site, cmox_error_t *error);
   void (*close_site)(cmox_site_t *site); /* its shims answer 125 from now on */
 } cmox_rpc_host_t;

@@ -16,15 +16,17 @@
 static char tools[64]; /* a directory that is first on PATH */
 static char path[4096];
 
-static void install(const char *name) {
+static void install_in(const char *directory, const char *name) {
   char file[128];
-  (void)snprintf(file, sizeof file, "%s/%s", tools, name);
+  (void)snprintf(file, sizeof file, "%s/%s", directory, name);
   FILE *script = fopen(file, "w");
   ck_assert_ptr_nonnull(script);
   ck_assert_int_gt(fprintf(script, "#!/bin/sh\necho real %s\n", name), 0);
   ck_assert_int_eq(fclose(script), 0);
   ck_assert_int_eq(chmod(file, 0755), 0);
 }
+
+static void install(const char *name) { install_in(tools, name); }
 
 static void setup(void) {
   scratch_directory(tools, sizeof tools);
@@ -121,6 +123,30 @@ START_TEST(mistakes_are_told_with_their_lines) {
 }
 END_TEST
 
+/* Between cmox_absent() and cmox_replay(), or while the test runs. */
+START_TEST(what_is_installed_meanwhile_is_not_absent) {
+  const bool early = _i;
+  CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
+  cmox_absent(mox, "new");
+  if (early) install("new");
+  ck_assert_int_eq(cmox_replay(mox), early ? CMOX_E_IO : CMOX_OK);
+  if (!early) install("new");
+  ck_assert_int_eq(cmox_verify(mox), early ? CMOX_E_IO : CMOX_E_VERIFICATION_FAILED);
+  assert_message_has(mox, "new is on PATH, and new was made absent");
+}
+END_TEST
+
+/* For tests that go on though their replay has failed. */
+START_TEST(an_allowed_command_with_a_double_does_not_run_for_real) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_allow(mox, "tool");
+  cmox_mock(mox, "tool");
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
+  SCOPED_RUN run = RUN_SHELL("tool");
+  ck_assert_int_eq(run.exit_code, 125);
+}
+END_TEST
+
 START_TEST(absent_comes_before_replay) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   ck_cmox_replay(mox);
@@ -130,21 +156,85 @@ START_TEST(absent_comes_before_replay) {
 }
 END_TEST
 
-/* A plain session goes along with PATH; one that is made for a certain PATH says so. */
+/* A plain session goes along with PATH; one that is made for a certain PATH says so, and its shims
+ * are there all the same for a test that goes on. */
 START_TEST(a_path_that_changes_before_replay) {
-  CMOX_SCOPED cmox_t *plain = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
-  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = _i == 0));
+  cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = _i == 0));
+  cmox_mock(mox, "other");
   if (_i == 1) cmox_absent(mox, "tool");
+  char changed[8192];
+  (void)snprintf(changed, sizeof changed, "/nowhere:%s", path);
+  ck_assert_int_eq(setenv("PATH", changed, 1), 0);
+  for (int i = 0; i < 2; i++) {
+    ck_assert_int_eq(cmox_replay(mox), CMOX_E_BAD_STATE);
+    assert_message_has(mox, "PATH has changed since cmox_new()");
+    SCOPED_RUN met = RUN_SHELL("other");
+    ck_assert_int_eq(met.exit_code, 125);
+    SCOPED_RUN hidden = RUN_SHELL("tool");
+    ck_assert_int_eq(hidden.exit_code, _i ? 127 : 125);
+  }
+  ck_assert_int_eq(cmox_verify(mox), CMOX_E_BAD_STATE);
+  cmox_free(mox);
+  ck_assert_str_eq(getenv("PATH"), changed);
+  ck_assert_int_eq(setenv("PATH", path, 1), 0);
+}
+END_TEST
+
+START_TEST(an_environment_for_a_path_that_has_changed_holds_the_shims) {
+  CMOX_SCOPED cmox_t *plain = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
+  CMOX_SCOPED cmox_t *mox =
+      cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE, .contained = true));
   ck_assert_int_eq(setenv("PATH", "/usr/bin:/bin", 1), 0);
   ck_assert_ptr_nonnull(cmox_environ(plain));
-  ck_assert_ptr_null(cmox_environ(mox));
-  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BAD_STATE);
-  assert_message_has(mox, "PATH has changed since cmox_new()");
-  ck_assert_str_eq(getenv("PATH"), "/usr/bin:/bin");
+  const char *const line[] = {"/bin/sh", "-c", "ls", NULL};
+  SCOPED_RUN run = run_program(line, NULL, 0, cmox_environ(mox));
+  ck_assert_int_eq(run.exit_code, 125);
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
+  assert_message_has(mox, "cmox_environ: PATH has changed since cmox_new()");
   ck_assert_int_eq(setenv("PATH", path, 1), 0);
-  ck_assert_ptr_nonnull(cmox_environ(mox));
+}
+END_TEST
+
+/* What PATH has changed to are the shims of the first. */
+/* The one that the code under test would find is not that of cmox_new(). */
+START_TEST(passing_through_looks_along_the_path_of_replay) {
+  char later[64];
+  scratch_directory(later, sizeof later);
+  ck_assert_int_eq(chmod(later, 0755), 0);
+  install_in(later, "new");
+  char file[128], changed[8192];
+  (void)snprintf(file, sizeof file, "%s/new", later);
+  char there[128];
+  (void)snprintf(there, sizeof there, "%s/tool", later);
+  ck_assert_int_eq(rename(file, there), 0);
+  (void)snprintf(changed, sizeof changed, "%s:/usr/bin:/bin", later);
+  cmox_t *mox =
+      cmox_new(CMOX_OPTIONS(.environment = _i ? CMOX_ENVIRONMENT_NONE : CMOX_ENVIRONMENT_PROCESS));
+  cmox_passthrough(cmox_mock(mox, "tool"));
+  ck_assert_int_eq(setenv("PATH", changed, 1), 0);
   ck_cmox_replay(mox);
+  const char *const line[] = {"/bin/sh", "-c", "tool", NULL};
+  SCOPED_RUN run = run_program(line, NULL, 0, cmox_environ(mox));
+  ck_assert_str_eq(run.out, "real new\n");
   ck_cmox_verify(mox);
+  cmox_free(mox);
+  ck_assert_int_eq(setenv("PATH", path, 1), 0);
+  scratch_remove(later);
+}
+END_TEST
+
+START_TEST(of_two_contained_sessions_the_second_is_told_who_is_there) {
+  cmox_t *first = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_t *second = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_mock(first, "tool");
+  ck_cmox_replay(first);
+  ck_assert_int_eq(cmox_replay(second), CMOX_E_ENVIRONMENT_BUSY);
+  assert_message_has(second, "the session declared at " __FILE__);
+  SCOPED_RUN run = RUN_SHELL("tool");
+  ck_assert_int_eq(run.exit_code, 0);
+  ck_cmox_verify(first);
+  cmox_free(second);
+  cmox_free(first);
 }
 END_TEST
 
@@ -154,6 +244,8 @@ START_TEST(a_relative_entry_of_path_has_no_mirror) {
   cmox_absent(mox, "ls");
   ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
   assert_message_has(mox, "PATH has the relative entry \"bin\"");
+  SCOPED_RUN run = RUN_SHELL("ls");
+  ck_assert_int_eq(run.exit_code, 125); /* not the real one */
   cmox_free(mox);
   ck_assert_int_eq(setenv("PATH", path, 1), 0);
 }
@@ -168,8 +260,13 @@ int main(void) {
   tcase_add_test(cases, contained_passes_through_to_the_real_command);
   tcase_add_loop_test(cases, absent_is_not_found_and_the_rest_is, 0, 2);
   tcase_add_test(cases, mistakes_are_told_with_their_lines);
+  tcase_add_loop_test(cases, what_is_installed_meanwhile_is_not_absent, 0, 2);
+  tcase_add_test(cases, an_allowed_command_with_a_double_does_not_run_for_real);
   tcase_add_test(cases, absent_comes_before_replay);
   tcase_add_loop_test(cases, a_path_that_changes_before_replay, 0, 2);
+  tcase_add_test(cases, an_environment_for_a_path_that_has_changed_holds_the_shims);
+  tcase_add_loop_test(cases, passing_through_looks_along_the_path_of_replay, 0, 2);
+  tcase_add_test(cases, of_two_contained_sessions_the_second_is_told_who_is_there);
   tcase_add_test(cases, a_relative_entry_of_path_has_no_mirror);
   suite_add_tcase(suite, cases);
   return run_suite(suite);

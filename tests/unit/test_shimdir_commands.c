@@ -137,7 +137,7 @@ START_TEST(a_file_of_somebody_else_stays) {
 }
 END_TEST
 
-/* Of one that fails nothing is left, and it may be said again. */
+/* Of one that fails nothing is left, but a shim in place of the command. */
 START_TEST(a_mirror_that_cannot_be_made_leaves_path_as_it_was) {
   cmox_shimdir_t *dir = create_with(both, false);
   char before[1024];
@@ -149,11 +149,52 @@ START_TEST(a_mirror_that_cannot_be_made_leaves_path_as_it_was) {
   ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, &error), CMOX_E_IO);
   ck_assert_ptr_nonnull(strstr(error.message, mirror));
   ck_assert_str_eq(path_of(dir), before);
+  ck_assert_int_eq(run(in(top_of(dir), "bin/tool")), 125);
   ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
   ck_assert_int_eq(unlink(mirror), 0);
-  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
-  ck_assert_str_ne(path_of(dir), before);
   cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+typedef cmox_code_t (*deed_t)(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
+
+/* Whatever two things are said of a command, in whatever order: it does not run for real. */
+START_TEST(a_contradiction_leaves_what_is_safe) {
+  static const deed_t deeds[] = {cmox_shimdir_add, cmox_shimdir_allow, cmox_shimdir_hide};
+  const deed_t first = deeds[_i / 3], second = deeds[_i % 3];
+  if (first == second) return;
+  cmox_shimdir_t *dir = create_with(tools, true);
+  ck_assert_int_eq(first(dir, TOOL, NULL), CMOX_OK);
+  for (int i = 0; i < 2; i++) {
+    const cmox_code_t code = second(dir, TOOL, NULL);
+    ck_assert_int_eq(code, i && second == cmox_shimdir_add && first == cmox_shimdir_allow
+                               ? CMOX_OK /* it has its shim by now */
+                               : CMOX_E_BAD_STATE);
+    const bool absent = access(in(top_of(dir), "bin/tool"), F_OK) != 0;
+    ck_assert_int_eq(absent, first == cmox_shimdir_hide);
+    if (!absent) ck_assert_int_eq(run(in(top_of(dir), "bin/tool")), 125);
+    ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  }
+  cmox_shimdir_entomb(dir);
+}
+END_TEST
+
+START_TEST(what_is_installed_after_it_was_made_absent_is_noticed) {
+  char empty[64], path[512];
+  scratch_directory(empty, sizeof empty);
+  snprintf(path, sizeof path, "%s:%s", empty, tools);
+  cmox_shimdir_t *dir = create_with(path, false);
+  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
+  char target[128];
+  snprintf(target, sizeof target, "%s/tool", tools);
+  ck_assert_int_eq(symlink(target, in(empty, "tool")), 0);
+  cmox_error_t error = {0};
+  ck_assert_int_eq(cmox_shimdir_check(dir, &error), CMOX_E_IO);
+  ck_assert_ptr_nonnull(strstr(error.message, in(empty, "tool")));
+  ck_assert_ptr_nonnull(strstr(error.message, "is on PATH, and tool was made absent"));
+  cmox_shimdir_entomb(dir);
+  scratch_remove(empty);
 }
 END_TEST
 
@@ -202,6 +243,8 @@ int main(void) {
   tcase_add_test(all, what_a_dead_process_left_is_swept);
   tcase_add_test(all, a_file_of_somebody_else_stays);
   tcase_add_test(all, a_mirror_that_cannot_be_made_leaves_path_as_it_was);
+  tcase_add_loop_test(all, a_contradiction_leaves_what_is_safe, 0, 9);
+  tcase_add_test(all, what_is_installed_after_it_was_made_absent_is_noticed);
   tcase_add_test(all, every_allocation_may_fail);
   return run_suite(suite);
 }

@@ -124,8 +124,9 @@ CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
  * shims on PATH; NULL-terminated, for execve and posix_spawn. Owned by the session, valid until
- * cmox_free(). NULL when the session failed, when memory is out, and when PATH
- * has changed since cmox_new() though the session is contained or has absent commands.
+ * cmox_free(). NULL when the session failed and when memory is out. When PATH has changed since
+ * cmox_new() though the session is contained or has absent commands, it is the PATH from then, and
+ * a mistake that cmox_replay() or cmox_verify() tells.
  *
  * It says what the new program sees, not where that program is looked for: posix_spawnp(), execvp()
  * and execvpe() search the PATH of the process that calls them. With CMOX_ENVIRONMENT_NONE they
