@@ -231,6 +231,13 @@ static cmox_code_t put_real(const cmox_shimdir_t *dir, const char *name, const c
   return code;
 }
 
+/* What was isolated is a shim along PATH. */
+static bool find_real(const cmox_shimdir_t *dir, cmox_span_t command, char file[PATH_MAX]) {
+  const char *isolated = dir->isolated;
+  const char *path = dir->own_path;
+  return cmox_search_program(&isolated, command, file) || cmox_search_program(&path, command, file);
+}
+
 cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
   cmox_code_t code = cmox_command_name_check(command, error);
   if (code) return code;
@@ -243,8 +250,7 @@ cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_er
   if (entry && entry->kind == CMOX_ENTRY_ALLOWED) return CMOX_OK;
   if (entry && entry->kind != CMOX_ENTRY_SEALED) return contradicts(entry, "allowed", error);
   char file[PATH_MAX];
-  const char *rest = dir->own_path;
-  if (!entry || !cmox_search_program(&rest, command, file))
+  if (!entry || !find_real(dir, command, file))
     return cmox_fail(error, CMOX_E_NOT_FOUND, "%.*s: no program of this name is on PATH (%s)",
                      (int)command.len, (const char *)command.data, dir->own_path);
   char *target = cmox_strdup(file);

@@ -9,6 +9,7 @@
 
 #include "server/base/alloc.h"
 #include "server/base/buf.h"
+#include "server/base/isolated.h"
 #include "server/host/shimdir_internal.h"
 
 cmox_file_id_t cmox_file_id(const struct stat *info) {
@@ -141,6 +142,7 @@ cmox_code_t cmox_shimdir_settings_read(const cmox_shimdir_options_t *options,
   if (!code)
     code = pick(options->temporary_directory, "CMOX_TMPDIR", cwd, &out->temporary_directory);
   if (!code) code = pick(NULL, "TMPDIR", cwd, &out->tmpdir);
+  if (!code) code = pick(NULL, CMOX_ISOLATED, cwd, &out->isolated);
   if (!code) return CMOX_OK;
   cmox_shimdir_settings_clear(out);
   return cmox_fail(error, code, "cannot read the settings: out of memory");
@@ -150,5 +152,6 @@ void cmox_shimdir_settings_clear(cmox_shimdir_settings_t *settings) {
   cmox_free_block(settings->shim);
   cmox_free_block(settings->temporary_directory);
   cmox_free_block(settings->tmpdir);
+  cmox_free_block(settings->isolated);
   *settings = (cmox_shimdir_settings_t){0};
 }
