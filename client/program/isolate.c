@@ -63,6 +63,20 @@ static bool is_same_file(const struct stat *a, const char *path) {
   return stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
+/* Where the shim looks for its session's endpoint: above a "bin", and beside it. */
+static int check_neighbours(const char *path) {
+  const int directory = (int)(strrchr(path, '/') + 1 - path);
+  const bool in_bin = directory >= 5 && memcmp(path + directory - 5, "/bin/", 5) == 0;
+  for (int above = in_bin; above >= 0; above--) {
+    char file[PATH_MAX];
+    int len = snprintf(file, sizeof file, "%.*s%s", directory - 4 * above, path, "endpoint");
+    if (len < 0 || (size_t)len >= sizeof file) return fail("%s: the path is too long", path);
+    if (access(file, F_OK) == 0)
+      return fail("%s: a shim there would take the file %s for that of its session", path, file);
+  }
+  return 0;
+}
+
 /* 0: it can be replaced. */
 static int check_program(const cmox_verb_t *verb, const char *path) {
   struct stat info;
@@ -76,7 +90,7 @@ static int check_program(const cmox_verb_t *verb, const char *path) {
   if (!S_ISREG(info.st_mode) || !(info.st_mode & 0111)) return fail("%s: it is no program", path);
   if (is_same_file(&info, "/bin/sh"))
     return fail("%s is the same file as /bin/sh: every script would meet the shim", path);
-  return 0;
+  return check_neighbours(path);
 }
 
 static const char *name_of(const char *path) { return strrchr(path, '/') + 1; }
