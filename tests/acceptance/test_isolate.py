@@ -236,7 +236,12 @@ class Isolated(Installed):
 
     def test_mistakes(self):
         plain = self.script("plain", "text", 0o644)
+        self.script("beside/endpoint", "not ours\n", 0o644)
+        self.script("above/endpoint", "not ours\n", 0o644)
+        beside, above = (self.script(path, "#!/bin/sh\n") for path in ("beside/tool", "above/bin/tool"))
         table = [
+            (["isolate", beside, "--", "true"], 3, "for that of its session"),
+            (["isolate", above, "--", "true"], 3, "for that of its session"),
             (["isolate"], 2, "say which programs"),
             (["isolate", "--", "true"], 2, "say which programs"),
             (["isolate", self.tool], 2, "say which command"),
@@ -269,6 +274,26 @@ class Isolated(Installed):
         done = subprocess.run(line, env={**os.environ, **self.variables}, check=False, capture_output=True, timeout=DEADLINE)
         self.assertEqual((done.returncode, done.stdout), (3, b""), done)
         self.assertIn(b"does not let you make namespaces", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "root becomes another user")
+    def test_a_place_of_another_user_is_unsafe_there_too(self):
+        """In a user namespace all users but one look the same."""
+        mine, foreign = (os.path.join("/tmp", os.path.basename(self.folder) + name) for name in ("-mine", "-foreign"))
+        for place, owner, mode in ((mine, 12345, 0o700), (foreign, 54321, 0o1777)):
+            os.mkdir(place)
+            self.addCleanup(shutil.rmtree, place)
+            os.chown(place, owner, owner)
+            os.chmod(place, mode)
+        program, shim = (shutil.copy(path, self.folder) for path in (PROGRAM, SHIM))
+        for place, status in ((mine, 0), (foreign, 3)):
+            inner = ["env", f"CMOX_TMPDIR={place}", program, "isolate", self.other, "--", "true"]
+            done = subprocess.run([program, "isolate", self.tool, "--", *inner],
+                                  env={**os.environ, "CMOX_SHIM": shim, "CMOX_TMPDIR": mine}, check=False, user=12345,
+                                  group=12345, extra_groups=[], capture_output=True, timeout=DEADLINE)
+            if b"does not let you make namespaces" in done.stderr:
+                self.skipTest(done.stderr.decode())
+            self.assertEqual(done.returncode, status, done)
+        self.assertIn(b"whose it is cannot be told", done.stderr)
 
     @unittest.skipUnless(os.geteuid() == 0, "root becomes another user")
     def test_another_user(self):
