@@ -107,8 +107,9 @@ void cmox_endpoint_find(cmox_endpoint_t *out) {
   if (!find_file(out)) {
     const char *text = cmox_os_variable("CMOX_IPC_SOCKET");
     if (!text || !*text)
-      cmox_die("no endpoint: there is no file \"" FILE_NAME
-               "\" beside the shim and CMOX_IPC_SOCKET is not set");
+      cmox_die(
+          "no endpoint, so no session: cmox_replay() comes later, or the environment was cleared"
+          " (CMOX_IPC_SOCKET is not set, and no file \"" FILE_NAME "\" is beside the shim)");
     take(out, "CMOX_IPC_SOCKET", "", 0, text, strlen(text));
   }
   const char *timeout = cmox_os_variable("CMOX_IPC_TIMEOUT");

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #endif
 
+#include "shim/bytes.h"
 #include "shim/os.h"
 #include "shim/os_posix.h"
 
@@ -29,6 +30,28 @@ static bool same_file(const char *path, const struct stat *info) {
          other.st_ino == info->st_ino;
 }
 
+/* The same build of this program in another file; but not the shim of another session, which has an
+ * answer of its own, and is a link of a known text. */
+static bool is_isolated(const char *path, const struct stat *info) {
+#ifdef __linux__
+  extern const char
+      __ehdr_start[]; /* this program as it was loaded, from the first byte of its file */
+  static CMOX_COLD char start[4096];
+  static const char session[] = "../cmdmox-shim";
+  struct stat self;
+  size_t len = 0;
+  if (stat("/proc/self/exe", &self) != 0 || self.st_size != info->st_size) return false;
+  const ssize_t link = readlink(path, start, sizeof start);
+  if (link == sizeof session - 1 && memcmp(start, session, sizeof session - 1) == 0) return false;
+  return cmox_os_read_file(path, start, sizeof start, &len) == 0 && len == sizeof start &&
+         memcmp(start, __ehdr_start, sizeof start) == 0;
+#else
+  (void)path;
+  (void)info;
+  return false;
+#endif
+}
+
 cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
   struct stat info;
   if (stat(path, &info) != 0) {
@@ -38,6 +61,7 @@ cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
   /* Both: under valgrind the first is another program. */
   if (same_file("/proc/self/exe", &info) || same_file(cmox_os_started_as(), &info))
     return CMOX_OS_IS_SELF;
+  if (is_isolated(path, &info)) return CMOX_OS_IS_ISOLATED;
   *error = EACCES;
   return S_ISREG(info.st_mode) && access(path, X_OK) == 0 ? CMOX_OS_IS_PROGRAM : CMOX_OS_IS_REFUSED;
 }

@@ -4,15 +4,19 @@
  * 1. A shim directory of this process's own: a launcher that is known to run, and a place that is
  * removed at the end, or swept.
  * 2. A mount namespace; where this user may not make one, in a user namespace with the same ids.
- * 3. Each program is bound to D/real/NAME, and the launcher over the program. Passing through finds
- * the real one by CMOX_REAL_COMMAND_<NAME>. The launcher finds its session by CMOX_IPC_SOCKET.
- * 4. The command runs; its status is ours.
+ * 3. Each program is bound to D/real/NAME, and then the launcher over each. Who looks for real
+ * programs looks there first: CMOX_ISOLATED names it. The launcher finds its session by
+ * CMOX_IPC_SOCKET.
+ * 4. The command runs; its status is ours, unless a program has become another file meanwhile.
+ *
+ * Within another isolation its real programs are ours, too, and what it has made a shim is kept as
+ * the program that it is.
  *
  * Failures: one line, and the command does not run: else it would meet the real programs. */
 #include "client/program/verbs.h"
 
 #ifdef __linux__
-#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -30,11 +34,17 @@
 
 #include <cmdmox/codes.h>
 
+#include "server/base/isolated.h"
 #include "server/host/shimdir.h"
 
-#define CMOX_REAL_COMMAND "CMOX_REAL_COMMAND_"
+enum { NOT_RUN = 3, NOT_KEPT = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127, BY_SIGNAL = 128 };
 
-enum { NOT_RUN = 3, CANNOT_EXECUTE = 126, NOT_FOUND = 127, BY_SIGNAL = 128 };
+typedef struct isolation {
+  char **programs; /* absolute paths, NULL at the end */
+  char shim[512];
+  char real[512];    /* the directory of the real programs */
+  const char *outer; /* that of the isolation around us; NULL: there is none */
+} isolation_t;
 
 __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...) {
   va_list args;
@@ -53,6 +63,20 @@ static bool is_same_file(const struct stat *a, const char *path) {
   return stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
+/* Where the shim looks for its session's endpoint: above a "bin", and beside it. */
+static int check_neighbours(const char *path) {
+  const int directory = (int)(strrchr(path, '/') + 1 - path);
+  const bool in_bin = directory >= 5 && memcmp(path + directory - 5, "/bin/", 5) == 0;
+  for (int above = in_bin; above >= 0; above--) {
+    char file[PATH_MAX];
+    int len = snprintf(file, sizeof file, "%.*s%s", directory - 4 * above, path, "endpoint");
+    if (len < 0 || (size_t)len >= sizeof file) return fail("%s: the path is too long", path);
+    if (access(file, F_OK) == 0)
+      return fail("%s: a shim there would take the file %s for that of its session", path, file);
+  }
+  return 0;
+}
+
 /* 0: it can be replaced. */
 static int check_program(const cmox_verb_t *verb, const char *path) {
   struct stat info;
@@ -66,21 +90,10 @@ static int check_program(const cmox_verb_t *verb, const char *path) {
   if (!S_ISREG(info.st_mode) || !(info.st_mode & 0111)) return fail("%s: it is no program", path);
   if (is_same_file(&info, "/bin/sh"))
     return fail("%s is the same file as /bin/sh: every script would meet the shim", path);
-  return 0;
+  return check_neighbours(path);
 }
 
 static const char *name_of(const char *path) { return strrchr(path, '/') + 1; }
-
-/* The exact name, and what shells can hold too. */
-static bool tell_real(const char *name, const char *real) {
-  char variable[sizeof CMOX_REAL_COMMAND + NAME_MAX];
-  int len = snprintf(variable, sizeof variable, CMOX_REAL_COMMAND "%s", name);
-  if (len < 0 || (size_t)len >= sizeof variable || strchr(name, '=')) return false;
-  if (setenv(variable, real, 1) != 0) return false;
-  for (char *c = variable + sizeof CMOX_REAL_COMMAND - 1; *c; c++)
-    *c = (char)(isalnum((unsigned char)*c) ? toupper((unsigned char)*c) : '_');
-  return setenv(variable, real, 1) == 0;
-}
 
 /* ---- The namespace ---------------------------------------------------------- */
 
@@ -126,39 +139,126 @@ static int make_real(const char *real) {
   return 0;
 }
 
-static int replace(const char *path, const char *shim, const char *real_directory) {
+/* ---- The real programs ------------------------------------------------------- */
+
+static bool join(char out[PATH_MAX], const char *directory, const char *name) {
+  int len = snprintf(out, PATH_MAX, "%s/%s", directory, name);
+  return len > 0 && len < PATH_MAX;
+}
+
+/* True also when there is something of that name: the first is the one. */
+static bool link_real(const isolation_t *isolation, const char *name, const char *target) {
+  char path[PATH_MAX];
+  return join(path, isolation->real, name) && (symlink(target, path) == 0 || errno == EEXIST);
+}
+
+static int take_over_outer(const isolation_t *isolation) {
+  DIR *stream = isolation->outer ? opendir(isolation->outer) : NULL;
+  if (!stream) return 0; /* of an isolation that has ended */
+  int status = 0;
+  for (const struct dirent *at; status == 0 && (at = readdir(stream));) {
+    char target[PATH_MAX];
+    if (at->d_name[0] == '.' && strspn(at->d_name, ".") == strlen(at->d_name)) continue;
+    if (!join(target, isolation->outer, at->d_name) || !link_real(isolation, at->d_name, target))
+      status = fail("cannot take over %s/%s: %s", isolation->outer, at->d_name, strerror(errno));
+  }
+  (void)closedir(stream);
+  return status;
+}
+
+/* What an isolation around us has put there. */
+static bool is_outer_shim(const isolation_t *isolation, const char *path) {
+  char shim[PATH_MAX];
+  struct stat info;
+  return isolation->outer && join(shim, isolation->outer, "../" CMOX_SHIMDIR_SHIM) &&
+         stat(shim, &info) == 0 && is_same_file(&info, path);
+}
+
+static int keep_real(const isolation_t *isolation, const char *path) {
   char real[PATH_MAX];
+  char resolved[PATH_MAX];
   const char *name = name_of(path);
-  int len = snprintf(real, sizeof real, "%s/%s", real_directory, name);
-  if (len < 0 || (size_t)len >= sizeof real) return fail("%s: the path is too long", path);
+  if (!join(real, isolation->real, name)) return fail("%s: the path is too long", path);
+  if (is_outer_shim(isolation, path)) {
+    if (access(real, X_OK) == 0) return 0;
+    return fail("%s is a shim already, of an isolation that does not have the real %s in %s", path,
+                name, isolation->outer);
+  }
   int fd = open(real, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0 && errno != EEXIST) return fail("%s: %s", real, strerror(errno));
   if (fd >= 0) { /* of several programs of a name, the first is passed through to */
     (void)close(fd);
-    if (mount(path, real, NULL, MS_BIND, NULL) != 0 || !tell_real(name, real))
+    if (mount(path, real, NULL, MS_BIND, NULL) != 0)
       return fail("cannot keep the real %s: %s", path, strerror(errno));
   }
-  if (mount(shim, path, NULL, MS_BIND, NULL) != 0)
+  /* Where the path is a link, the file has become the shim by its own name, too. */
+  if (realpath(path, resolved) && !link_real(isolation, name_of(resolved), name))
+    return fail("cannot keep the real %s: %s", resolved, strerror(errno));
+  return 0;
+}
+
+static int replace(const isolation_t *isolation, const char *path) {
+  struct stat shim;
+  if (stat(isolation->shim, &shim) != 0) return fail("%s: %s", isolation->shim, strerror(errno));
+  if (is_same_file(&shim, path)) return 0; /* by another name it is already */
+  if (mount(isolation->shim, path, NULL, MS_BIND, NULL) != 0)
     return fail("cannot mount the shim over %s: %s", path, strerror(errno));
   return 0;
 }
 
-/* ---- The command ------------------------------------------------------------- */
-
-static volatile sig_atomic_t child;
-
-static void pass_on(int number) {
-  if (child > 0) (void)kill(child, number);
+/* All are kept before the first is replaced: two of them may be one file. */
+static int replace_all(const isolation_t *isolation) {
+  int status = take_over_outer(isolation);
+  for (char **at = isolation->programs; status == 0 && *at; at++)
+    status = keep_real(isolation, *at);
+  for (char **at = isolation->programs; status == 0 && *at; at++) status = replace(isolation, *at);
+  if (status == 0 && setenv(CMOX_ISOLATED, isolation->real, 1) != 0)
+    status = fail("cannot set " CMOX_ISOLATED ": %s", strerror(errno));
+  return status;
 }
 
-/* Signals of the terminal reach the command by themselves. */
-static void watch_signals(void) {
-  static const int passed[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
-  struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
-  for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
-    (void)sigaction(passed[i], &action, NULL);
-  (void)signal(SIGINT, SIG_IGN);
-  (void)signal(SIGQUIT, SIG_IGN);
+/* Who replaces the file from outside, as package managers do, takes the mount away with it. */
+static int check_replaced(const isolation_t *isolation, int status) {
+  struct stat shim;
+  const bool known = stat(isolation->shim, &shim) == 0;
+  for (char **at = isolation->programs; *at; at++) {
+    if (known && is_same_file(&shim, *at)) continue;
+    (void)fail("%s was replaced while the command ran: calls after that met the real program", *at);
+    if (status == 0) status = NOT_KEPT;
+  }
+  return status;
+}
+
+/* ---- The command ------------------------------------------------------------- */
+
+/* Sent by a process, and not by the kernel: those of the terminal reach the command by themselves.
+ */
+static bool is_sent(const siginfo_t *info) { return info->si_code <= 0; }
+
+/* Stops as the command did: whoever started us sees that, and lets us go on. */
+static void stop_too(pid_t command) {
+  (void)kill(getpid(), SIGSTOP);
+  (void)kill(command, SIGCONT);
+}
+
+/* All signals are blocked. Those that others send us are for the command. */
+static int accompany(pid_t command) {
+  sigset_t all;
+  (void)sigfillset(&all);
+  for (;;) {
+    int status = 0;
+    pid_t changed = waitpid(command, &status, WNOHANG | WUNTRACED);
+    if (changed < 0 && errno != EINTR) return fail("cannot wait: %s", strerror(errno));
+    if (changed > 0 && !WIFSTOPPED(status))
+      return WIFSIGNALED(status) ? BY_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+    if (changed > 0) {
+      stop_too(command);
+      continue;
+    }
+    siginfo_t info;
+    int number = sigwaitinfo(&all, &info);
+    if (number > 0 && number != SIGCHLD && is_sent(&info)) (void)kill(command, number);
+  }
 }
 
 _Noreturn static void become(char **command, const sigset_t *mask, pid_t parent) {
@@ -175,33 +275,21 @@ static int run_command(char **command) {
   sigset_t all;
   sigset_t mask;
   (void)sigfillset(&all);
-  (void)sigprocmask(SIG_BLOCK, &all, &mask); /* until there is somebody to pass them on to */
+  (void)sigprocmask(SIG_BLOCK, &all, &mask);
   const pid_t self = getpid();
   void (*on_child)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, it would take the status away */
   pid_t pid = fork();
   if (pid == 0) (void)signal(SIGCHLD, on_child);
   if (pid < 0) return fail("cannot start %s: %s", command[0], strerror(errno));
   if (pid == 0) become(command, &mask, self);
-  child = (sig_atomic_t)pid;
-  watch_signals();
-  (void)sigprocmask(SIG_SETMASK, &mask, NULL);
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR) return fail("cannot wait for %s: %s", command[0], strerror(errno));
-  child = 0;
-  return WIFSIGNALED(status) ? BY_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+  return accompany(pid);
 }
 
-static int isolate(char **programs, char **command, const char top[256]) {
-  char shim[512];
-  char real[512];
-  (void)snprintf(shim, sizeof shim, "%.255s/cmdmox-shim", top);
-  (void)snprintf(real, sizeof real, "%.255s/" CMOX_SHIMDIR_REAL, top);
+static int isolate(const isolation_t *isolation, char **command) {
   int status = enter_namespace();
-  if (status == 0) status = make_real(real);
-  for (; status == 0 && *programs; programs++) status = replace(*programs, shim, real);
-  if (status == 0) status = run_command(command);
-  (void)umount2(real, MNT_DETACH); /* or the directory could not be removed */
+  if (status == 0) status = make_real(isolation->real);
+  if (status == 0) status = replace_all(isolation);
+  if (status == 0) status = check_replaced(isolation, run_command(command));
   return status;
 }
 
@@ -211,14 +299,19 @@ static int run_in_directory(char **programs, char **command) {
   cmox_error_t error = {.code = CMOX_OK};
   cmox_code_t code = cmox_shimdir_settings_read(NULL, &settings, &error);
   if (code == CMOX_OK) code = cmox_shimdir_create(&settings, &dir, &error);
+  int status;
+  if (code == CMOX_OK) {
+    isolation_t isolation = {.programs = programs, .outer = settings.isolated};
+    const char *bin = cmox_shimdir_bin(dir);
+    const int top = (int)(strrchr(bin, '/') - bin);
+    (void)snprintf(isolation.shim, sizeof isolation.shim, "%.*s/" CMOX_SHIMDIR_SHIM, top, bin);
+    (void)snprintf(isolation.real, sizeof isolation.real, "%.*s/" CMOX_SHIMDIR_REAL, top, bin);
+    status = isolate(&isolation, command);
+    cmox_shimdir_entomb(dir); /* it goes when this process ends, or its last user */
+  } else {
+    status = fail("%s", error.message);
+  }
   cmox_shimdir_settings_clear(&settings);
-  if (code != CMOX_OK) return fail("%s", error.message);
-  char top[256]; /* a shim directory is short */
-  (void)snprintf(top, sizeof top, "%.*s",
-                 (int)(strrchr(cmox_shimdir_bin(dir), '/') - cmox_shimdir_bin(dir)),
-                 cmox_shimdir_bin(dir));
-  int status = isolate(programs, command, top);
-  cmox_shimdir_entomb(dir); /* it goes when this process ends */
   return status;
 }
 

@@ -143,7 +143,10 @@ static cmox_code_t start_thread(cmox_engine_t *engine, cmox_error_t *error) {
 }
 
 static cmox_code_t open_parts(cmox_engine_t *engine, cmox_error_t *error) {
-  cmox_rpc_host_t host = {.context = &engine->sites, .now_ns = now_ns, .random = random_bytes};
+  cmox_rpc_host_t host = {.context = &engine->sites,
+                          .isolated = engine->settings.isolated,
+                          .now_ns = now_ns,
+                          .random = random_bytes};
   cmox_sites_offer(&host);
   engine->wake.data = engine;
   cmox_code_t code = cmox_transport_init(&engine->loop, error);

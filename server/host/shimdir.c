@@ -35,6 +35,7 @@ static void free_dir(cmox_shimdir_t *dir) {
   cmox_shimdir_free_entries(dir);
   cmox_mirrors_free(dir);
   cmox_free_block(dir->own_path);
+  cmox_free_block(dir->isolated);
   cmox_free_block(dir);
 }
 
@@ -285,5 +286,9 @@ cmox_code_t cmox_shimdir_create(const cmox_shimdir_settings_t *settings, cmox_sh
   else
     code = create_anywhere(settings, &launcher, out, error);
   (void)close(launcher.fd);
-  return code;
+  if (code || !settings->isolated || ((*out)->isolated = cmox_strdup(settings->isolated)))
+    return code;
+  discard(*out);
+  *out = NULL;
+  return cmox_fail(error, CMOX_E_NO_MEMORY, "cannot make a shim directory: out of memory");
 }

@@ -20,6 +20,7 @@
 #include "server/base/error.h"
 #include "server/base/span.h"
 
+#define CMOX_SHIMDIR_SHIM "cmdmox-shim"
 #define CMOX_SHIMDIR_REAL "real"
 
 typedef struct cmox_shimdir cmox_shimdir_t;
@@ -35,14 +36,15 @@ typedef struct cmox_shimdir_settings {
   char *shim;                /* NULL: the installed one */
   char *temporary_directory; /* this one only; NULL: the usual places */
   char *tmpdir;              /* TMPDIR, the last of the usual places */
+  char *isolated;            /* CMOX_ISOLATED: the real programs of what `cmdmox isolate` has made
+                                shims; NULL: this does not run in it */
   uint32_t probe_ms;         /* a seam for tests; 0: CMOX_PROBE_DEADLINE_MS */
 } cmox_shimdir_settings_t;
 
 /* Reads options (may be NULL), and the environment for what they leave open:
- * CMOX_SHIM, CMOX_TMPDIR, TMPDIR. An empty variable counts as unset; relative paths are
- * fixed to the current directory. To be called on the user's thread, before
- * the engine's starts: nothing else here reads the environment. On failure
- * (CMOX_E_NO_MEMORY) *out is empty. */
+ * CMOX_SHIM, CMOX_TMPDIR, TMPDIR, CMOX_ISOLATED. An empty variable counts as unset; relative paths
+ * are fixed to the current directory. To be called on the user's thread, before the engine's
+ * starts: nothing else here reads the environment. On failure (CMOX_E_NO_MEMORY) *out is empty. */
 cmox_code_t cmox_shimdir_settings_read(const cmox_shimdir_options_t *options,
                                        cmox_shimdir_settings_t *out, cmox_error_t *error);
 void cmox_shimdir_settings_clear(cmox_shimdir_settings_t *settings);
@@ -80,9 +82,9 @@ cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_erro
 /* What contradicts each other (a command that is mocked and allowed, say) is CMOX_E_BAD_STATE, and
  * leaves the command with a shim, or absent: never with the real program.
  *
- * In a contained directory: the real program of this name, the first along the session's PATH,
- * instead of a shim; again is fine. CMOX_E_NOT_FOUND: there is none; CMOX_E_BAD_STATE: it is not
- * contained, or the command has a shim of its own or is absent. */
+ * In a contained directory: the real program of this name, an isolated one or the first along the
+ * session's PATH, instead of a shim; again is fine. CMOX_E_NOT_FOUND: there is none;
+ * CMOX_E_BAD_STATE: it is not contained, or the command has a shim of its own or is absent. */
 cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
 
 /* Has the command missing from the PATH of the code under test, which changes by that unless the

@@ -268,6 +268,19 @@ void cmox_shimdir_path(const cmox_shimdir_t *dir, cmox_buf_t *out) {
   cmox_mirrors_path(dir, out);
 }
 
+static bool is_session_shim(const char *file) {
+  char target[sizeof CMOX_SHIM_TARGET];
+  return readlink(file, target, sizeof target) == sizeof CMOX_SHIM_TARGET - 1 &&
+         memcmp(target, CMOX_SHIM_TARGET, sizeof CMOX_SHIM_TARGET - 1) == 0;
+}
+
+/* What was isolated is a shim along PATH. */
+static bool find_real(const cmox_shimdir_t *dir, cmox_span_t command, char file[PATH_MAX]) {
+  const char *isolated = dir->isolated;
+  const char *path = dir->own_path;
+  return cmox_search_program(&isolated, command, file) || cmox_search_program(&path, command, file);
+}
+
 cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
   cmox_code_t code = cmox_command_name_check(command, error);
   if (code) return code;
@@ -280,10 +293,15 @@ cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_er
   if (entry && entry->kind == CMOX_ENTRY_ALLOWED) return CMOX_OK;
   if (entry && entry->kind != CMOX_ENTRY_SEALED) return contradicts(entry, "allowed", error);
   char file[PATH_MAX];
-  const char *rest = dir->own_path;
-  if (!entry || !cmox_search_program(&rest, command, file))
+  if (!entry || !find_real(dir, command, file))
     return cmox_fail(error, CMOX_E_NOT_FOUND, "%.*s: no program of this name is on PATH (%s)",
                      (int)command.len, (const char *)command.data, dir->own_path);
+  if (is_session_shim(file))
+    return cmox_fail(
+        error, CMOX_E_BAD_STATE,
+        "%.*s cannot be allowed: %s, the first on PATH, is the shim of another session "
+        "around this one, and would answer as a call of this one",
+        (int)command.len, (const char *)command.data, file);
   char *target = cmox_strdup(file);
   if (!target) return no_memory(error);
   code = put_link(dir, entry->name, target, error);

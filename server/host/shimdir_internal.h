@@ -19,7 +19,7 @@
 #define CMOX_SHIMDIR_PREFIX "cmdmox-"
 #define CMOX_SHIMDIR_RANDOM 6 /* letters and digits after the prefix */
 #define CMOX_SHIMDIR_NAME_LEN (sizeof CMOX_SHIMDIR_PREFIX - 1 + CMOX_SHIMDIR_RANDOM)
-#define CMOX_SHIM_FILE "cmdmox-shim"
+#define CMOX_SHIM_FILE CMOX_SHIMDIR_SHIM
 #define CMOX_SHIM_TARGET "../" CMOX_SHIM_FILE
 #define CMOX_NEW_LINK "link.new" /* on its way into bin */
 #define CMOX_MIRRORS "mirror"
@@ -79,6 +79,7 @@ struct cmox_shimdir {
   ino_t inode;
   cmox_file_id_t launcher;
   char *own_path; /* PATH without shims; NULL: not told */
+  char *isolated; /* of the settings */
   bool contained;
   cmox_entry_t *entries; /* hash, in the order they came */
   cmox_mirror_t *mirrors;

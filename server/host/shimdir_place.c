@@ -9,6 +9,7 @@
 
 #include "server/base/alloc.h"
 #include "server/base/buf.h"
+#include "server/base/isolated.h"
 #include "server/host/shimdir_internal.h"
 
 cmox_file_id_t cmox_file_id(const struct stat *info) {
@@ -24,9 +25,9 @@ bool cmox_file_id_equal(cmox_file_id_t a, cmox_file_id_t b) {
          a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec;
 }
 
-/* In a user namespace without root, what is root's outside shows as the overflow user's. Nobody
- * inside can be that user. */
-static bool is_unmapped_root(uid_t uid) {
+/* In a user namespace without root, what is root's outside shows as the overflow user's, and so
+ * does what is anybody else's. Nobody inside can be that user. */
+static bool is_unmapped(uid_t uid) {
   enum { OVERFLOW_UID = 65534 };
   if (uid != OVERFLOW_UID) return false;
   FILE *map = fopen("/proc/self/uid_map", "re");
@@ -39,9 +40,29 @@ static bool is_unmapped_root(uid_t uid) {
   return !root_is_mapped;
 }
 
+/* Root's on every system, so that an owner who cannot be told is root. */
+static bool is_roots(const char *path) {
+  static const char *const directories[] = {"/",    "/dev",      "/dev/shm", "/home",   "/run",
+                                            "/tmp", "/run/user", "/var",     "/var/tmp"};
+  for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+    if (strcmp(path, directories[i]) == 0) return true;
+  return false;
+}
+
+/* path: resolved. */
+static bool is_trusted(const char *path, uid_t owner) {
+  return owner == geteuid() || owner == 0 || (is_roots(path) && is_unmapped(owner));
+}
+
 /* Another user who may rename or replace entries there could redirect every call. */
-static cmox_code_t judge(const char *path, const struct stat *info, cmox_error_t *error) {
-  if (info->st_uid != geteuid() && info->st_uid != 0 && !is_unmapped_root(info->st_uid))
+static cmox_code_t judge(const char *path, const char *resolved, const struct stat *info,
+                         cmox_error_t *error) {
+  if (!is_trusted(resolved, info->st_uid) && is_unmapped(info->st_uid))
+    return cmox_fail(error, CMOX_E_UNSAFE_DIRECTORY,
+                     "%s: whose it is cannot be told in this user namespace; set CMOX_TMPDIR to a "
+                     "directory of yours, or to /tmp",
+                     path);
+  if (!is_trusted(resolved, info->st_uid))
     return cmox_fail(error, CMOX_E_UNSAFE_DIRECTORY,
                      "%s: owned by another user (uid %lu); set CMOX_TMPDIR to a directory of yours",
                      path, (unsigned long)info->st_uid);
@@ -68,7 +89,7 @@ static cmox_code_t judge_ancestors(const char *path, const char *resolved, cmox_
     ancestor[len] = '\0';
     struct stat info;
     if (lstat(ancestor, &info) < 0) return unusable(path, error);
-    bool mine = info.st_uid == geteuid() || info.st_uid == 0 || is_unmapped_root(info.st_uid);
+    bool mine = is_trusted(ancestor, info.st_uid);
     bool open_to_others = (info.st_mode & S_IWOTH) != 0 ||
                           ((info.st_mode & S_IWGRP) != 0 && info.st_gid != getegid());
     if (!mine || (open_to_others && !(info.st_mode & S_ISVTX)))
@@ -101,7 +122,8 @@ cmox_code_t cmox_place_open(const char *path, cmox_place_t *place, cmox_error_t 
   int fd = open(resolved, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return unusable(path, error);
   struct stat info;
-  cmox_code_t code = fstat(fd, &info) < 0 ? unusable(path, error) : judge(path, &info, error);
+  cmox_code_t code =
+      fstat(fd, &info) < 0 ? unusable(path, error) : judge(path, resolved, &info, error);
   if (!code) code = judge_ancestors(path, resolved, error);
   if (code) {
     (void)close(fd);
@@ -141,6 +163,7 @@ cmox_code_t cmox_shimdir_settings_read(const cmox_shimdir_options_t *options,
   if (!code)
     code = pick(options->temporary_directory, "CMOX_TMPDIR", cwd, &out->temporary_directory);
   if (!code) code = pick(NULL, "TMPDIR", cwd, &out->tmpdir);
+  if (!code) code = pick(NULL, CMOX_ISOLATED, cwd, &out->isolated);
   if (!code) return CMOX_OK;
   cmox_shimdir_settings_clear(out);
   return cmox_fail(error, code, "cannot read the settings: out of memory");
@@ -150,5 +173,6 @@ void cmox_shimdir_settings_clear(cmox_shimdir_settings_t *settings) {
   cmox_free_block(settings->shim);
   cmox_free_block(settings->temporary_directory);
   cmox_free_block(settings->tmpdir);
+  cmox_free_block(settings->isolated);
   *settings = (cmox_shimdir_settings_t){0};
 }

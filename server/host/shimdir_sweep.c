@@ -9,8 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#ifdef __linux__
+#include <sys/mount.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -57,6 +61,17 @@ void cmox_links_remove(int parent_fd, const char *name) {
   remove_entries(parent_fd, name, is_link);
 }
 
+/* Of an isolation it is a mount, in which nothing is ours to remove. */
+static void remove_real(int dir) {
+  if (unlinkat(dir, CMOX_SHIMDIR_REAL, AT_REMOVEDIR) == 0 || errno != EBUSY) return;
+#ifdef __linux__
+  char path[64];
+  (void)snprintf(path, sizeof path, "/proc/self/fd/%d/" CMOX_SHIMDIR_REAL, dir);
+  (void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+#endif
+  (void)unlinkat(dir, CMOX_SHIMDIR_REAL, AT_REMOVEDIR);
+}
+
 void cmox_shimdir_remove(int parent_fd, const char *name) {
   int dir = open_dir(parent_fd, name);
   if (dir < 0) return;
@@ -68,7 +83,7 @@ void cmox_shimdir_remove(int parent_fd, const char *name) {
     cmox_mirrors_remove(dir);
     remove_entries(dir, "priv", is_private);
     (void)unlinkat(dir, "priv", AT_REMOVEDIR);
-    (void)unlinkat(dir, CMOX_SHIMDIR_REAL, AT_REMOVEDIR);
+    remove_real(dir);
     (void)unlinkat(dir, "endpoint", 0);
     (void)unlinkat(dir, CMOX_NEW_LINK, 0);
     (void)unlinkat(dir, CMOX_SHIM_FILE, 0);

@@ -1,6 +1,7 @@
 /* Who still has a dead or dying owner's shim directory in its environment.
  *
- * One pass over /proc marks every candidate whose "NAME/bin" some process was started with. The
+ * One pass over /proc marks every candidate whose "NAME/bin" some process was started with, or, of
+ * `cmdmox isolate`, "NAME/real". The
  * random name alone decides: the place may be mounted elsewhere for that process.
  *
  * What a process has set since it was started does not show, nor what we may not read. Any other
@@ -23,13 +24,18 @@ enum {
   STARTING_MS = 100              /* to wait for a program that is being loaded */
 };
 
+/* "/bin", or the start of "/real" */
+static bool is_inside(const char *rest) {
+  return memcmp(rest, "/bin", 4) == 0 || memcmp(rest, "/" CMOX_SHIMDIR_REAL, 4) == 0;
+}
+
 static void mark(cmox_litter_t *litter, size_t count, const char *bytes, size_t len) {
   const char *end = bytes + len;
   for (const char *at = bytes; (at = memchr(at, '/', (size_t)(end - at))); at++) {
     if (end - at < NEEDLE_LEN) return;
     const char *name = at + 1;
     if (memcmp(name, CMOX_SHIMDIR_PREFIX, sizeof CMOX_SHIMDIR_PREFIX - 1) != 0 ||
-        memcmp(name + CMOX_SHIMDIR_NAME_LEN, "/bin", 4) != 0)
+        !is_inside(name + CMOX_SHIMDIR_NAME_LEN))
       continue;
     for (size_t i = 0; i < count; i++)
       if (memcmp(litter[i].name, name, CMOX_SHIMDIR_NAME_LEN) == 0) litter[i].used = true;

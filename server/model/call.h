@@ -84,6 +84,7 @@ typedef struct cmox_call {
 
   /* Of its raw environment; data.env has no such variables. */
   cmox_span_t real_command; /* the program that passthrough runs; empty: what PATH finds */
+  cmox_span_t isolated;     /* the directory of isolated programs; empty: there is none */
   uint32_t passthrough_depth;
 
   /* What the double changes in its environment; see cmox_call_env(). Owned, one block. */

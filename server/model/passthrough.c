@@ -4,6 +4,7 @@
 
 #include "proto/limits.h"
 #include "server/base/alloc.h"
+#include "server/base/isolated.h"
 
 cmox_passed_t *cmox_passed_new(const cmox_passthrough_t *how, cmox_spill_t *spill) {
   cmox_passed_t *passed = cmox_calloc(1, sizeof *passed);
@@ -82,6 +83,14 @@ cmox_span_t cmox_real_command(cmox_span_list_t env, cmox_span_t command) {
     if (found.len == 0) found = value_for(entry, command, false);
   }
   return found;
+}
+
+cmox_span_t cmox_isolated(cmox_span_list_t env) {
+  const cmox_span_t name = cmox_span_str(CMOX_ISOLATED "=");
+  for (size_t i = 0; i < env.count; i++)
+    if (cmox_span_starts_with(env.items[i], name))
+      return cmox_span(env.items[i].data + name.len, env.items[i].len - name.len);
+  return cmox_span(NULL, 0);
 }
 
 uint32_t cmox_passthrough_depth(cmox_span_list_t env) {

@@ -59,6 +59,9 @@ bool cmox_passed_report(cmox_passed_t *passed, const cmox_passed_report_t *repor
 /* CMOX_REAL_COMMAND_<NAME> of an environment: of the exact name, else in upper case with all that
  * is no letter or digit as '_'. Borrowed; empty: there is none. */
 cmox_span_t cmox_real_command(cmox_span_list_t env, cmox_span_t command);
+/* Where `cmdmox isolate` keeps real programs, as an environment tells it. Borrowed; empty: it does
+ * not. */
+cmox_span_t cmox_isolated(cmox_span_list_t env);
 /* How many real commands were started through shims to come to this one. */
 uint32_t cmox_passthrough_depth(cmox_span_list_t env);
 

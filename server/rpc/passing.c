@@ -28,13 +28,28 @@ void cmox_convert_change(const cmox_env_change_t *from, Cmdmox__V1__EnvChange *t
 
 /* ---- Down ------------------------------------------------------------------ */
 
-static void fill_passthrough(const cmox_hosted_t *hosted, const cmox_call_t *call,
+/* What is isolated is a shim wherever PATH leads. The call knows, or else, where its environment
+ * was cleared, the engine itself. Owned by the caller; NULL: memory is out. */
+static char *search_path(const cmox_hosted_t *hosted, const cmox_call_t *call) {
+  cmox_buf_t path = CMOX_BUF_EMPTY;
+  const char *isolated = hosted->rpc->host.isolated;
+  if (call->isolated.len) {
+    cmox_buf_append_span(&path, call->isolated);
+    cmox_buf_putc(&path, ':');
+  } else if (isolated) {
+    cmox_buf_printf(&path, "%s:", isolated);
+  }
+  cmox_buf_puts(&path, hosted->path);
+  return cmox_buf_take_text(&path);
+}
+
+static void fill_passthrough(const cmox_call_t *call, const char *path,
                              Cmdmox__V1__Passthrough *to) {
   const cmox_passthrough_t *how = &call->passed->how;
   if (call->real_command.len)
     to->program = cmox_to_bytes(call->real_command);
   else
-    to->search_path = cmox_to_bytes(cmox_span_str(hosted->path));
+    to->search_path = cmox_to_bytes(cmox_span_str(path));
   to->capture_stdin = how->capture_stdin;
   to->capture_stdout = how->capture_stdout;
   to->capture_stderr = how->capture_stderr;
@@ -59,7 +74,10 @@ static void fill_changes(const cmox_call_t *call, Cmdmox__V1__EnvChange *changes
 void cmox_answer_passthrough(cmox_peer_t *peer, const cmox_call_t *call) {
   const size_t count = call->injected_count + 1;
   Cmdmox__V1__EnvChange *changes = cmox_calloc(count, sizeof *changes + sizeof(void *));
-  if (!changes) {
+  char *path = search_path(peer->hosted, call);
+  if (!changes || !path) {
+    cmox_free_block(changes);
+    cmox_free_block(path);
     cmox_rpc_call_t *waiting = peer->waiting;
     peer->waiting = NULL;
     if (!waiting) return;
@@ -73,12 +91,13 @@ void cmox_answer_passthrough(cmox_peer_t *peer, const cmox_call_t *call) {
   passthrough.n_env_changes = count;
   passthrough.env_changes = (Cmdmox__V1__EnvChange **)(void *)(changes + count);
   fill_changes(call, changes, passthrough.env_changes, depth);
-  fill_passthrough(peer->hosted, call, &passthrough);
+  fill_passthrough(call, path, &passthrough);
   Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
   action.call_id = call->id;
   action.kind_case = CMDMOX__V1__ACTION__KIND_PASSTHROUGH;
   action.passthrough = &passthrough;
   cmox_answer_action(peer, &action);
+  cmox_free_block(path);
   cmox_free_block(changes);
 }
 

@@ -25,6 +25,7 @@ typedef struct cmox_site_wishes {
 /* What the composition above provides. */
 typedef struct cmox_rpc_host {
   void *context;
+  const char *isolated; /* see server/base/isolated.h; NULL: the engine does not run in it */
   uint64_t (*now_ns)(void *context); /* monotonic */
   cmox_code_t (*random)(void *context, void *out, size_t len, cmox_error_t *error);
   /* Makes a shim directory, and listens in it for the shims of `hosted` (cmox_rpc_accept_shim). */

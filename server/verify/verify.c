@@ -68,6 +68,13 @@ static bool callback_failed(const cmox_doubles_t *doubles, const cmox_call_t *ca
 
 /* No double has this command. */
 static bool without_double(const cmox_call_t *call, cmox_finding_t *finding, cmox_buf_t *text) {
+  if (!call->contained && call->isolated.len) {
+    cmox_buf_puts(text,
+                  " (`cmdmox isolate` has made it a shim, and the session has no double of it)");
+    finding->hint =
+        cmox_strdup("declare a double of it; for the real one: a stub that passes through");
+    return finish(finding, text) && finding->hint;
+  }
   if (!call->contained) {
     cmox_buf_puts(text, " (the command is registered and has no double)");
     return finish(finding, text);

@@ -86,6 +86,14 @@ class Contained(Installed):
         plain = self.session()
         self.assertIn("contained", self.assert_reason("BAD_STATE", plain.allow, b"tool").message)
 
+    def test_what_a_session_around_it_mocks_cannot_be_allowed(self):
+        outer = self.session(stub(b"tool", None, returns(b"outer\n")))
+        inner = self.contained(path=outer.env[b"PATH"])
+        told = self.assert_reason("BAD_STATE", inner.allow, b"tool").message
+        self.assertIn("the shim of another session", told)
+        inner.allow(b"other")
+        self.assertEqual(self.run_in(inner, ["/bin/sh", "-c", "other"])[1], b"real other\n")
+
     def test_a_default_answers_what_has_no_double(self):
         session = self.contained()
         session.client.SetDefaultAction(session_id=session.id, action=returns(b"default\n")["actions"]["items"][0])
