@@ -181,8 +181,23 @@ cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end)
 /* On Linux past libc: its locks and handlers for threads that are not there would be 2 KiB. */
 bool cmox_os_linger(void) {
 #ifdef __linux__
-  return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0;
+  if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) != 0) return false;
 #else
-  return fork() == 0;
+  if (fork() != 0) return false;
 #endif
+  /* What is sent to the caller's group, or to its terminal, is not for us. */
+  sigset_t all;
+  memset(&all, 0xff, sizeof all);
+  sigprocmask(SIG_SETMASK, &all, NULL);
+  setsid();
+  return true;
+}
+
+void cmox_os_let_go_but(const int *kept, size_t count) {
+  enum { MOST = 1024 }; /* the limit that a process usually has */
+  for (int fd = 0; fd < MOST; fd++) {
+    bool keeps = false;
+    for (size_t i = 0; i < count; i++) keeps = keeps || kept[i] == fd;
+    if (!keeps) close(fd);
+  }
 }
