@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,46 @@ START_TEST(signals_are_sent_on_and_died_of) {
   ends_by("echo ready; exec sleep 1000", 64, "SIGRTMIN+30", 64);
   ends_by("trap 'exit 6' TERM; echo ready; while :; do sleep 0.01; done", SIGTERM, NULL, 6);
   ends_by("trap 'exit 8' HUP; echo ready; while :; do sleep 0.01; done", SIGHUP, NULL, 8);
+}
+END_TEST
+
+/* The kernel's own, as of a timer that was set before the launcher was started. */
+START_TEST(signals_of_the_kernel_are_sent_on) {
+  passing_scene_t scene;
+  int ends[2];
+  ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const int out =
+      begin_talking(&scene, "echo ready; exec sleep 1000", &PASSTHROUGH(SH, BOTH), "ready\n");
+  ck_assert_int_eq(fcntl(ends[0], F_SETOWN, scene.run.pid), 0);
+  ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_ASYNC), 0);
+  ck_assert_int_eq(write(ends[1], "x", 1), 1);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(heard.report->signal, "SIGPOLL");
+  passing_free(&heard);
+  cmox_run_finish(&scene.run);
+  close(ends[0]);
+  close(ends[1]);
+  close(out);
+  passing_close(&scene);
+}
+END_TEST
+
+static volatile sig_atomic_t signalled;
+static void note(int number) { signalled = number; }
+
+START_TEST(what_the_command_sends_to_its_parent_reaches_ours) {
+  passing_scene_t scene;
+  const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+  ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+  const int out = begin_talking(&scene, "kill -USR1 $PPID; echo lives; read -r w; exit 3",
+                                &PASSTHROUGH(SH, BOTH), "lives\n");
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_uint_eq(heard.report->exit_code, 3);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 3);
+  ck_assert_int_eq(signalled, SIGUSR1);
+  close(out);
+  passing_close(&scene);
 }
 END_TEST
 
@@ -277,6 +318,8 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {signals_are_sent_on_and_died_of,
+                                signals_of_the_kernel_are_sent_on,
+                                what_the_command_sends_to_its_parent_reaches_ours,
                                 the_command_dies_with_a_killed_launcher,
                                 the_command_dies_with_the_server,
                                 a_command_that_stops_stops_the_launcher,
