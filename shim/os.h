@@ -201,8 +201,11 @@ cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end)
 /* Stops this process as the child did; when it goes on, so does the child. */
 void cmox_os_child_stop_too(const cmox_os_child_t *child);
 void cmox_os_child_end(const cmox_os_child_t *child, bool at_once); /* TERM, or KILL */
-/* A copy of this process that nobody waits for; true: this is the copy. */
+/* A copy of this process that nobody waits for, and that only its own end or SIGKILL ends; true:
+ * this is the copy. */
 bool cmox_os_linger(void);
+/* Closes every descriptor but these; below 0: none. */
+void cmox_os_let_go_but(const int *kept, size_t count);
 
 /* The end. */
 

@@ -100,7 +100,8 @@ _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3
 #ifdef __linux__
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) *child->exec_error = errno;
 #endif
-  if (parent > 0 && getppid() != parent) _exit(1); /* it ended before that */
+  const pid_t current = getppid(); /* 0: in another namespace of processes */
+  if (current > 0 && current != parent) _exit(1); /* it ended before that */
   for (int i = 0; i < 3; i++)
     if (streams[i] >= 0 && dup2(streams[i], i) < 0) *child->exec_error = errno;
   if (reaps && set_action(SIGCHLD, SIG_IGN) != 0) *child->exec_error = errno;
@@ -148,8 +149,9 @@ int cmox_os_child_start(cmox_os_child_t *child, const int streams[3], const char
 
 void cmox_os_child_kill(void) {
   if (running <= 0) return;
-  kill(running, SIGKILL);
-  while (waitpid(running, NULL, 0) < 0 && cmox_os_again()) continue;
+  /* One that we may not kill, of another user, is not waited for. */
+  const bool killed = kill(running, SIGKILL) == 0;
+  while (killed && waitpid(running, NULL, 0) < 0 && cmox_os_again()) continue;
   running = 0;
 }
 
@@ -163,6 +165,28 @@ void cmox_os_child_stop_too(const cmox_os_child_t *child) {
   kill(child->pid, SIGCONT);
 }
 
+#ifdef __linux__
+/* To all of a terminal's processes, the command among them; but a hangup to a session's leader alone. */
+static bool is_of_terminal(int number) {
+  static const unsigned char all[] = {SIGINT,  SIGQUIT, SIGTSTP,  SIGHUP,
+                                      SIGTTIN, SIGTTOU, SIGWINCH, SIGCONT};
+  return memchr(all, number, sizeof all) && (number != SIGHUP || getsid(0) != getpid());
+}
+
+/* Who is to have what came to us; 0: nobody. What the kernel sends for a timer or a limit was set
+ * before by the one that became us, and would have outlived becoming the command. */
+static pid_t receiver(const cmox_os_child_t *child, const struct signalfd_siginfo *came) {
+  const int number = (int)came->ssi_signo;
+  if (number == SIGCHLD) return 0;
+  if (came->ssi_code > 0) return is_of_terminal(number) ? 0 : child->pid;
+  if (came->ssi_pid == (uint32_t)getpid()) return 0; /* a SIGPIPE of ours is its news, too */
+  if (came->ssi_pid != (uint32_t)child->pid) return child->pid;
+  /* Its parent would be ours; one in another group was not meant by a signal to its own group. */
+  const pid_t parent = getppid();
+  return getpgid(parent) == getpgid(0) ? parent : 0;
+}
+#endif
+
 static void send_on(const cmox_os_child_t *child) {
 #ifdef __linux__
   struct signalfd_siginfo came[8];
@@ -170,10 +194,8 @@ static void send_on(const cmox_os_child_t *child) {
   do {
     got = read(child->signals, came, sizeof came);
     for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *came; i++) {
-      /* The kernel's own go to all of the terminal's processes; a SIGPIPE of ours is its news, too.
-       */
-      const bool sent = came[i].ssi_code <= 0 && came[i].ssi_pid != (uint32_t)getpid();
-      if (sent && came[i].ssi_signo != SIGCHLD) kill(child->pid, (int)came[i].ssi_signo);
+      const pid_t to = receiver(child, &came[i]);
+      if (to > 0) kill(to, (int)came[i].ssi_signo);
     }
   } while (got == (ssize_t)sizeof came);
 #else
@@ -205,8 +227,23 @@ cmox_os_state_t cmox_os_child_attend(cmox_os_child_t *child, cmox_os_end_t *end)
 /* On Linux past libc: its locks and handlers for threads that are not there would be 2 KiB. */
 bool cmox_os_linger(void) {
 #ifdef __linux__
-  return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0;
+  if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) != 0) return false;
 #else
-  return fork() == 0;
+  if (fork() != 0) return false;
 #endif
+  /* What is sent to the caller's group, or to its terminal, is not for us. */
+  sigset_t all;
+  memset(&all, 0xff, sizeof all);
+  sigprocmask(SIG_SETMASK, &all, NULL);
+  setsid();
+  return true;
+}
+
+void cmox_os_let_go_but(const int *kept, size_t count) {
+  enum { MOST = 1024 }; /* the limit that a process usually has */
+  for (int fd = 0; fd < MOST; fd++) {
+    bool keeps = false;
+    for (size_t i = 0; i < count; i++) keeps = keeps || kept[i] == fd;
+    if (!keeps) close(fd);
+  }
 }

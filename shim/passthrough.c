@@ -155,27 +155,28 @@ static void keep_time(running_t *run) {
   run->passed.timed_out = true;
 }
 
-static const cmox_os_watch_t nothing_ready[2];
-
 /* Who waits for us sees us stop, after what the command has written before. One that has a deadline
  * must not sleep. */
 static void stop_too(running_t *run) {
   if (run->deadline != CMOX_OS_FOREVER) return;
   for (int i = 0; i < 2; i++) {
-    run->taps[i].last = true;
-    while (!cmox_tap_done(&run->taps[i]) && !cmox_tap_stuck(&run->taps[i]))
-      cmox_tap_step(&run->taps[i], run->call, nothing_ready);
-    run->taps[i].last = run->taps[i].dry = false;
+    cmox_tap_last(&run->taps[i], true);
+    cmox_tap_step_on(&run->taps[i], run->call);
+    cmox_tap_last(&run->taps[i], false);
   }
   cmox_os_child_stop_too(&run->child);
+}
+
+static void step_taps(running_t *run, const cmox_os_watch_t watches[WATCHES]) {
+  for (int i = 0; i < 2; i++)
+    cmox_tap_step(&run->taps[i], run->call, &watches[WATCH_TAPS + 2 * i]);
 }
 
 static void accompany(running_t *run) {
   for (cmox_os_state_t state = CMOX_OS_RUNS; state != CMOX_OS_ENDED;) {
     cmox_os_watch_t watches[WATCHES];
     wait_for(run, watches);
-    for (int i = 0; i < 2; i++)
-      cmox_tap_step(&run->taps[i], run->call, &watches[WATCH_TAPS + 2 * i]);
+    step_taps(run, watches);
     cmox_feed_step(&run->feed, run->call, &watches[WATCH_FEED]);
     if (watches[WATCH_SIGNALS].ready) state = cmox_os_child_attend(&run->child, &run->end);
     if (state == CMOX_OS_STOPPED) stop_too(run);
@@ -188,31 +189,44 @@ static void accompany(running_t *run) {
   }
 }
 
-/* What it left in its pipes. */
+/* What it left in its pipes. One that was killed waits no longer for its reader. */
 static void drain(running_t *run) {
+  cmox_tap_t *const taps = run->taps;
   cmox_feed_close(&run->feed, run->call);
+  for (int i = 0; i < 2; i++) cmox_tap_last(&taps[i], true);
+  for (;;) {
+    for (int i = 0; i < 2; i++) cmox_tap_step_on(&taps[i], run->call);
+    flush(run);
+    if ((cmox_tap_done(&taps[0]) && cmox_tap_done(&taps[1])) || *run->end.signal) break;
+    cmox_os_watch_t watches[WATCHES];
+    wait_for(run, watches);
+    step_taps(run, watches);
+  }
   for (int i = 0; i < 2; i++) {
-    cmox_tap_t *tap = &run->taps[i];
-    tap->last = true;
-    while (!cmox_tap_done(tap)) {
-      cmox_tap_step(tap, run->call, nothing_ready);
-      flush(run);
-      if (cmox_tap_done(tap) || !cmox_tap_stuck(tap)) continue;
-      cmox_os_watch_t watches[WATCHES];
-      wait_for(run, watches);
-      cmox_tap_step(tap, run->call, &watches[WATCH_TAPS + 2 * i]);
-    }
-    if (cmox_tap_open_still(tap)) run->passed.lingering = true;
-    run->passed.bytes[i + 1] = tap->total;
+    const bool held = cmox_tap_stuck(&taps[i]) ? cmox_tap_leave(&taps[i], run->call)
+                                               : cmox_tap_open_still(&taps[i]);
+    if (held) run->passed.lingering = true;
+    run->passed.bytes[i + 1] = taps[i].total;
   }
   run->passed.bytes[0] = run->feed.total;
 }
 
-/* What others that hold the pipes still write is passed on, as it would reach the caller. */
+static bool is_left(const running_t *run) {
+  return cmox_tap_open_still(&run->taps[0]) || cmox_tap_open_still(&run->taps[1]);
+}
+
+/* What is left, and what others that hold the pipes still write, is passed on, as it would reach
+ * the caller; who waits for the end of anything else the caller gave us must see it. */
 _Noreturn static void pass_on(running_t *run) {
-  cmox_link_drop(&run->call->link);
   cmox_os_watch_t watches[4];
-  while (cmox_tap_open_still(&run->taps[0]) || cmox_tap_open_still(&run->taps[1])) {
+  int held = 5; /* more than can be */
+  for (int i = 0; i < 2; i++) cmox_tap_last(&run->taps[i], false);
+  while (is_left(run)) {
+    int kept[4], holds = 0;
+    for (int i = 0; i < 2; i++) cmox_tap_keep(&run->taps[i], &kept[2 * i]);
+    for (int i = 0; i < 4; i++) holds += kept[i] >= 0;
+    if (holds < held) cmox_os_let_go_but(kept, 4);
+    held = holds;
     for (int i = 0; i < 2; i++) cmox_tap_watch(&run->taps[i], &watches[2 * i]);
     if (!cmox_os_watch(watches, 4, CMOX_OS_FOREVER)) break;
     for (int i = 0; i < 2; i++) cmox_tap_step(&run->taps[i], NULL, &watches[2 * i]);
@@ -268,6 +282,6 @@ void cmox_pass_through(cmox_call_t *call, const cmox_action_t *action, const cha
   CMOX_TRACE(SHIM_RAN, cmox_text(*run.end.signal ? run.end.signal : "exit"), run.passed.bytes[1],
              run.passed.bytes[2]);
   report(call, &run.passed);
-  if (run.passed.lingering && cmox_os_linger()) pass_on(&run);
+  if (is_left(&run) && cmox_os_linger()) pass_on(&run);
   end_as(&run);
 }

@@ -12,7 +12,8 @@
 
 enum { BLOCK = 64 << 10, SPLICED = 1 << 20 };
 
-static CMOX_COLD uint8_t blocks[2][BLOCK];
+/* The second half is for what a command that was killed leaves in its pipe. */
+static CMOX_COLD uint8_t blocks[2][2 * BLOCK];
 
 int cmox_tap_open(cmox_tap_t *tap, int stream, uint64_t most) {
   int ends[2];
@@ -42,9 +43,14 @@ bool cmox_tap_open_still(const cmox_tap_t *tap) {
   return tap->stream != 0 && (tap->rest.len > 0 || tap->from >= 0);
 }
 
+void cmox_tap_keep(const cmox_tap_t *tap, int kept[2]) {
+  kept[0] = tap->stream != 0 ? tap->from : -1;
+  kept[1] = cmox_tap_open_still(tap) ? tap->to : -1;
+}
+
 void cmox_tap_watch(const cmox_tap_t *tap, cmox_os_watch_t watches[2]) {
   watches[0] = watches[1] = (cmox_os_watch_t){-1, 0, 0};
-  if (tap->stream == 0) return;
+  if (cmox_tap_done(tap)) return;
   const bool stuck = cmox_tap_stuck(tap);
   const bool reads = tap->from >= 0 && !stuck;
   watches[0] = (cmox_os_watch_t){reads ? tap->from : -1, CMOX_OS_READ, 0};
@@ -81,19 +87,21 @@ static void put_rest(cmox_tap_t *tap, cmox_call_t *call, bool has_room) {
   }
 }
 
-static void tell(cmox_tap_t *tap, cmox_call_t *call) {
+static void tell(cmox_tap_t *tap, cmox_call_t *call, cmox_view_t block) {
   const size_t most = call->chunk < tap->left ? call->chunk : (size_t)tap->left;
-  const cmox_view_t piece = {tap->rest.data, tap->rest.len < most ? tap->rest.len : most};
+  const cmox_view_t piece = {block.data, block.len < most ? block.len : most};
   if (piece.len > 0) cmox_put_piece(&call->out, tap->stream, piece, cmox_os_now_us());
   tap->left -= piece.len;
   tap->past = tap->left == 0 && tap->kind != CMOX_OS_KIND_SOCKET;
 }
 
-/* False: nothing comes now. */
+/* Behind what is not yet written. False: nothing comes now. */
 static bool get_block(cmox_tap_t *tap, cmox_call_t *call) {
   size_t moved = 0;
   int error = 0;
-  const cmox_os_io_t outcome = cmox_os_get(tap->from, tap->block, BLOCK, &moved, &error);
+  if (tap->rest.len == 0) tap->rest.data = tap->block;
+  uint8_t *const at = tap->block + (tap->rest.data - tap->block) + tap->rest.len;
+  const cmox_os_io_t outcome = cmox_os_get(tap->from, at, BLOCK, &moved, &error);
   if (outcome == CMOX_OS_AGAIN) return false;
   if (outcome == CMOX_OS_FAILED) {
     if (call) cmox_call_complete(call, cmox_os_error_text(error));
@@ -105,8 +113,8 @@ static bool get_block(cmox_tap_t *tap, cmox_call_t *call) {
     return false;
   }
   tap->total += moved;
-  tap->rest = (cmox_view_t){tap->block, moved};
-  if (call && tap->left > 0) tell(tap, call);
+  tap->rest.len += moved;
+  if (call && tap->left > 0) tell(tap, call, (cmox_view_t){at, moved});
   return true;
 }
 
@@ -146,8 +154,27 @@ void cmox_tap_step(cmox_tap_t *tap, cmox_call_t *call, const cmox_os_watch_t wat
   if (!tap->last && !(watches[0].ready & CMOX_OS_READ) && !(watches[1].ready & CMOX_OS_WRITE))
     return;
   const bool more = tap->past ? splice_block(tap, call) : get_block(tap, call);
-  if (!more && tap->last && !tap->full && tap->from >= 0) tap->dry = true;
+  /* An heir that never pauses must not hold up the end. */
+  if (tap->last && tap->from >= 0 && (more ? tap->total >= tap->most : !tap->full)) tap->dry = true;
   put_rest(tap, call, false);
+}
+
+void cmox_tap_last(cmox_tap_t *tap, bool last) {
+  tap->last = last;
+  tap->dry = false;
+  tap->most = tap->total + SPLICED;
+}
+
+void cmox_tap_step_on(cmox_tap_t *tap, cmox_call_t *call) {
+  static const cmox_os_watch_t nothing_ready[2];
+  while (!cmox_tap_done(tap) && !cmox_tap_stuck(tap)) cmox_tap_step(tap, call, nothing_ready);
+}
+
+bool cmox_tap_leave(cmox_tap_t *tap, cmox_call_t *call) {
+  cmox_os_watch_t watch = {tap->from, 0, 0};
+  if (tap->from >= 0 && !tap->past) get_block(tap, call);
+  if (tap->from >= 0 && tap->past) tap->total += cmox_os_waiting(tap->from);
+  return tap->from >= 0 && !(cmox_os_watch(&watch, 1, 0) && (watch.ready & CMOX_OS_GONE));
 }
 
 bool cmox_tap_done(const cmox_tap_t *tap) {

@@ -16,6 +16,7 @@ typedef struct cmox_tap {
   bool full;           /* the caller has to read first */
   bool last;           /* the command has ended: what is in the pipe now is all of it */
   bool dry;            /* and that has been read, yet something holds the pipe open */
+  uint64_t most;       /* total that what was in the pipe then can come to */
   uint8_t *block;
   cmox_view_t rest; /* of block: not yet written */
 } cmox_tap_t;
@@ -26,10 +27,19 @@ int cmox_tap_open(cmox_tap_t *tap, int stream, uint64_t most);
 void cmox_tap_watch(const cmox_tap_t *tap, cmox_os_watch_t watches[2]);
 /* Moves what can be moved without waiting. call NULL: nothing is told to a server. */
 void cmox_tap_step(cmox_tap_t *tap, cmox_call_t *call, const cmox_os_watch_t watches[2]);
+/* The command has ended or stopped (or goes on): what is in the pipe is all that it wrote. */
+void cmox_tap_last(cmox_tap_t *tap, bool last);
+/* Steps until it is done or stuck. Only after cmox_tap_last. */
+void cmox_tap_step_on(cmox_tap_t *tap, cmox_call_t *call);
+/* Tells the server what is still in the pipe of a command that has ended, without writing it.
+ * Whether something else may write more. */
+bool cmox_tap_leave(cmox_tap_t *tap, cmox_call_t *call);
 /* Whether the caller has to read before anything can be done. */
 bool cmox_tap_stuck(const cmox_tap_t *tap);
 /* Whether more may come, or is left to be written. */
 bool cmox_tap_open_still(const cmox_tap_t *tap);
+/* The descriptors that it still needs; -1: none. */
+void cmox_tap_keep(const cmox_tap_t *tap, int kept[2]);
 /* Whether nothing is left to be done for a command that has ended. */
 bool cmox_tap_done(const cmox_tap_t *tap);
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +57,46 @@ START_TEST(signals_are_sent_on_and_died_of) {
   ends_by("echo ready; exec sleep 1000", 64, "SIGRTMIN+30", 64);
   ends_by("trap 'exit 6' TERM; echo ready; while :; do sleep 0.01; done", SIGTERM, NULL, 6);
   ends_by("trap 'exit 8' HUP; echo ready; while :; do sleep 0.01; done", SIGHUP, NULL, 8);
+}
+END_TEST
+
+/* The kernel's own, as of a timer that was set before the launcher was started. */
+START_TEST(signals_of_the_kernel_are_sent_on) {
+  passing_scene_t scene;
+  int ends[2];
+  ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const int out =
+      begin_talking(&scene, "echo ready; exec sleep 1000", &PASSTHROUGH(SH, BOTH), "ready\n");
+  ck_assert_int_eq(fcntl(ends[0], F_SETOWN, scene.run.pid), 0);
+  ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_ASYNC), 0);
+  ck_assert_int_eq(write(ends[1], "x", 1), 1);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(heard.report->signal, "SIGPOLL");
+  passing_free(&heard);
+  cmox_run_finish(&scene.run);
+  close(ends[0]);
+  close(ends[1]);
+  close(out);
+  passing_close(&scene);
+}
+END_TEST
+
+static volatile sig_atomic_t signalled;
+static void note(int number) { signalled = number; }
+
+START_TEST(what_the_command_sends_to_its_parent_reaches_ours) {
+  passing_scene_t scene;
+  const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+  ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+  const int out = begin_talking(&scene, "kill -USR1 $PPID; echo lives; read -r w; exit 3",
+                                &PASSTHROUGH(SH, BOTH), "lives\n");
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_uint_eq(heard.report->exit_code, 3);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 3);
+  ck_assert_int_eq(signalled, SIGUSR1);
+  close(out);
+  passing_close(&scene);
 }
 END_TEST
 
@@ -188,14 +230,105 @@ START_TEST(what_is_left_behind_holds_nothing_up_and_is_passed_on) {
 }
 END_TEST
 
+/* What it had written reaches the reader, whenever that reads. */
+START_TEST(a_killed_command_does_not_wait_for_its_reader) {
+  passing_scene_t scene;
+  static char block[1 << 16];
+  const int out = begin_talking(&scene, "echo $$; exec yes", &PASSTHROUGH(SH, BOTH), NULL);
+  int waiting = 0;
+  for (int i = 0; i < 30000 && waiting < 60000; i++) {
+    (void)poll(NULL, 0, 1);
+    ck_assert_int_eq(ioctl(out, FIONREAD, &waiting), 0);
+  }
+  kill(scene.run.pid, SIGTERM);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(heard.report->signal, "SIGTERM");
+  ck_assert(!heard.report->lingering);
+  cmox_run_finish(&scene.run);
+  ck_assert(WIFSIGNALED(scene.run.status) && WTERMSIG(scene.run.status) == SIGTERM);
+  size_t len = 64; /* at most what begin_talking has read */
+  for (ssize_t got; (got = read(out, block, sizeof block)) > 0;) len += (size_t)got;
+  ck_assert_uint_eq(heard.len[1], heard.report->stdout_bytes);
+  ck_assert_uint_ge(len, heard.len[1]);
+  passing_free(&heard);
+  close(out);
+  while (waitpid(-1, NULL, 0) > 0) continue; /* orphans are ours */
+  passing_close(&scene);
+}
+END_TEST
+
+/* An heir that has stderr holds neither stdout nor stdin. */
+START_TEST(what_is_left_behind_holds_only_its_own_streams) {
+  passing_scene_t scene;
+  int ins[2], outs[2], errs[2];
+  char text[8];
+  passing_open(&scene);
+  ck_assert_int_eq(mkfifo(passing_path(&scene, "gate"), 0600), 0);
+  ck_assert_int_eq(pipe2(ins, O_CLOEXEC), 0);
+  ck_assert_int_eq(pipe2(outs, O_CLOEXEC), 0);
+  ck_assert_int_eq(pipe2(errs, O_CLOEXEC), 0);
+  passing_begin_sh(&scene, CMOX_START(.in = ins[0], .out = outs[1], .err = errs[1]),
+                   "{ read -r word <gate; echo late >&2; } >/dev/null & echo hi");
+  close(ins[0]);
+  close(outs[1]);
+  close(errs[1]);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert(heard.report->lingering);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  ck_assert_int_eq(read(outs[0], text, sizeof text), 3);
+  ck_assert_int_eq(read(outs[0], text, sizeof text), 0);
+  struct pollfd in = {.fd = ins[1]};
+  ck_assert_int_eq(poll(&in, 1, 60000), 1);
+  ck_assert_int_eq(in.revents, POLLERR);
+  const int gate = open(passing_path(&scene, "gate"), O_WRONLY | O_CLOEXEC);
+  close(gate);
+  ck_assert_int_eq(read(errs[0], text, sizeof text), 5);
+  close(ins[1]);
+  close(outs[0]);
+  close(errs[0]);
+  while (waitpid(-1, NULL, 0) > 0) continue; /* orphans are ours */
+  passing_close(&scene);
+}
+END_TEST
+
+static void ignore(int number) { (void)number; }
+
+START_TEST(a_signal_to_the_callers_group_does_not_reach_what_passes_on) {
+  passing_scene_t scene;
+  ck_assert_int_eq(setpgid(0, 0), 0);
+  const struct sigaction action = {.sa_handler = ignore};
+  ck_assert_int_eq(sigaction(SIGTERM, &action, NULL), 0);
+  const int out = begin_talking(&scene, "mkfifo gate; setsid sh -c 'echo early; read -r w <gate; echo late' &",
+                                &PASSTHROUGH(SH, BOTH), "early\n");
+  passing_heard_t heard = passing_hear(scene.peer);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  ck_assert_int_eq(kill(0, SIGTERM), 0);
+  const int gate = open(passing_path(&scene, "gate"), O_WRONLY | O_CLOEXEC);
+  close(gate);
+  char text[8];
+  ck_assert_int_eq(read(out, text, sizeof text), 5);
+  close(out);
+  while (waitpid(-1, NULL, 0) > 0) continue; /* orphans are ours */
+  passing_close(&scene);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {signals_are_sent_on_and_died_of,
+                                signals_of_the_kernel_are_sent_on,
+                                what_the_command_sends_to_its_parent_reaches_ours,
                                 the_command_dies_with_a_killed_launcher,
                                 the_command_dies_with_the_server,
                                 a_command_that_stops_stops_the_launcher,
                                 a_command_that_takes_too_long_ends_with_124,
                                 a_command_in_time_is_not_bothered,
                                 what_is_left_behind_holds_nothing_up_and_is_passed_on,
+                                a_killed_command_does_not_wait_for_its_reader,
+                                what_is_left_behind_holds_only_its_own_streams,
+                                a_signal_to_the_callers_group_does_not_reach_what_passes_on,
                                 NULL};
   return cmox_check_main("passthrough_end", tests);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,51 @@ START_TEST(a_stream_that_is_not_read_holds_up_no_other) {
 }
 END_TEST
 
+/* To its end, or to so many bytes. */
+static size_t read_most(int from, size_t most) {
+  static char block[1 << 16];
+  size_t len = 0;
+  for (ssize_t got = 1; got > 0 && len < most; len += got > 0 ? (size_t)got : 0) {
+    const size_t left = most - len;
+    got = read(from, block, left < sizeof block ? left : sizeof block);
+  }
+  return len;
+}
+
+/* One stream has to wait for its reader when the command has ended, and the other goes on. */
+static void ends_before_its_reader(const char *line, size_t out_len, size_t err_len) {
+  passing_scene_t scene;
+  int outs[2], errs[2];
+  passing_open(&scene);
+  ck_assert_int_eq(pipe2(outs, O_CLOEXEC), 0);
+  ck_assert_int_eq(pipe2(errs, O_CLOEXEC), 0);
+  passing_begin_sh(&scene, CMOX_START(.out = outs[1], .err = errs[1]), line);
+  close(outs[1]);
+  close(errs[1]);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH, .capture_max_bytes = 1000), NULL);
+  ck_assert_uint_eq(read_most(errs[0], err_len), err_len); /* while stdout is full */
+  ck_assert_uint_eq(read_most(outs[0], SIZE_MAX), out_len);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(heard.failure, "");
+  ck_assert_uint_eq(heard.report->stdout_bytes, out_len);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  close(outs[0]);
+  close(errs[0]);
+  while (waitpid(-1, NULL, 0) > 0) continue; /* orphans are ours */
+  passing_close(&scene);
+}
+
+START_TEST(a_reader_that_is_late_holds_up_no_other_stream_either) {
+  ends_before_its_reader(
+      "head -c 108894 /dev/zero;"
+      "{ while kill -0 $$; do sleep 0.01; done 2>/dev/null; echo late >&2; } >/dev/null &",
+      108894, 5);
+  ends_before_its_reader("head -c 100000 /dev/zero & head -c 100000 /dev/zero >&2; wait", 100000,
+                         100000);
+}
+END_TEST
+
 START_TEST(a_disk_that_is_full_is_told) {
   passing_scene_t scene;
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -294,6 +340,7 @@ int main(void) {
                                 a_reader_that_goes_ends_the_command_as_it_would_have,
                                 a_reader_that_goes_is_noticed_while_nothing_is_written,
                                 a_stream_that_is_not_read_holds_up_no_other,
+                                a_reader_that_is_late_holds_up_no_other_stream_either,
                                 a_disk_that_is_full_is_told,
                                 what_was_read_to_decide_comes_to_the_command_again,
                                 stdin_is_taken_only_as_far_as_the_command_reads,
