@@ -4,6 +4,7 @@
  * dispositions changes that a child could inherit, and no handler runs in memory that vfork shares.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@
 #include <sys/syscall.h>
 #endif
 
+#include "shim/bytes.h"
 #include "shim/os.h"
 #include "shim/os_posix.h"
 
@@ -29,6 +31,34 @@ static bool same_file(const char *path, const struct stat *info) {
          other.st_ino == info->st_ino;
 }
 
+/* The endpoint beside the file that link of /proc leads to. */
+static bool find_endpoint(const char *link, struct stat *info) {
+  static const char name[] = "endpoint";
+  static CMOX_COLD char file[CMOX_OS_PATH_MAX + sizeof name];
+  ssize_t len = readlink(link, file, CMOX_OS_PATH_MAX);
+  while (len > 0 && file[len - 1] != '/') len--;
+  if (len <= 0) return false;
+  memcpy(file + len, name, sizeof name);
+  return stat(file, info) == 0;
+}
+
+/* The sessions of a process share one launcher by hard links: which session a link of it stands for
+ * is said by the endpoint beside it. One without is taken for this one. */
+static bool is_of_another_session(const char *path) {
+  static const char descriptors[] = "/proc/self/fd/";
+  char room[sizeof descriptors + 10] = ""; /* a number has ten digits at most */
+  char *link = room + sizeof room - 1;
+  struct stat ours, theirs;
+  const int fd = open(path, O_PATH | O_CLOEXEC);
+  if (fd < 0) return false;
+  for (int rest = fd; rest > 0; rest /= 10) *--link = (char)('0' + rest % 10);
+  link -= sizeof descriptors - 1;
+  memcpy(link, descriptors, sizeof descriptors - 1);
+  const bool found = find_endpoint(link, &theirs) && find_endpoint("/proc/self/exe", &ours);
+  close(fd);
+  return found && (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino);
+}
+
 cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
   struct stat info;
   if (stat(path, &info) != 0) {
@@ -36,7 +66,8 @@ cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
     return cmox_os_is_missing(*error) ? CMOX_OS_IS_NOTHING : CMOX_OS_IS_REFUSED;
   }
   /* Both: under valgrind the first is another program. */
-  if (same_file("/proc/self/exe", &info) || same_file(cmox_os_started_as(), &info))
+  if ((same_file("/proc/self/exe", &info) || same_file(cmox_os_started_as(), &info)) &&
+      !is_of_another_session(path))
     return CMOX_OS_IS_SELF;
   *error = EACCES;
   return S_ISREG(info.st_mode) && access(path, X_OK) == 0 ? CMOX_OS_IS_PROGRAM : CMOX_OS_IS_REFUSED;

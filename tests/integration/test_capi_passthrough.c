@@ -170,6 +170,27 @@ START_TEST(outputs_that_are_one_file_stay_in_order) {
 }
 END_TEST
 
+/* All sessions of a process share one launcher. */
+START_TEST(the_command_of_another_session_is_as_real_as_any) {
+  CMOX_SCOPED cmox_t *outer = cmox_new(NULL);
+  cmox_returns(cmox_stub(outer, "tool"), .out = "replied\n");
+  ck_cmox_replay(outer);
+  CMOX_SCOPED cmox_t *inner = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
+  cmox_passthrough(cmox_spy(inner, "tool"));
+  cmox_passthrough(cmox_spy(inner, "other"));
+  ck_cmox_replay(inner);
+  static const char *const line[] = {"/bin/sh", "-c", "tool a; other", NULL};
+  SCOPED_RUN run = run_program(line, NULL, 0, cmox_environ(inner));
+  ck_assert_str_eq(run.out, "replied\nother\n");
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *passed = calls(inner, 2);
+  ck_assert_str_eq(passed->items[0].stdout_data.data, "replied\n");
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *replied = calls(outer, 1);
+  ck_assert_str_eq(replied->items[0].argv[1].data, "a");
+  ck_cmox_verify(inner);
+  ck_cmox_verify(outer);
+}
+END_TEST
+
 START_TEST(a_death_and_a_timeout_are_what_they_were) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   cmox_passthrough(cmox_spy(mox, "dies"));
@@ -287,6 +308,7 @@ int main(void) {
   tcase_add_test(tests, stdin_is_captured_as_far_as_it_is_read);
   tcase_add_test(tests, a_stdin_that_decides_still_reaches_the_command);
   tcase_add_test(tests, outputs_that_are_one_file_stay_in_order);
+  tcase_add_test(tests, the_command_of_another_session_is_as_real_as_any);
   tcase_add_test(tests, a_death_and_a_timeout_are_what_they_were);
   tcase_add_test(tests, the_environment_of_a_double_reaches_the_command);
   tcase_add_test(tests, a_variable_names_the_real_command);
