@@ -364,6 +364,15 @@ class Failures(Passing):
         self.assertIn("did not say how the real command ended", self.one_finding(session).message)
         self.assertFalse(session.verify().passed)
 
+    def test_who_still_runs_a_command_hears_that_the_session_is_over(self):
+        session = self.session(spy(b"git", None, passes()))
+        peer = self.call(session)
+        peer.told()
+        self.client.DeleteSession(session_id=session.id)
+        peer.client.thread.join(peer.client.timeout)
+        self.assertEqual((peer.client.go_away.reason, peer.client.go_away.message),
+                         ("CANCELLED", "the test ended its session during this call"))
+
     def test_a_shim_that_was_killed_is_a_remark(self):
         session = self.session(spy(b"git", None, passes()))
         peer = self.call(session)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/leftovers.h"
@@ -36,6 +37,7 @@ static void setup(void) {
   make_command("line", "read -r line; echo \"got $line\"", 0755);
   make_command("dies", "kill -TERM $$", 0755);
   make_command("sleeps", "exec sleep 1000", 0755);
+  make_command("begins", "echo begun; exec sleep 1000", 0755);
   make_command("again", "exec again \"$@\"", 0755);
   make_command("plain", "echo never", 0644);
 }
@@ -279,6 +281,24 @@ START_TEST(a_gate_holds_the_command_back) {
 }
 END_TEST
 
+START_TEST(a_command_that_outlives_its_session_says_so) {
+  cmox_t *mox = cmox_new(NULL);
+  cmox_passthrough(cmox_spy(mox, "begins"));
+  ck_cmox_replay(mox);
+  FILE *started = popen("begins 2>&1", "r");
+  ck_assert_ptr_nonnull(started);
+  char line[256] = "";
+  ck_assert_ptr_nonnull(fgets(line, sizeof line, started));
+  ck_assert_str_eq(line, "begun\n");
+  ck_cmox_verify(mox);
+  cmox_free(mox);
+  ck_assert_ptr_nonnull(fgets(line, sizeof line, started));
+  ck_assert_str_eq(line, "cmdmox: begins: the test ended its session during this call\n");
+  const int status = pclose(started);
+  ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 125);
+}
+END_TEST
+
 START_TEST(mistakes_are_kept) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   cmox_double_t *tool = cmox_mock(mox, "tool");
@@ -315,6 +335,7 @@ int main(void) {
   tcase_add_test(tests, what_cannot_be_run_is_told_as_a_shell_tells_it);
   tcase_add_test(tests, a_command_that_comes_back_to_its_shim_ends);
   tcase_add_test(tests, a_gate_holds_the_command_back);
+  tcase_add_test(tests, a_command_that_outlives_its_session_says_so);
   tcase_add_test(tests, mistakes_are_kept);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
