@@ -115,9 +115,7 @@ typedef enum cmox_os_found {
   CMOX_OS_IS_PROGRAM,
   CMOX_OS_IS_NOTHING, /* *error: ENOENT or its like */
   CMOX_OS_IS_REFUSED, /* it is there and may not be run; *error says why */
-  CMOX_OS_IS_SELF,    /* this launcher, by whatever name */
-  CMOX_OS_IS_ISOLATED /* another of its kind, which `cmdmox isolate` has put in place of a program
-                       */
+  CMOX_OS_IS_SELF     /* this launcher, by whatever name */
 } cmox_os_found_t;
 
 cmox_os_found_t cmox_os_look_at(const char *path, int *error);

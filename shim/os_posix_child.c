@@ -4,6 +4,7 @@
  * dispositions changes that a child could inherit, and no handler runs in memory that vfork shares.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,26 +31,32 @@ static bool same_file(const char *path, const struct stat *info) {
          other.st_ino == info->st_ino;
 }
 
-/* The same build of this program in another file; but not the shim of another session, which has an
- * answer of its own, and is a link of a known text. */
-static bool is_isolated(const char *path, const struct stat *info) {
-#ifdef __linux__
-  extern const char
-      __ehdr_start[]; /* this program as it was loaded, from the first byte of its file */
-  static CMOX_COLD char start[4096];
-  static const char session[] = "../cmdmox-shim";
-  struct stat self;
-  size_t len = 0;
-  if (stat("/proc/self/exe", &self) != 0 || self.st_size != info->st_size) return false;
-  const ssize_t link = readlink(path, start, sizeof start);
-  if (link == sizeof session - 1 && memcmp(start, session, sizeof session - 1) == 0) return false;
-  return cmox_os_read_file(path, start, sizeof start, &len) == 0 && len == sizeof start &&
-         memcmp(start, __ehdr_start, sizeof start) == 0;
-#else
-  (void)path;
-  (void)info;
-  return false;
-#endif
+/* The endpoint beside the file that link of /proc leads to. */
+static bool find_endpoint(const char *link, struct stat *info) {
+  static const char name[] = "endpoint";
+  static CMOX_COLD char file[CMOX_OS_PATH_MAX + sizeof name];
+  ssize_t len = readlink(link, file, CMOX_OS_PATH_MAX);
+  while (len > 0 && file[len - 1] != '/') len--;
+  if (len <= 0) return false;
+  memcpy(file + len, name, sizeof name);
+  return stat(file, info) == 0;
+}
+
+/* The sessions of a process share one launcher by hard links: which session a link of it stands for
+ * is said by the endpoint beside it. One without is taken for this one. */
+static bool is_of_another_session(const char *path) {
+  static const char descriptors[] = "/proc/self/fd/";
+  char room[sizeof descriptors + 10] = ""; /* a number has ten digits at most */
+  char *link = room + sizeof room - 1;
+  struct stat ours, theirs;
+  const int fd = open(path, O_PATH | O_CLOEXEC);
+  if (fd < 0) return false;
+  for (int rest = fd; rest > 0; rest /= 10) *--link = (char)('0' + rest % 10);
+  link -= sizeof descriptors - 1;
+  memcpy(link, descriptors, sizeof descriptors - 1);
+  const bool found = find_endpoint(link, &theirs) && find_endpoint("/proc/self/exe", &ours);
+  close(fd);
+  return found && (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino);
 }
 
 cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
@@ -59,9 +66,9 @@ cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
     return cmox_os_is_missing(*error) ? CMOX_OS_IS_NOTHING : CMOX_OS_IS_REFUSED;
   }
   /* Both: under valgrind the first is another program. */
-  if (same_file("/proc/self/exe", &info) || same_file(cmox_os_started_as(), &info))
+  if ((same_file("/proc/self/exe", &info) || same_file(cmox_os_started_as(), &info)) &&
+      !is_of_another_session(path))
     return CMOX_OS_IS_SELF;
-  if (is_isolated(path, &info)) return CMOX_OS_IS_ISOLATED;
   *error = EACCES;
   return S_ISREG(info.st_mode) && access(path, X_OK) == 0 ? CMOX_OS_IS_PROGRAM : CMOX_OS_IS_REFUSED;
 }
@@ -100,7 +107,7 @@ _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3
 #ifdef __linux__
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) *child->exec_error = errno;
 #endif
-  const pid_t current = getppid(); /* 0: in another namespace of processes */
+  const pid_t current = getppid();                /* 0: in another namespace of processes */
   if (current > 0 && current != parent) _exit(1); /* it ended before that */
   for (int i = 0; i < 3; i++)
     if (streams[i] >= 0 && dup2(streams[i], i) < 0) *child->exec_error = errno;
@@ -166,7 +173,8 @@ void cmox_os_child_stop_too(const cmox_os_child_t *child) {
 }
 
 #ifdef __linux__
-/* To all of a terminal's processes, the command among them; but a hangup to a session's leader alone. */
+/* To all of a terminal's processes, the command among them; but a hangup to a session's leader
+ * alone. */
 static bool is_of_terminal(int number) {
   static const unsigned char all[] = {SIGINT,  SIGQUIT, SIGTSTP,  SIGHUP,
                                       SIGTTIN, SIGTTOU, SIGWINCH, SIGCONT};

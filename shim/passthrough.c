@@ -168,8 +168,7 @@ static void stop_too(running_t *run) {
 }
 
 static void step_taps(running_t *run, const cmox_os_watch_t watches[WATCHES]) {
-  for (int i = 0; i < 2; i++)
-    cmox_tap_step(&run->taps[i], run->call, &watches[WATCH_TAPS + 2 * i]);
+  for (int i = 0; i < 2; i++) cmox_tap_step(&run->taps[i], run->call, &watches[WATCH_TAPS + 2 * i]);
 }
 
 static void accompany(running_t *run) {

@@ -22,9 +22,6 @@ static bool join(cmox_view_t directory, cmox_view_t name) {
 
 static const char is_self[] = "the real command is this shim: it would call itself for ever";
 
-static const char is_isolated[] =
-    "the real command is a shim of `cmdmox isolate`, and the real program is not known here";
-
 static cmox_resolved_t refused(int error) {
   if (cmox_os_is_missing(error)) return (cmox_resolved_t){path, 127, cmox_os_error_text(error)};
   return (cmox_resolved_t){path, 126, cmox_os_error_text(error)};
@@ -37,15 +34,12 @@ static cmox_resolved_t look_at(void) {
       return (cmox_resolved_t){.path = path};
     case CMOX_OS_IS_SELF:
       return (cmox_resolved_t){path, CMOX_EXIT_SHIM_FAILURE, is_self};
-    case CMOX_OS_IS_ISOLATED:
-      return (cmox_resolved_t){path, CMOX_EXIT_SHIM_FAILURE, is_isolated};
     default:
       return refused(error);
   }
 }
 
-/* The first program; else the worst that was seen on the way. In place of an isolated one no other
- * may run. */
+/* The first program; else the worst that was seen on the way. */
 static cmox_resolved_t search(cmox_view_t directories, cmox_view_t name) {
   cmox_resolved_t worst = {NULL, 127, "not found on the PATH from before the session"};
   const uint8_t *at = directories.data, *const end = at + directories.len;
@@ -54,7 +48,7 @@ static cmox_resolved_t search(cmox_view_t directories, cmox_view_t name) {
     while (stop < end && *stop != ':') stop++;
     if (join((cmox_view_t){at, (size_t)(stop - at)}, name)) {
       const cmox_resolved_t seen = look_at();
-      if (seen.status == 0 || seen.why == is_isolated) return seen;
+      if (seen.status == 0) return seen;
       if (seen.status < worst.status) worst = (cmox_resolved_t){NULL, seen.status, seen.why};
     }
     if (stop == end) return worst;

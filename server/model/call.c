@@ -137,6 +137,7 @@ void cmox_call_free(cmox_call_t *call) {
   cmox_passed_free(call->passed);
   cmox_stream_clear(&call->stdin_stream);
   cmox_free_block(call->gate);
+  cmox_free_block(call->breach);
   cmox_free_block(call->failure);
   cmox_free_block(call->callback_failure);
   cmox_free_block(call->handler_name);

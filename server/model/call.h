@@ -98,6 +98,7 @@ typedef struct cmox_call {
   uint64_t stdout_written; /* from Completed */
   uint64_t stderr_written;
   bool broken_pipe;
+  char *breach;  /* owned; why something that its shim said was refused; NULL: nothing was */
   char *failure; /* owned; what kept the shim from doing all of it; NULL: nothing */
 
   cmox_said_t *said;      /* owned; what predicates said of it; NULL: none was needed */

@@ -57,11 +57,13 @@ static void call_free(cmox_rpc_call_t *call) {
   cmox_free_block(call);
 }
 
-/* A shim that gets an error ends with 125; verify is to hear of it too. Its session cannot
- * tell for itself: the request never became an event. */
-static void note_refusal(cmox_peer_t *peer, const cmox_error_t *error) {
-  if (!peer->shim || !peer->hosted || peer->call_id) return;
-  cmox_event_t event = {.kind = CMOX_EVENT_REFUSED, .note = error->message};
+void cmox_rpc_note_refusal(cmox_peer_t *peer, const cmox_error_t *error) {
+  if (!peer->shim || !peer->hosted || !peer->link) return;
+  if (error->code == CMOX_E_UNIMPLEMENTED && peer->call_id) return; /* a newer shim may try */
+  cmox_event_t event = {.kind = peer->call_id ? CMOX_EVENT_BREACH : CMOX_EVENT_REFUSED,
+                        .link = peer->number,
+                        .call_id = peer->call_id,
+                        .note = error->message};
   cmox_error_t ignored;
   (void)cmox_hosted_step(peer->hosted, &event, &ignored); /* always accepted */
 }
@@ -74,7 +76,7 @@ void cmox_rpc_note_unanswered(cmox_peer_t *peer) {
 }
 
 void cmox_rpc_fail(cmox_rpc_call_t *call) {
-  note_refusal(call->peer, &call->error);
+  cmox_rpc_note_refusal(call->peer, &call->error);
   respond_error(call->peer, call->id, &call->error);
   call_free(call);
 }
@@ -125,7 +127,7 @@ static cmox_code_t find_method(cmox_peer_t *peer, const char *full, ProtobufCSer
 }
 
 static void refuse(cmox_peer_t *peer, uint32_t id, cmox_error_t *error) {
-  note_refusal(peer, error);
+  cmox_rpc_note_refusal(peer, error);
   respond_error(peer, id, error);
 }
 
@@ -133,6 +135,12 @@ void cmox_dispatch(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Request *re
   cmox_error_t error;
   ProtobufCService *service = NULL;
   unsigned index = 0;
+  if (peer->invoke_id == id) { /* which only shims have */
+    (void)cmox_fail(&error, CMOX_E_BAD_FRAME,
+                    "request %u is the call of this link: its id is not free", id);
+    refuse(peer, id, &error);
+    return;
+  }
   if (find_method(peer, request->method, &service, &index, &error) != CMOX_OK) {
     refuse(peer, id, &error);
     return;

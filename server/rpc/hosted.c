@@ -117,12 +117,16 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
 static void dismiss(cmox_peer_t *peer) {
   peer->hosted = NULL;
   if (peer->streaming) return; /* it is answered already; answer.c closes the link after it */
+  static const char why[] = "the test ended its session during this call";
+  cmox_error_t error;
   cmox_rpc_call_t *waiting = peer->waiting;
   peer->waiting = NULL;
   if (waiting) {
-    (void)cmox_fail(&waiting->error, CMOX_E_CANCELLED,
-                    "the test ended its session during this call");
+    (void)cmox_fail(&waiting->error, CMOX_E_CANCELLED, why);
     cmox_rpc_fail(waiting);
+  } else if (peer->invoke_id) { /* its answer is there, and it has not done all of it */
+    (void)cmox_fail(&error, CMOX_E_CANCELLED, why);
+    cmox_peer_go_away(peer, &error);
   }
   if (peer->link) cmox_link_close(peer->link, CMOX_OK);
 }

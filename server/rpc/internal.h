@@ -118,6 +118,9 @@ void cmox_dispatch(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Request *re
 void cmox_rpc_fail(cmox_rpc_call_t *call);
 /* Memory was out for what this shim should have heard of its call: verify is to know. */
 void cmox_rpc_note_unanswered(cmox_peer_t *peer);
+/* A shim that gets an error ends with 125; verify is to hear of it too, though nothing that it said
+ * became an event. Nothing for other peers. */
+void cmox_rpc_note_refusal(cmox_peer_t *peer, const cmox_error_t *error);
 /* Answers with a message; frees the call. The ProtobufC closure of every method. */
 void cmox_rpc_answer(const ProtobufCMessage *message, void *call);
 cmox_code_t cmox_services_check(const cmox_rpc_t *rpc, cmox_error_t *error);
@@ -127,7 +130,7 @@ bool cmox_method_implemented(const char *full_name);
 extern const Cmdmox__V1__ShimService_Service cmox_shim_service;
 extern const Cmdmox__V1__ControlService_Service cmox_control_service;
 extern const Cmdmox__V1__AgentService_Service cmox_agent_service;
-void cmox_shim_stream(cmox_peer_t *peer, const Cmdmox__V1__StreamData *data);
+void cmox_shim_stream(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__StreamData *data);
 void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify);
 void cmox_shim_lost(cmox_peer_t *peer);
 /* Carries out what the session's last step decided. */

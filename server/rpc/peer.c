@@ -33,6 +33,7 @@ void cmox_peer_respond(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame,
 }
 
 void cmox_peer_go_away(cmox_peer_t *peer, cmox_error_t *error) {
+  cmox_rpc_note_refusal(peer, error);
   Cmdmox__V1__Status status;
   cmox_wire_status(error, &status);
   Cmdmox__V1__GoAway go_away = CMDMOX__V1__GO_AWAY__INIT;
@@ -132,7 +133,7 @@ static void on_body(cmox_peer_t *peer, const Cmdmox__V1__Frame *frame) {
       on_request(peer, frame);
       return;
     case CMDMOX__V1__FRAME__BODY_STREAM_DATA:
-      if (peer->hosted) cmox_shim_stream(peer, frame->stream_data);
+      if (peer->hosted) cmox_shim_stream(peer, frame->id, frame->stream_data);
       return;
     case CMDMOX__V1__FRAME__BODY_NOTIFY:
       if (peer->hosted) cmox_shim_notify(peer, frame->notify);

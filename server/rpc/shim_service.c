@@ -206,7 +206,14 @@ const Cmdmox__V1__ShimService_Service cmox_shim_service = CMDMOX__V1__SHIM_SERVI
 
 /* ---- One-way frames ------------------------------------------------------- */
 
-void cmox_shim_stream(cmox_peer_t *peer, const Cmdmox__V1__StreamData *data) {
+void cmox_shim_stream(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__StreamData *data) {
+  cmox_error_t error;
+  if (peer->hosted && peer->invoke_id && id != peer->invoke_id) {
+    (void)cmox_fail(&error, CMOX_E_BAD_FRAME, "a stream of request %u, and the call is request %u",
+                    id, peer->invoke_id);
+    cmox_peer_go_away(peer, &error);
+    return;
+  }
   /* A newer shim may have more to say. */
   const bool known = data->stream >= CMDMOX__V1__STREAM__STREAM_STDIN &&
                      data->stream <= CMDMOX__V1__STREAM__STREAM_STDERR;
@@ -216,7 +223,6 @@ void cmox_shim_stream(cmox_peer_t *peer, const Cmdmox__V1__StreamData *data) {
                         .piece = (cmox_piece_t)data->stream,
                         .call_id = peer->call_id,
                         .bytes = cmox_from_bytes(data->data)};
-  cmox_error_t error;
   if (cmox_hosted_step(peer->hosted, &event, &error) != CMOX_OK) cmox_peer_go_away(peer, &error);
 }
 
@@ -230,6 +236,12 @@ void cmox_shim_notify(cmox_peer_t *peer, const Cmdmox__V1__Notify *notify) {
     return;
   }
   const Cmdmox__V1__Completed *completed = (const Cmdmox__V1__Completed *)message;
+  if (completed->call_id && completed->call_id != peer->call_id) {
+    (void)cmox_fail(&error, CMOX_E_BAD_PAYLOAD, "Completed is of another call");
+    cmox_peer_go_away(peer, &error);
+    cmox_wire_free(message);
+    return;
+  }
   /* A shim whose reader goes away while it still takes streams in has not heard the call's id. */
   uint64_t call_id = completed->call_id ? completed->call_id : peer->call_id;
   cmox_event_t event = {.kind = CMOX_EVENT_COMPLETED, .link = peer->number, .call_id = call_id};

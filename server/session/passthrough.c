@@ -63,11 +63,41 @@ static cmox_stream_t *captured(cmox_call_t *call, cmox_piece_t piece) {
 }
 
 cmox_code_t cmox_pass_piece(cmox_call_t *call, const cmox_event_t *event, cmox_error_t *error) {
+  if (call->passed->reported)
+    return cmox_fail(error, CMOX_E_BAD_STATE, "a stream goes on after the end of the real command");
   cmox_stream_t *stream = captured(call, event->piece);
   if (!stream) return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "a stream that was not to be captured");
   if (event->bytes.len > call->passed->how.capture_max_bytes - stream->length)
     return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "a stream has more bytes than were asked for");
-  return cmox_stream_append(stream, event->bytes) ? CMOX_OK : cmox_session_no_memory(error);
+  if (cmox_stream_append(stream, event->bytes)) return CMOX_OK;
+  call->unexpected_why = "memory was out when a stream of its real command was kept";
+  return cmox_session_no_memory(error);
+}
+
+/* Who becomes the command has nothing to say of it but which one it is. Streams that were to be
+ * captured may all be of a kind that is handed over. */
+static const char *wrong_replaced(const cmox_call_t *call, const cmox_passed_report_t *report) {
+  const cmox_passed_t *passed = call->passed;
+  if (report->exited || report->signal || report->timed_out || *report->failure)
+    return "a shim that becomes the real command cannot know its end";
+  if (passed->how.timeout_ms > 0) return "a shim that becomes the real command cannot time it";
+  const uint64_t seen = passed->how.capture_stdin ? call->stdin_stream.length : 0;
+  if (seen + passed->out.length + passed->err.length > 0)
+    return "a shim that becomes the real command cannot have captured anything of it";
+  return NULL;
+}
+
+/* NULL: nothing is. */
+static const char *wrong_with(const cmox_call_t *call, const cmox_passed_report_t *report) {
+  if (report->replaced) return wrong_replaced(call, report);
+  if (*report->failure && !(report->exited && report->exit_code > 0))
+    return "a real command that could not be run needs an exit code above 0";
+  if (report->timed_out && report->exited && report->exit_code == 0)
+    return "a real command that was ended for its time cannot have exit code 0";
+  if (report->stdout_bytes < call->passed->out.length ||
+      report->stderr_bytes < call->passed->err.length)
+    return "less was written by the real command than was captured of it";
+  return NULL;
 }
 
 cmox_code_t cmox_on_passed(cmox_session_t *session, const cmox_event_t *event,
@@ -75,8 +105,11 @@ cmox_code_t cmox_on_passed(cmox_session_t *session, const cmox_event_t *event,
   cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
   bool ours = call && call->link == event->link && cmox_call_is_passing(call);
   /* Who meant to become the command, and could not, may say so. */
-  if (!ours || (call->passed->reported && !call->passed->report.replaced))
+  const bool again = ours && call->passed->reported;
+  if (!ours || (again && (!call->passed->report.replaced || !*event->passed->failure)))
     return cmox_fail(error, CMOX_E_BAD_STATE, "this call does not wait for a real command");
+  const char *wrong = wrong_with(call, event->passed);
+  if (wrong) return cmox_fail(error, CMOX_E_BAD_PAYLOAD, "%s", wrong);
   if (!cmox_passed_report(call->passed, event->passed)) {
     call->unexpected_why = "memory was out when the end of its real command was reported";
     return cmox_session_no_memory(error);

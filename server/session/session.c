@@ -361,6 +361,15 @@ static cmox_code_t on_refused(cmox_session_t *session, const cmox_event_t *event
   return CMOX_OK;
 }
 
+/* What memory was out for is told already. */
+static cmox_code_t on_breach(cmox_session_t *session, const cmox_event_t *event) {
+  cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
+  if (!call || call->link != event->link || call->breach || call->unexpected_why) return CMOX_OK;
+  call->breach = cmox_strdup(event->note);
+  if (!call->breach) call->unexpected_why = "memory was out when its shim was refused";
+  return CMOX_OK;
+}
+
 static cmox_code_t on_unanswered(cmox_session_t *session, const cmox_event_t *event) {
   cmox_call_t *call = cmox_journal_find(session->journal, event->call_id);
   if (call && call->state != CMOX_CALL_COMPLETED)
@@ -442,6 +451,9 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
       break;
     case CMOX_EVENT_REFUSED:
       code = on_refused(session, event);
+      break;
+    case CMOX_EVENT_BREACH:
+      code = on_breach(session, event);
       break;
     case CMOX_EVENT_UNANSWERED:
       code = on_unanswered(session, event);

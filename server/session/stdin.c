@@ -43,7 +43,7 @@ cmox_code_t cmox_on_piece(cmox_session_t *session, const cmox_event_t *event, cm
   if (call && call->link == event->link && cmox_call_is_passing(call))
     return cmox_pass_piece(call, event, error);
   if (event->piece == CMOX_PIECE_STDIN) return on_stdin(session, event, error);
-  return CMOX_OK; /* a late word of a call that is over */
+  return cmox_fail(error, CMOX_E_BAD_STATE, "a stream of a call that runs no real command");
 }
 
 cmox_code_t cmox_on_continue(cmox_session_t *session, const cmox_event_t *event,

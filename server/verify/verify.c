@@ -218,19 +218,27 @@ static bool add_unfinished_call(const cmox_call_t *call, cmox_findings_t *findin
   return finish(finding, &text);
 }
 
+/* Of a call that the doubles refused there is a finding anyway. */
+static bool is_breach(const cmox_call_t *call) {
+  const bool open = call->verdict == CMOX_VERDICT_NONE || call->verdict == CMOX_VERDICT_ACCEPTED;
+  return call->breach && open && !call->unexpected_why;
+}
+
 /* The double was right and the call is taken, but the code under test did not get the answer. */
 static bool add_failed(const cmox_journal_t *journal, cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    if (!call->failure || call->verdict != CMOX_VERDICT_ACCEPTED) continue;
+    const bool failed = call->failure && call->verdict == CMOX_VERDICT_ACCEPTED;
+    if (!failed && !is_breach(call)) continue;
     cmox_finding_t *finding = cmox_findings_add(findings);
     if (!finding) return false;
     finding->kind = CMOX_FINDING_NEVER_COMPLETED;
     finding->call = call;
     cmox_buf_t text = CMOX_BUF_EMPTY;
-    cmox_buf_puts(&text, "the shim failed (");
-    cmox_quote_shell(&text, cmox_span_str(call->failure), CMOX_SHOWN_MAX);
-    cmox_buf_puts(&text, ") and ended with 125: ");
+    cmox_buf_puts(&text, is_breach(call) ? "its shim was refused (" : "the shim failed (");
+    cmox_quote_shell(&text, cmox_span_str(is_breach(call) ? call->breach : call->failure),
+                     CMOX_SHOWN_MAX);
+    cmox_buf_puts(&text, is_breach(call) ? "): " : ") and ended with 125: ");
     cmox_describe_call(&text, call);
     if (!finish(finding, &text)) return false;
   }
@@ -261,7 +269,8 @@ static bool add_could_not_run(const cmox_journal_t *journal, cmox_findings_t *fi
 static bool add_unfinished(const cmox_journal_t *journal, bool remarks, cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    if (call->state == CMOX_CALL_COMPLETED || is_remark(call) != remarks) continue;
+    if (call->state == CMOX_CALL_COMPLETED || is_remark(call) != remarks || is_breach(call))
+      continue;
     if (!add_unfinished_call(call, findings)) return false;
   }
   return true;

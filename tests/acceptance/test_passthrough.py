@@ -55,7 +55,7 @@ class Peer:
         self.client.request(f"{SHIM}/ReportPassthrough", request.SerializeToString())
 
     def completed(self, **fields):
-        message = shim_pb2.Completed(call_id=self.call_id, **fields)
+        message = shim_pb2.Completed(**{"call_id": self.call_id, **fields})
         self.client.send(notify={"topic": message.DESCRIPTOR.full_name, "payload": message.SerializeToString()})
         self.client.thread.join(self.client.timeout)  # the server closes the link
 
@@ -174,7 +174,7 @@ class Told(Passing):
         self.assertEqual(until(lambda: session.release("g")), 1)
         answer = waiter.get(timeout=peer.client.timeout)
         peer.action = shim_pb2.InvokeResponse.FromString(answer.payload).action
-        peer.call_id = peer.action.call_id
+        peer.call_id, peer.client.next_id = peer.action.call_id, 3
         peer.told()
         peer.ends(exit_code=0)
         self.assertEqual(self.only_call(session).state, COMPLETED)
@@ -364,6 +364,15 @@ class Failures(Passing):
         self.assertIn("did not say how the real command ended", self.one_finding(session).message)
         self.assertFalse(session.verify().passed)
 
+    def test_who_still_runs_a_command_hears_that_the_session_is_over(self):
+        session = self.session(spy(b"git", None, passes()))
+        peer = self.call(session)
+        peer.told()
+        self.client.DeleteSession(session_id=session.id)
+        peer.client.thread.join(peer.client.timeout)
+        self.assertEqual((peer.client.go_away.reason, peer.client.go_away.message),
+                         ("CANCELLED", "the test ended its session during this call"))
+
     def test_a_shim_that_was_killed_is_a_remark(self):
         session = self.session(spy(b"git", None, passes()))
         peer = self.call(session)
@@ -398,6 +407,75 @@ class Peers(Passing):
                 peer.client.thread.join(peer.client.timeout)
                 self.assertEqual(peer.client.go_away.reason, "BAD_PAYLOAD")
                 self.assertEqual(self.only_call(session).state, LOST)
+
+    def refused(self, peer, **report):
+        reason = "BAD_STATE" if "call_id" in report else "BAD_PAYLOAD"
+        self.assert_reason(reason, peer.report, **report)
+
+    def test_whatever_is_refused_fails_the_test(self):
+        def again(peer):
+            peer.ask("Invoke", peer.invoke, shim_pb2.InvokeResponse)
+
+        def late(peer):
+            peer.report(exit_code=0)
+            peer.piece(STDOUT, b"x")
+
+        def replaced_twice(peer):
+            peer.report(replaced=True)
+            self.assert_reason("BAD_STATE", peer.report, replaced=True)
+
+        def replaced_late(peer):
+            peer.piece(STDOUT, b"x")
+            self.refused(peer, replaced=True)
+
+        def less(peer):
+            peer.piece(STDOUT, b"four")
+            self.refused(peer, exit_code=0, stdout_bytes=3)
+
+        def request(number):
+            return {"id": number, "request": {"method": f"{SHIM}/ReportPassthrough"}}
+
+        piece = {"stream": STDOUT, "data": b"x"}
+        few = {"capture_max_bytes": 3}
+        alone = {"capture_stdout": False, "capture_stderr": False}
+        table = (
+            ({}, lambda peer: peer.piece(STDIN, b"x"), "a stream that was not to be captured"),
+            (few, lambda peer: peer.piece(STDOUT, b"four"), "more bytes than were asked for"),
+            ({}, lambda peer: self.refused(peer, exit_code=0, call_id=99), "does not wait for a real command"),
+            ({}, lambda peer: self.refused(peer, exit_code=256), "exit code 256 is not within 0 to 255"),
+            ({}, lambda peer: self.refused(peer), "needs to say how the command ended"),
+            ({}, lambda peer: peer.client.send(**request(2)), "needs an odd id; this one has 2"),
+            ({}, lambda peer: peer.client.send(**request(1)), "request 1 is the call of this link"),
+            ({}, lambda peer: self.assert_reason("BAD_STATE", again, peer), "a shim makes one call on its link"),
+            ({}, late, "a stream goes on after the end of the real command"),
+            (alone, replaced_twice, "does not wait for a real command"),
+            ({}, replaced_late, "cannot have captured anything of it"),
+            ({"timeout_ms": 9, **alone}, lambda peer: self.refused(peer, replaced=True), "cannot time it"),
+            ({}, lambda peer: self.refused(peer, replaced=True, exit_code=1), "cannot know its end"),
+            ({}, lambda peer: peer.client.send(id=3, stream_data=piece), "a stream of request 3, and the call is request 1"),
+            ({}, lambda peer: self.refused(peer, exit_code=0, failure="why"), "needs an exit code above 0"),
+            ({}, lambda peer: self.refused(peer, exit_code=0, timed_out=True), "cannot have exit code 0"),
+            ({}, less, "less was written by the real command than was captured"),
+            ({}, lambda peer: peer.completed(call_id=99), "Completed is of another call"),
+        )
+        for how, act, words in table:
+            with self.subTest(words):
+                session = self.session(spy(b"git", None, passes(**how)))
+                peer = self.call(session, b"git", b"log")
+                peer.told()
+                act(peer)
+                peer.leave()
+                until(lambda: self.only_call(session).state != PENDING)
+                finding = self.one_finding(session)
+                self.assertEqual((finding.kind, finding.advisory), (control_pb2.FINDING_KIND_NEVER_COMPLETED, False))
+                self.assertRegex(finding.message, rf"^its shim was refused \(.*{words}.*\): git log$")
+
+    def test_a_stream_without_a_real_command_fails_the_test(self):
+        session = self.session(stub(b"git", None, returns()))
+        peer = self.call(session)
+        peer.piece(STDOUT, b"x")
+        peer.client.thread.join(peer.client.timeout)
+        self.assertIn("runs no real command", self.one_finding(session).message)
 
     def test_exactly_the_cap_is_fine(self):
         session = self.session(spy(b"git", None, passes(capture_max_bytes=4)))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/leftovers.h"
@@ -36,6 +37,7 @@ static void setup(void) {
   make_command("line", "read -r line; echo \"got $line\"", 0755);
   make_command("dies", "kill -TERM $$", 0755);
   make_command("sleeps", "exec sleep 1000", 0755);
+  make_command("begins", "echo begun; exec sleep 1000", 0755);
   make_command("again", "exec again \"$@\"", 0755);
   make_command("plain", "echo never", 0644);
 }
@@ -170,6 +172,27 @@ START_TEST(outputs_that_are_one_file_stay_in_order) {
 }
 END_TEST
 
+/* All sessions of a process share one launcher. */
+START_TEST(the_command_of_another_session_is_as_real_as_any) {
+  CMOX_SCOPED cmox_t *outer = cmox_new(NULL);
+  cmox_returns(cmox_stub(outer, "tool"), .out = "replied\n");
+  ck_cmox_replay(outer);
+  CMOX_SCOPED cmox_t *inner = cmox_new(CMOX_OPTIONS(.environment = CMOX_ENVIRONMENT_NONE));
+  cmox_passthrough(cmox_spy(inner, "tool"));
+  cmox_passthrough(cmox_spy(inner, "other"));
+  ck_cmox_replay(inner);
+  static const char *const line[] = {"/bin/sh", "-c", "tool a; other", NULL};
+  SCOPED_RUN run = run_program(line, NULL, 0, cmox_environ(inner));
+  ck_assert_str_eq(run.out, "replied\nother\n");
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *passed = calls(inner, 2);
+  ck_assert_str_eq(passed->items[0].stdout_data.data, "replied\n");
+  CMOX_SCOPED_INVOCATIONS cmox_invocations_t *replied = calls(outer, 1);
+  ck_assert_str_eq(replied->items[0].argv[1].data, "a");
+  ck_cmox_verify(inner);
+  ck_cmox_verify(outer);
+}
+END_TEST
+
 START_TEST(a_death_and_a_timeout_are_what_they_were) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   cmox_passthrough(cmox_spy(mox, "dies"));
@@ -258,6 +281,24 @@ START_TEST(a_gate_holds_the_command_back) {
 }
 END_TEST
 
+START_TEST(a_command_that_outlives_its_session_says_so) {
+  cmox_t *mox = cmox_new(NULL);
+  cmox_passthrough(cmox_spy(mox, "begins"));
+  ck_cmox_replay(mox);
+  FILE *started = popen("begins 2>&1", "r");
+  ck_assert_ptr_nonnull(started);
+  char line[256] = "";
+  ck_assert_ptr_nonnull(fgets(line, sizeof line, started));
+  ck_assert_str_eq(line, "begun\n");
+  ck_cmox_verify(mox);
+  cmox_free(mox);
+  ck_assert_ptr_nonnull(fgets(line, sizeof line, started));
+  ck_assert_str_eq(line, "cmdmox: begins: the test ended its session during this call\n");
+  const int status = pclose(started);
+  ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 125);
+}
+END_TEST
+
 START_TEST(mistakes_are_kept) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   cmox_double_t *tool = cmox_mock(mox, "tool");
@@ -287,12 +328,14 @@ int main(void) {
   tcase_add_test(tests, stdin_is_captured_as_far_as_it_is_read);
   tcase_add_test(tests, a_stdin_that_decides_still_reaches_the_command);
   tcase_add_test(tests, outputs_that_are_one_file_stay_in_order);
+  tcase_add_test(tests, the_command_of_another_session_is_as_real_as_any);
   tcase_add_test(tests, a_death_and_a_timeout_are_what_they_were);
   tcase_add_test(tests, the_environment_of_a_double_reaches_the_command);
   tcase_add_test(tests, a_variable_names_the_real_command);
   tcase_add_test(tests, what_cannot_be_run_is_told_as_a_shell_tells_it);
   tcase_add_test(tests, a_command_that_comes_back_to_its_shim_ends);
   tcase_add_test(tests, a_gate_holds_the_command_back);
+  tcase_add_test(tests, a_command_that_outlives_its_session_says_so);
   tcase_add_test(tests, mistakes_are_kept);
   suite_add_tcase(suite, tests);
   return run_suite(suite);

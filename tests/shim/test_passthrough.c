@@ -198,6 +198,26 @@ START_TEST(it_never_runs_itself) {
 }
 END_TEST
 
+/* They share its file when one process has both. */
+START_TEST(the_shim_of_another_session_is_a_command_like_any) {
+  passing_scene_t scene;
+  passing_open(&scene);
+  const char *const other = passing_path(&scene, "cmdmox-shim");
+  ck_assert_int_eq(link(cmox_stage_path(&scene.stage, "cmdmox-shim"), other), 0);
+  put_file(passing_path(&scene, "endpoint"), "unix:/no/such", 0644);
+  ck_assert_int_eq(mkdir(passing_path(&scene, "bin"), 0755), 0);
+  ck_assert_int_eq(symlink("../cmdmox-shim", passing_path(&scene, "bin/git")), 0);
+  passing_begin(&scene, CMOX_START(.in = CMOX_RUN_MEMORY));
+  passing_tell(scene.peer, 1, &PASSTHROUGH(.search_path = BYTES_OF("bin"), BOTH), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq(heard.program, "bin/git");
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 125);
+  ck_assert_msg(strstr(scene.run.err, "/no/such") != NULL, "%s", scene.run.err);
+  passing_close(&scene);
+}
+END_TEST
+
 static char *status_of(const char *text, const char *key) {
   static char line[64];
   const char *at = strstr(text, key);
@@ -258,6 +278,7 @@ int main(void) {
                                 a_caller_that_names_the_shim_by_its_path_names_the_command,
                                 what_cannot_be_run_ends_as_in_a_shell,
                                 it_never_runs_itself,
+                                the_shim_of_another_session_is_a_command_like_any,
                                 signals_are_inherited_as_they_were,
                                 no_descriptor_of_the_launcher_is_inherited,
                                 NULL};

@@ -300,8 +300,9 @@ START_TEST(a_signal_to_the_callers_group_does_not_reach_what_passes_on) {
   ck_assert_int_eq(setpgid(0, 0), 0);
   const struct sigaction action = {.sa_handler = ignore};
   ck_assert_int_eq(sigaction(SIGTERM, &action, NULL), 0);
-  const int out = begin_talking(&scene, "mkfifo gate; setsid sh -c 'echo early; read -r w <gate; echo late' &",
-                                &PASSTHROUGH(SH, BOTH), "early\n");
+  const int out =
+      begin_talking(&scene, "mkfifo gate; setsid sh -c 'echo early; read -r w <gate; echo late' &",
+                    &PASSTHROUGH(SH, BOTH), "early\n");
   passing_heard_t heard = passing_hear(scene.peer);
   passing_free(&heard);
   cmox_run_exited(&scene.run, 0);

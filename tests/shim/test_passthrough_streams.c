@@ -177,7 +177,7 @@ END_TEST
 static size_t read_most(int from, size_t most) {
   static char block[1 << 16];
   size_t len = 0;
-  for (ssize_t got = 1; got > 0 && len < most; len += got > 0 ? (size_t)got : 0) {
+  for (ssize_t got = 1; got > 0 && len<most; len += got> 0 ? (size_t)got : 0) {
     const size_t left = most - len;
     got = read(from, block, left < sizeof block ? left : sizeof block);
   }

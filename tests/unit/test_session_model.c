@@ -227,7 +227,8 @@ static cmox_call_state_t pass(uint64_t call, uint8_t key, const char *line) {
     scenario_lost(&s, call, s.last_link);
     return CMOX_CALL_LOST;
   }
-  const cmox_passed_report_t report = {.exited = true, .exit_code = 3, .failure = ""};
+  const cmox_passed_report_t report = {
+      .exited = true, .exit_code = 3, .stdout_bytes = strlen("lost"), .failure = ""};
   ck_assert_int_eq(scenario_passed(&s, call, &report), CMOX_OK);
   scenario_completed(&s, call, s.last_link);
   ck_assert_uint_eq(scenario_journal(&s, call)->passed->out.length, strlen("lost"));
