@@ -34,6 +34,7 @@ static void free_dir(cmox_shimdir_t *dir) {
   if (dir->parent_fd >= 0) (void)close(dir->parent_fd);
   cmox_shimdir_free_entries(dir);
   cmox_mirrors_free(dir);
+  if (dir->sealing.stream) (void)closedir(dir->sealing.stream);
   cmox_free_block(dir->own_path);
   cmox_free_block(dir->isolated);
   cmox_free_block(dir);

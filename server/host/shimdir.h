@@ -64,10 +64,14 @@ const char *cmox_shimdir_socket(
     const cmox_shimdir_t *dir); /* absolute, at most CMOX_SOCKET_PATH_MAX bytes */
 
 /* Says what PATH of the code under test is without shims; once, before anything is added.
- * contained: bin stands in its place, and every program along it gets a shim. On failure the
+ * contained: bin stands in its place, and cmox_shimdir_seal() is to be called. On failure the
  * directory is of no use. */
 cmox_code_t cmox_shimdir_set_path(cmox_shimdir_t *dir, cmox_span_t path, bool contained,
                                   cmox_error_t *error);
+/* Gives every program along PATH a shim, if contained. Does no more at once than other sessions can
+ * wait for, and sets *more: then it is to be called again before anything else is added. On failure
+ * the directory is of no use. */
+cmox_code_t cmox_shimdir_seal(cmox_shimdir_t *dir, bool *more, cmox_error_t *error);
 /* Says it anew. CMOX_E_BAD_STATE: it is another one, and the directory is made for that from
  * before: it is contained, or has mirrors. */
 cmox_code_t cmox_shimdir_follow_path(cmox_shimdir_t *dir, cmox_span_t path, cmox_error_t *error);
@@ -88,10 +92,12 @@ cmox_code_t cmox_shimdir_add(cmox_shimdir_t *dir, cmox_span_t command, cmox_erro
 cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
 
 /* Has the command missing from the PATH of the code under test, which changes by that unless the
- * directory is contained; again is fine. Where it cannot be done the command has a shim.
+ * directory is contained; again is fine. *more is set as by cmox_shimdir_seal(): then it is to be
+ * called again for this command. Where it cannot be done the command has a shim.
  * CMOX_E_BAD_STATE: it has a shim of its own or is allowed,
  * or PATH has a relative entry, which cannot be looked into. */
-cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
+cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, bool *more,
+                              cmox_error_t *error);
 
 /* Calls visit for every command that was added, not for those of containment. */
 void cmox_shimdir_each(const cmox_shimdir_t *dir, void (*visit)(void *user, cmox_span_t command),

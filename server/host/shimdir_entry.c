@@ -189,41 +189,51 @@ static bool link_sealed(int bin, const char **first, const char *name) {
   return symlinkat(CMOX_SHIM_TARGET, bin, name) == 0;
 }
 
-/* Every program of one directory gets a shim, unless an earlier one has given it. */
-static cmox_code_t seal_directory(cmox_shimdir_t *dir, DIR *stream, int bin, const char **first,
-                                  cmox_error_t *error) {
-  for (const struct dirent *at; (at = readdir(stream));) {
+/* The next of the programs of a directory get shims, unless an earlier one has given them theirs.
+ */
+static cmox_code_t seal_some(cmox_shimdir_t *dir, int bin, unsigned *left, cmox_error_t *error) {
+  cmox_sealing_t *sealing = &dir->sealing;
+  const struct dirent *at = NULL;
+  for (; *left && (at = readdir(sealing->stream)); --*left) {
     const cmox_span_t command = cmox_span_str(at->d_name);
     struct stat info;
-    if (cmox_entry_find(dir, command) || fstatat(dirfd(stream), at->d_name, &info, 0) < 0 ||
-        !S_ISREG(info.st_mode) || !(info.st_mode & 0111))
+    if (cmox_entry_find(dir, command) ||
+        fstatat(dirfd(sealing->stream), at->d_name, &info, 0) < 0 || !S_ISREG(info.st_mode) ||
+        !(info.st_mode & 0111))
       continue;
     cmox_entry_t *entry = enter(dir, command, CMOX_ENTRY_SEALED);
     if (!entry) return no_memory(error);
-    if (link_sealed(bin, first, entry->name)) continue;
+    if (link_sealed(bin, &sealing->first, entry->name)) continue;
     return cmox_fail(error, CMOX_E_IO, "cannot make the shim %s/%s: %s", dir->bin, entry->name,
                      strerror(errno));
   }
+  if (at || !*left) return CMOX_OK;
+  (void)closedir(sealing->stream);
+  sealing->stream = NULL;
   return CMOX_OK;
 }
 
 /* A directory that cannot be listed is as good as none: what is in it is not on PATH any more. */
-static cmox_code_t seal(cmox_shimdir_t *dir, cmox_error_t *error) {
-  int bin = open_bin(dir);
-  if (bin < 0) return cmox_fail(error, CMOX_E_IO, "cannot open %s: %s", dir->bin, strerror(errno));
-  const char *rest = dir->own_path;
-  const char *first = NULL; /* the link that the others are made of */
+static bool next_directory(cmox_sealing_t *sealing) {
   cmox_span_t entry;
-  cmox_code_t code = CMOX_OK;
-  while (!code && cmox_search_entry(&rest, &entry)) {
+  while (!sealing->stream && cmox_search_entry(&sealing->rest, &entry)) {
     char path[PATH_MAX];
     if (entry.len == 0 || entry.data[0] != '/' || entry.len >= sizeof path) continue;
     (void)snprintf(path, sizeof path, "%.*s", (int)entry.len, (const char *)entry.data);
-    DIR *stream = opendir(path);
-    if (!stream) continue;
-    code = seal_directory(dir, stream, bin, &first, error);
-    (void)closedir(stream);
+    sealing->stream = opendir(path);
   }
+  return sealing->stream != NULL;
+}
+
+cmox_code_t cmox_shimdir_seal(cmox_shimdir_t *dir, bool *more, cmox_error_t *error) {
+  *more = false;
+  if (!dir->contained) return CMOX_OK;
+  int bin = open_bin(dir);
+  if (bin < 0) return cmox_fail(error, CMOX_E_IO, "cannot open %s: %s", dir->bin, strerror(errno));
+  cmox_code_t code = CMOX_OK;
+  unsigned left = CMOX_LINKS_AT_ONCE;
+  while (!code && left && next_directory(&dir->sealing)) code = seal_some(dir, bin, &left, error);
+  *more = !code && left == 0;
   (void)close(bin);
   return code;
 }
@@ -241,7 +251,8 @@ cmox_code_t cmox_shimdir_set_path(cmox_shimdir_t *dir, cmox_span_t path, bool co
   dir->own_path = cmox_strndup(path.data, path.len);
   if (!dir->own_path) return no_memory(error);
   dir->contained = contained;
-  return contained ? seal(dir, error) : CMOX_OK;
+  dir->sealing.rest = dir->own_path;
+  return CMOX_OK;
 }
 
 cmox_code_t cmox_shimdir_follow_path(cmox_shimdir_t *dir, cmox_span_t path, cmox_error_t *error) {
@@ -323,12 +334,15 @@ static bool refuse_calls(cmox_shimdir_t *dir, cmox_span_t command) {
   return dir->contained || add_link(dir, name, NULL) == CMOX_OK;
 }
 
-cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
+cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, bool *more,
+                              cmox_error_t *error) {
+  *more = false;
   cmox_code_t code = cmox_command_name_check(command, error);
   if (code) return code;
   cmox_entry_t *entry = cmox_entry_find(dir, command);
-  if (entry && entry->kind == CMOX_ENTRY_ABSENT) return CMOX_OK;
-  if (entry && entry->kind != CMOX_ENTRY_SEALED) {
+  const bool absent = entry && entry->kind == CMOX_ENTRY_ABSENT;
+  if (absent && !dir->mirroring.active) return CMOX_OK;
+  if (entry && !absent && entry->kind != CMOX_ENTRY_SEALED) {
     code = contradicts(entry, "absent", error);
     disallow(dir, entry);
     return code;
@@ -338,8 +352,8 @@ cmox_code_t cmox_shimdir_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_err
     (void)refuse_calls(dir, command);
     return no_memory(error);
   }
-  code =
-      dir->contained ? take_out(dir, entry->name, error) : cmox_mirrors_hide(dir, command, error);
+  code = dir->contained ? take_out(dir, entry->name, error)
+                        : cmox_mirrors_hide(dir, command, more, error);
   if (!code)
     entry->kind = CMOX_ENTRY_ABSENT;
   else if (refuse_calls(dir, command))

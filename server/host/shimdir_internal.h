@@ -2,6 +2,7 @@
 #ifndef CMOX_HOST_SHIMDIR_INTERNAL_H
 #define CMOX_HOST_SHIMDIR_INTERNAL_H
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -40,6 +41,10 @@ bool cmox_file_id_equal(cmox_file_id_t a, cmox_file_id_t b);
 
 /* ---- The directory (shimdir.c) ---- */
 
+/* Entries of a directory that are looked at before other sessions have their turn: on a busy ext4 a
+ * link may take more than a millisecond. */
+#define CMOX_LINKS_AT_ONCE 64u
+
 /* What a command is in a session. */
 typedef enum cmox_entry_kind {
   CMOX_ENTRY_SHIM,    /* bin has its shim */
@@ -65,6 +70,21 @@ typedef struct cmox_mirror {
   ino_t inode; /* of the mirror */
 } cmox_mirror_t;
 
+/* Containment in the making. */
+typedef struct cmox_sealing {
+  const char *rest;  /* of PATH; NULL: nothing is left */
+  DIR *stream;       /* an entry of PATH; NULL: none is open */
+  const char *first; /* the link that the others are made of */
+} cmox_sealing_t;
+
+/* Mirrors in the making, for one command. */
+typedef struct cmox_mirroring {
+  bool active;
+  size_t before; /* mirrors that were there */
+  DIR *stream;   /* what the last one is a mirror of; NULL: it is complete */
+  int mirror;    /* and its own descriptor */
+} cmox_mirroring_t;
+
 struct cmox_shimdir {
   char path[CMOX_SHIMDIR_PATH_SIZE];
   char bin[CMOX_SHIMDIR_PATH_SIZE + sizeof "/bin"];
@@ -84,6 +104,8 @@ struct cmox_shimdir {
   cmox_entry_t *entries; /* hash, in the order they came */
   cmox_mirror_t *mirrors;
   size_t mirror_count, mirror_capacity;
+  cmox_sealing_t sealing;
+  cmox_mirroring_t mirroring;
 };
 
 /* ---- Commands (shimdir_entry.c) ---- */
@@ -96,8 +118,10 @@ void cmox_shimdir_unseal(const cmox_shimdir_t *dir);
 
 /* ---- Mirrors (shimdir_mirror.c) ---- */
 
-/* Has the command missing wherever PATH has it. On failure PATH is as before. */
-cmox_code_t cmox_mirrors_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error);
+/* Has the command missing wherever PATH has it; *more as in cmox_shimdir_hide(). On failure PATH is
+ * as before. */
+cmox_code_t cmox_mirrors_hide(cmox_shimdir_t *dir, cmox_span_t command, bool *more,
+                              cmox_error_t *error);
 cmox_code_t cmox_mirrors_check(const cmox_shimdir_t *dir, cmox_error_t *error);
 /* The session's own PATH with its mirrors. */
 void cmox_mirrors_path(const cmox_shimdir_t *dir, cmox_buf_t *out);

@@ -49,30 +49,42 @@ static cmox_code_t failed(const char *entry, cmox_error_t *error) {
 
 /* ---- Making ---- */
 
-static cmox_code_t link_all(DIR *stream, const char *entry, int mirror, cmox_error_t *error) {
-  for (const struct dirent *at; (at = readdir(stream));) {
+static void stop_linking(cmox_mirroring_t *mirroring) {
+  if (!mirroring->stream) return;
+  (void)closedir(mirroring->stream);
+  mirroring->stream = NULL;
+  if (mirroring->mirror >= 0) (void)close(mirroring->mirror);
+}
+
+/* The next of the links of the last mirror. */
+static cmox_code_t link_some(cmox_shimdir_t *dir, unsigned *left, cmox_error_t *error) {
+  const char *entry = dir->mirrors[dir->mirror_count - 1].entry;
+  const struct dirent *at = NULL;
+  for (; *left && (at = readdir(dir->mirroring.stream)); --*left) {
     if (strcmp(at->d_name, ".") == 0 || strcmp(at->d_name, "..") == 0) continue;
     char target[PATH_MAX];
     int len = snprintf(target, sizeof target, "%s/%s", entry, at->d_name);
     if (len >= (int)sizeof target) continue; /* nobody can execute it by that path either */
-    if (symlinkat(target, mirror, at->d_name) < 0) return failed(entry, error);
+    if (symlinkat(target, dir->mirroring.mirror, at->d_name) < 0) return failed(entry, error);
   }
+  if (*left) stop_linking(&dir->mirroring);
   return CMOX_OK;
 }
 
-static cmox_code_t fill(const wanted_t *wanted, int mirrors, const char *name, ino_t *inode,
-                        cmox_error_t *error) {
-  DIR *stream = opendir(wanted->path);
-  int mirror = -1;
+static cmox_code_t begin_linking(cmox_mirroring_t *mirroring, const wanted_t *wanted, int mirrors,
+                                 const char *name, ino_t *inode, cmox_error_t *error) {
+  mirroring->mirror = -1;
+  mirroring->stream = opendir(wanted->path);
   struct stat info;
-  if (stream && mkdirat(mirrors, name, 0700) == 0 && fchmodat(mirrors, name, 0711, 0) == 0)
-    mirror = openat(mirrors, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  cmox_code_t code = CMOX_OK;
-  if (mirror < 0 || fstat(mirror, &info) < 0) code = failed(wanted->path, error);
-  if (!code) code = link_all(stream, wanted->path, mirror, error);
-  if (!code) *inode = info.st_ino;
-  if (mirror >= 0) (void)close(mirror);
-  if (stream) (void)closedir(stream);
+  if (mirroring->stream && mkdirat(mirrors, name, 0700) == 0 &&
+      fchmodat(mirrors, name, 0711, 0) == 0)
+    mirroring->mirror = openat(mirrors, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (mirroring->mirror >= 0 && fstat(mirroring->mirror, &info) == 0) {
+    *inode = info.st_ino;
+    return CMOX_OK;
+  }
+  cmox_code_t code = failed(wanted->path, error);
+  stop_linking(mirroring);
   return code;
 }
 
@@ -100,7 +112,7 @@ static cmox_code_t make(cmox_shimdir_t *dir, const wanted_t *wanted, int mirrors
   } else {
     char name[16];
     name_of(made.number, name);
-    code = fill(wanted, mirrors, name, &made.inode, error);
+    code = begin_linking(&dir->mirroring, wanted, mirrors, name, &made.inode, error);
     if (code) remove_mirror(mirrors, name);
   }
   if (code)
@@ -111,10 +123,10 @@ static cmox_code_t make(cmox_shimdir_t *dir, const wanted_t *wanted, int mirrors
 }
 
 /* The next entry that has no mirror and holds the command. */
-static bool next_wanted(const cmox_shimdir_t *dir, const char **rest, cmox_span_t command,
-                        wanted_t *wanted) {
+static bool next_wanted(const cmox_shimdir_t *dir, cmox_span_t command, wanted_t *wanted) {
+  const char *rest = dir->own_path;
   cmox_span_t entry;
-  while (cmox_search_entry(rest, &entry)) {
+  while (cmox_search_entry(&rest, &entry)) {
     char file[PATH_MAX];
     if (mirror_of(dir, entry) || entry.len + command.len + 2 > sizeof file) continue;
     memcpy(wanted->path, entry.data, entry.len);
@@ -164,25 +176,49 @@ static void take_out(const cmox_shimdir_t *dir, int mirrors, const char *command
   }
 }
 
-cmox_code_t cmox_mirrors_hide(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
-  cmox_code_t code = refuse_relative(dir, command, error);
-  if (code) return code;
-  int mirrors = make_top(dir, error);
-  if (mirrors < 0) return CMOX_E_IO;
-  const size_t before = dir->mirror_count;
-  const char *rest = dir->own_path;
-  wanted_t wanted;
-  while (!code && next_wanted(dir, &rest, command, &wanted))
-    code = make(dir, &wanted, mirrors, error);
-  if (!code) take_out(dir, mirrors, cmox_entry_find(dir, command)->name);
-  while (code && dir->mirror_count > before) {
+/* What was made for this command goes. */
+static void undo(cmox_shimdir_t *dir, int mirrors) {
+  stop_linking(&dir->mirroring);
+  while (dir->mirror_count > dir->mirroring.before) {
     cmox_mirror_t *last = &dir->mirrors[--dir->mirror_count];
     char name[16];
     name_of(last->number, name);
     if (last->number == dir->mirror_count) remove_mirror(mirrors, name); /* else a twin's */
     cmox_free_block(last->entry);
   }
-  (void)close(mirrors);
+}
+
+static cmox_code_t hide_some(cmox_shimdir_t *dir, int mirrors, cmox_span_t command, bool *more,
+                             cmox_error_t *error) {
+  unsigned left = CMOX_LINKS_AT_ONCE;
+  cmox_code_t code = CMOX_OK;
+  while (!code && left) {
+    wanted_t wanted;
+    if (dir->mirroring.stream)
+      code = link_some(dir, &left, error);
+    else if (next_wanted(dir, command, &wanted))
+      code = make(dir, &wanted, mirrors, error);
+    else
+      return CMOX_OK;
+  }
+  *more = !code;
+  return code;
+}
+
+cmox_code_t cmox_mirrors_hide(cmox_shimdir_t *dir, cmox_span_t command, bool *more,
+                              cmox_error_t *error) {
+  cmox_code_t code = refuse_relative(dir, command, error);
+  if (code) return code;
+  int mirrors = make_top(dir, error);
+  if (!dir->mirroring.active) dir->mirroring.before = dir->mirror_count;
+  if (mirrors >= 0) code = hide_some(dir, mirrors, command, more, error);
+  if (mirrors < 0) code = CMOX_E_IO;
+  dir->mirroring.active = *more;
+  if (code)
+    undo(dir, mirrors);
+  else if (!*more)
+    take_out(dir, mirrors, cmox_entry_find(dir, command)->name);
+  if (mirrors >= 0) (void)close(mirrors);
   return code;
 }
 
@@ -275,6 +311,7 @@ void cmox_mirrors_remove(int dir_fd) {
 }
 
 void cmox_mirrors_free(cmox_shimdir_t *dir) {
+  stop_linking(&dir->mirroring);
   for (size_t i = 0; i < dir->mirror_count; i++) cmox_free_block(dir->mirrors[i].entry);
   cmox_free_block(dir->mirrors);
 }

@@ -146,8 +146,14 @@ static cmox_code_t allow(cmox_site_t *site, cmox_span_t command, cmox_error_t *e
   return code;
 }
 
-static cmox_code_t make_absent(cmox_site_t *site, cmox_span_t command, cmox_error_t *error) {
-  cmox_code_t code = cmox_shimdir_hide(site->dir, command, error);
+static cmox_code_t seal(cmox_site_t *site, bool *more, cmox_error_t *error) {
+  return cmox_shimdir_seal(site->dir, more, error);
+}
+
+static cmox_code_t make_absent(cmox_site_t *site, cmox_span_t command, bool *more,
+                               cmox_error_t *error) {
+  cmox_code_t code = cmox_shimdir_hide(site->dir, command, more, error);
+  if (*more) return code;
   CMOX_TRACE(SHIMDIR_HIDE, cmox_trace_bytes(command), cmox_trace_text(cmox_code_reason(code)));
   return code;
 }
@@ -182,6 +188,7 @@ void cmox_sites_offer(cmox_rpc_host_t *host) {
   host->site_reach = site_reach;
   host->begin_replay = begin_replay;
   host->add_shim = add_shim;
+  host->seal = seal;
   host->allow = allow;
   host->make_absent = make_absent;
   host->follow_path = follow_path;

@@ -13,7 +13,7 @@ static bool put_environment(const cmox_hosted_t *hosted, cmox_buf_t text[2],
   return !text[0].failed && !text[1].failed;
 }
 
-void cmox_created_now(cmox_rpc_call_t *call, cmox_hosted_t *hosted) {
+static void created(cmox_rpc_call_t *call, cmox_hosted_t *hosted) {
   cmox_buf_t text[2] = {CMOX_BUF_EMPTY, CMOX_BUF_EMPTY};
   ProtobufCBinaryData env[2];
   if (put_environment(hosted, text, env)) {
@@ -30,6 +30,19 @@ void cmox_created_now(cmox_rpc_call_t *call, cmox_hosted_t *hosted) {
     cmox_rpc_fail(call);
   }
   for (size_t i = 0; i < 2; i++) cmox_buf_clear(&text[i]);
+}
+
+static cmox_code_t seal(cmox_hosted_t *hosted, const ProtobufCMessage *input, size_t *done,
+                        bool *more, cmox_error_t *error) {
+  (void)input;
+  (void)done;
+  const cmox_rpc_host_t *host = &hosted->rpc->host;
+  return host->seal ? host->seal(hosted->site, more, error) : CMOX_OK;
+}
+
+void cmox_created(cmox_rpc_call_t *call, cmox_hosted_t *hosted) {
+  static const cmox_work_kind_t sealing = {seal, created, true};
+  cmox_work_begin(hosted, call, &sealing);
 }
 
 typedef cmox_code_t (*deed_t)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
@@ -66,18 +79,18 @@ void cmox_allow_now(cmox_rpc_call_t *call) {
   cmox_rpc_answer(&response.base, call);
 }
 
-void cmox_absent_now(cmox_rpc_call_t *call) {
-  const Cmdmox__V1__MakeAbsentRequest *input = (const Cmdmox__V1__MakeAbsentRequest *)call->input;
-  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
-  if (!hosted) return;
-  if (cmox_session_phase(hosted->session) != CMOX_PHASE_RECORD) {
-    (void)cmox_fail(&call->error, CMOX_E_BAD_STATE,
-                    "absent: say it before replay: the code under test has its PATH by now");
-    cmox_rpc_fail(call);
-    return;
+static cmox_code_t hide(cmox_hosted_t *hosted, const ProtobufCMessage *message, size_t *done,
+                        bool *more, cmox_error_t *error) {
+  const Cmdmox__V1__MakeAbsentRequest *input = (const Cmdmox__V1__MakeAbsentRequest *)message;
+  for (; *done < input->n_commands; ++*done) {
+    cmox_code_t code = hosted->rpc->host.make_absent(
+        hosted->site, cmox_from_bytes(input->commands[*done]), more, error);
+    if (code != CMOX_OK || *more) return code;
   }
-  if (!each(call, hosted, hosted->rpc->host.make_absent, input->n_commands, input->commands))
-    return;
+  return CMOX_OK;
+}
+
+static void made_absent(cmox_rpc_call_t *call, cmox_hosted_t *hosted) {
   cmox_buf_t text[2] = {CMOX_BUF_EMPTY, CMOX_BUF_EMPTY};
   ProtobufCBinaryData env[2];
   if (put_environment(hosted, text, env)) {
@@ -90,4 +103,18 @@ void cmox_absent_now(cmox_rpc_call_t *call) {
     cmox_rpc_fail(call);
   }
   for (size_t i = 0; i < 2; i++) cmox_buf_clear(&text[i]);
+}
+
+void cmox_absent_now(cmox_rpc_call_t *call) {
+  static const cmox_work_kind_t hiding = {hide, made_absent, false};
+  const Cmdmox__V1__MakeAbsentRequest *input = (const Cmdmox__V1__MakeAbsentRequest *)call->input;
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
+  if (!hosted) return;
+  if (cmox_session_phase(hosted->session) == CMOX_PHASE_RECORD) {
+    cmox_work_begin(hosted, call, &hiding);
+    return;
+  }
+  (void)cmox_fail(&call->error, CMOX_E_BAD_STATE,
+                  "absent: say it before replay: the code under test has its PATH by now");
+  cmox_rpc_fail(call);
 }

@@ -99,7 +99,7 @@ HANDLER(create_session, CreateSession) {
     cmox_rpc_fail(call);
     return;
   }
-  cmox_created_now(call, hosted);
+  cmox_created(call, hosted);
 }
 
 HANDLER(delete_session, DeleteSession) {

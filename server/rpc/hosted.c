@@ -141,6 +141,7 @@ void cmox_hosted_end(cmox_hosted_t *hosted) {
     dismiss(peer);
   }
   close_timer(hosted);
+  cmox_work_forget(hosted);
   cmox_session_free(hosted->session); /* which uses its site to the end */
   hosted->rpc->host.close_site(hosted->site);
   cmox_actions_clear(&hosted->actions);
@@ -161,6 +162,12 @@ cmox_hosted_t *cmox_hosted_find(cmox_peer_t *peer, ProtobufCBinaryData id, cmox_
 
 cmox_hosted_t *cmox_hosted_of(cmox_rpc_call_t *call, ProtobufCBinaryData id) {
   cmox_hosted_t *hosted = cmox_hosted_find(call->peer, id, &call->error);
+  const bool deletes = call->method->input == &cmdmox__v1__delete_session_request__descriptor;
+  if (hosted && hosted->work && !deletes) {
+    (void)cmox_fail(&call->error, CMOX_E_BAD_STATE,
+                    "an earlier request of this session is still at work: wait for its answer");
+    hosted = NULL;
+  }
   if (!hosted) cmox_rpc_fail(call);
   return hosted;
 }

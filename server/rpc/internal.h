@@ -64,6 +64,8 @@ typedef struct cmox_rpc_call {
   cmox_error_t error; /* why, when the closure is called with NULL */
 } cmox_rpc_call_t;
 
+typedef struct cmox_work cmox_work_t;
+
 struct cmox_hosted {
   UT_hash_handle hh; /* in rpc->sessions, by id */
   bool oom;
@@ -77,6 +79,7 @@ struct cmox_hosted {
   char *path;         /* owned; PATH from before the session */
   cmox_peer_t *shims; /* hash, by number */
   uv_timer_t *tick;
+  cmox_work_t *work; /* NULL: none */
   cmox_actions_t actions;
   cmox_action_t *spare; /* room for at least one: see cmox_hosted_act() */
   size_t spare_capacity;
@@ -137,10 +140,27 @@ void cmox_shim_lost(cmox_peer_t *peer);
 void cmox_hosted_act(cmox_hosted_t *hosted);
 
 /* ---- control_commands.c: what the code under test finds on its PATH ---- */
-void cmox_created_now(cmox_rpc_call_t *call, cmox_hosted_t *hosted); /* answers CreateSession */
+void cmox_created(cmox_rpc_call_t *call, cmox_hosted_t *hosted); /* the rest of CreateSession */
 void cmox_register_now(cmox_rpc_call_t *call);
 void cmox_allow_now(cmox_rpc_call_t *call);
 void cmox_absent_now(cmox_rpc_call_t *call);
+
+/* ---- work.c ---- */
+
+/* What a request asks for that is done piece by piece. */
+typedef struct cmox_work_kind {
+  /* Does the next piece; *done is 0 at first, and its own. Sets *more when that was not all. */
+  cmox_code_t (*piece)(cmox_hosted_t *hosted, const ProtobufCMessage *input, size_t *done,
+                       bool *more, cmox_error_t *error);
+  void (*answer)(cmox_rpc_call_t *call, cmox_hosted_t *hosted);
+  bool ends_session; /* when it fails */
+} cmox_work_kind_t;
+
+/* Does it, and answers or fails the request: at once when one piece is all. */
+void cmox_work_begin(cmox_hosted_t *hosted, cmox_rpc_call_t *call, const cmox_work_kind_t *kind);
+void cmox_work_forget(cmox_hosted_t *hosted); /* the session ends */
+/* Says that the request is still at work. */
+void cmox_send_progress(cmox_peer_t *peer, uint32_t request_id);
 
 /* What AssertCalls does once the shims have been heard. */
 void cmox_assert_now(cmox_rpc_call_t *call);

@@ -43,7 +43,12 @@ typedef struct cmox_rpc_host {
   cmox_code_t (*add_shim)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
   /* The real program instead of a shim; no program at all. */
   cmox_code_t (*allow)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
-  cmox_code_t (*make_absent)(cmox_site_t *site, cmox_span_t command, cmox_error_t *error);
+  /* May set *more: then it is to be called again for the same command, before anything else. */
+  cmox_code_t (*make_absent)(cmox_site_t *site, cmox_span_t command, bool *more,
+                             cmox_error_t *error);
+  /* After open_site, again while it sets *more: a shim for all that is on PATH, where wished. NULL:
+   * there is nothing to be done. */
+  cmox_code_t (*seal)(cmox_site_t *site, bool *more, cmox_error_t *error);
   /* PATH is another one by now: wishes.path anew. NULL: nothing is to be done. */
   cmox_code_t (*follow_path)(cmox_site_t *site, cmox_span_t path, cmox_error_t *error);
   cmox_code_t (*check_shims)(cmox_site_t *site, cmox_error_t *error);

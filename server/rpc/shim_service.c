@@ -30,19 +30,6 @@ static void answer_read_stdin(cmox_peer_t *peer, const cmox_action_t *decided) {
   cmox_answer_action(peer, &action);
 }
 
-static void send_progress(cmox_peer_t *peer) {
-  Cmdmox__V1__Progress progress = CMDMOX__V1__PROGRESS__INIT;
-  progress.request_id = peer->invoke_id;
-  uint8_t packed[16];
-  Cmdmox__V1__Notify notify = CMDMOX__V1__NOTIFY__INIT;
-  notify.topic = (char *)(uintptr_t)cmdmox__v1__progress__descriptor.name;
-  notify.payload = cmox_to_bytes(cmox_span(packed, cmdmox__v1__progress__pack(&progress, packed)));
-  Cmdmox__V1__Frame frame = CMDMOX__V1__FRAME__INIT;
-  frame.body_case = CMDMOX__V1__FRAME__BODY_NOTIFY;
-  frame.notify = &notify;
-  cmox_peer_send(peer, &frame);
-}
-
 static void act(cmox_hosted_t *hosted, const cmox_action_t *action) {
   cmox_peer_t *peer = find_shim(hosted, action->link);
   if (!peer) return;
@@ -57,7 +44,7 @@ static void act(cmox_hosted_t *hosted, const cmox_action_t *action) {
       cmox_answer_passthrough(peer, action->call);
       return;
     case CMOX_ACTION_PROGRESS:
-      send_progress(peer);
+      cmox_send_progress(peer, peer->invoke_id);
       return;
     case CMOX_ACTION_MATCH:
     case CMOX_ACTION_HANDLE:

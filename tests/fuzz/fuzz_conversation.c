@@ -100,6 +100,12 @@ static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t
   return CMOX_OK;
 }
 
+static cmox_code_t make_absent(cmox_site_t *site, cmox_span_t command, bool *more,
+                               cmox_error_t *error) {
+  *more = false;
+  return add_shim(site, command, error);
+}
+
 static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
   FUZZ_NEED(site->hosted, "a check of a session that is over");
   return w.trouble & 8 ? cmox_fail(error, CMOX_E_SHIM_BROKEN, "a shim is gone") : CMOX_OK;
@@ -118,7 +124,7 @@ static const cmox_rpc_host_t host = {.now_ns = now_ns,
                                      .site_socket = site_socket,
                                      .add_shim = add_shim,
                                      .allow = add_shim,
-                                     .make_absent = add_shim,
+                                     .make_absent = make_absent,
                                      .check_shims = check_shims,
                                      .close_site = close_site};
 

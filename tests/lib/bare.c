@@ -103,6 +103,12 @@ static cmox_code_t add_shim(cmox_site_t *site, cmox_span_t command, cmox_error_t
                    CMOX_COMMAND_NAME_MAX);
 }
 
+static cmox_code_t make_absent(cmox_site_t *site, cmox_span_t command, bool *more,
+                               cmox_error_t *error) {
+  *more = false;
+  return add_shim(site, command, error);
+}
+
 static cmox_code_t check_shims(cmox_site_t *site, cmox_error_t *error) {
   (void)site;
   (void)error;
@@ -131,7 +137,7 @@ bool bare_open(bare_t *bare) {
                                 .site_socket = site_socket,
                                 .add_shim = add_shim,
                                 .allow = add_shim,
-                                .make_absent = add_shim,
+                                .make_absent = make_absent,
                                 .check_shims = check_shims,
                                 .close_site = close_site};
   ck_assert_int_eq(uv_loop_init(&bare->loop), 0);

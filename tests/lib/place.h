@@ -120,4 +120,20 @@ static inline void in_child(void (*body)(void)) {
   ck_assert_int_eq(status, 0);
 }
 
+/* The whole of what is done a piece at a time. */
+static inline cmox_code_t set_path(cmox_shimdir_t *dir, cmox_span_t path, bool contained,
+                                   cmox_error_t *error) {
+  bool more = true;
+  cmox_code_t code = cmox_shimdir_set_path(dir, path, contained, error);
+  while (!code && more) code = cmox_shimdir_seal(dir, &more, error);
+  return code;
+}
+
+static inline cmox_code_t hide_all(cmox_shimdir_t *dir, cmox_span_t command, cmox_error_t *error) {
+  bool more = true;
+  cmox_code_t code = CMOX_OK;
+  while (!code && more) code = cmox_shimdir_hide(dir, command, &more, error);
+  return code;
+}
+
 #endif

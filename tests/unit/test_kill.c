@@ -38,8 +38,8 @@ static void setup(void) {
 static void one_session(bool contained) {
   cmox_shimdir_t *dir = create();
   const cmox_span_t ls = cmox_span_str("ls"), cp = cmox_span_str("cp");
-  if (cmox_shimdir_set_path(dir, cmox_span_str(launchers), contained, NULL) != CMOX_OK) _exit(7);
-  if (cmox_shimdir_hide(dir, ls, NULL) != CMOX_OK) _exit(8);
+  if (set_path(dir, cmox_span_str(launchers), contained, NULL) != CMOX_OK) _exit(7);
+  if (hide_all(dir, ls, NULL) != CMOX_OK) _exit(8);
   if (contained && cmox_shimdir_allow(dir, cp, NULL) != CMOX_OK) _exit(9);
   if (cmox_shimdir_add(dir, git, NULL) != CMOX_OK) _exit(5);
   if (cmox_shimdir_check(dir, NULL) != CMOX_OK) _exit(6);

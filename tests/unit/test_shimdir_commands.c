@@ -43,7 +43,7 @@ static void teardown(void) {
 static cmox_shimdir_t *create_with(const char *path, bool contained) {
   cmox_shimdir_t *dir = create();
   cmox_error_t error = {0};
-  cmox_code_t code = cmox_shimdir_set_path(dir, cmox_span_str(path), contained, &error);
+  cmox_code_t code = set_path(dir, cmox_span_str(path), contained, &error);
   ck_assert_msg(code == CMOX_OK, "%s", error.message);
   return dir;
 }
@@ -61,7 +61,7 @@ static const char *path_of(const cmox_shimdir_t *dir) {
 
 START_TEST(two_names_of_a_directory_share_a_mirror) {
   cmox_shimdir_t *dir = create_with(both, false);
-  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  ck_assert_int_eq(hide_all(dir, TOOL, NULL), CMOX_OK);
   char want[1024];
   const char *top = top_of(dir);
   snprintf(want, sizeof want, "%s/bin:%s/mirror/0:%s/mirror/0", top, top, top);
@@ -78,7 +78,7 @@ END_TEST
 START_TEST(any_umask_is_fine) {
   mode_t before = umask(0777);
   cmox_shimdir_t *dir = create_with(both, false);
-  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  ck_assert_int_eq(hide_all(dir, TOOL, NULL), CMOX_OK);
   umask(before);
   ck_assert_int_eq(run(in(top_of(dir), "mirror/0/other")), 7);
   cmox_shimdir_entomb(dir);
@@ -103,7 +103,7 @@ END_TEST
 
 static void leave_one(void) {
   cmox_shimdir_t *dir = create_with(both, false);
-  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  ck_assert_int_eq(hide_all(dir, TOOL, NULL), CMOX_OK);
   cmox_shimdir_entomb(create_with(tools, true));
   FILE *file = fopen(in(launchers, "top"), "w");
   fputs(top_of(dir), file);
@@ -146,7 +146,7 @@ START_TEST(a_mirror_that_cannot_be_made_leaves_path_as_it_was) {
   snprintf(mirror, sizeof mirror, "%s", in(top_of(dir), "mirror"));
   ck_assert_int_eq(close(open(mirror, O_CREAT | O_WRONLY, 0600)), 0); /* in its way */
   cmox_error_t error = {0};
-  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, &error), CMOX_E_IO);
+  ck_assert_int_eq(hide_all(dir, TOOL, &error), CMOX_E_IO);
   ck_assert_ptr_nonnull(strstr(error.message, mirror));
   ck_assert_str_eq(path_of(dir), before);
   ck_assert_int_eq(run(in(top_of(dir), "bin/tool")), 125);
@@ -160,7 +160,7 @@ typedef cmox_code_t (*deed_t)(cmox_shimdir_t *dir, cmox_span_t command, cmox_err
 
 /* Whatever two things are said of a command, in whatever order: it does not run for real. */
 START_TEST(a_contradiction_leaves_what_is_safe) {
-  static const deed_t deeds[] = {cmox_shimdir_add, cmox_shimdir_allow, cmox_shimdir_hide};
+  static const deed_t deeds[] = {cmox_shimdir_add, cmox_shimdir_allow, hide_all};
   const deed_t first = deeds[_i / 3], second = deeds[_i % 3];
   if (first == second) return;
   cmox_shimdir_t *dir = create_with(tools, true);
@@ -171,7 +171,7 @@ START_TEST(a_contradiction_leaves_what_is_safe) {
                                ? CMOX_OK /* it has its shim by now */
                                : CMOX_E_BAD_STATE);
     const bool absent = access(in(top_of(dir), "bin/tool"), F_OK) != 0;
-    ck_assert_int_eq(absent, first == cmox_shimdir_hide);
+    ck_assert_int_eq(absent, first == hide_all);
     if (!absent) ck_assert_int_eq(run(in(top_of(dir), "bin/tool")), 125);
     ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
   }
@@ -184,7 +184,7 @@ START_TEST(what_is_installed_after_it_was_made_absent_is_noticed) {
   scratch_directory(empty, sizeof empty);
   snprintf(path, sizeof path, "%s:%s", empty, tools);
   cmox_shimdir_t *dir = create_with(path, false);
-  ck_assert_int_eq(cmox_shimdir_hide(dir, TOOL, NULL), CMOX_OK);
+  ck_assert_int_eq(hide_all(dir, TOOL, NULL), CMOX_OK);
   ck_assert_int_eq(cmox_shimdir_check(dir, NULL), CMOX_OK);
   char target[128];
   snprintf(target, sizeof target, "%s/tool", tools);
@@ -208,9 +208,8 @@ static void make_and_use(alloc_fault_t *fault) {
     cmox_shimdir_t *dir = NULL;
     cmox_error_t error = {0};
     bool good = good_or_no_memory(create_at(place, &dir, &error));
-    good = good &&
-           good_or_no_memory(cmox_shimdir_set_path(dir, cmox_span_str(both), contained, &error));
-    bool hidden = good && good_or_no_memory(cmox_shimdir_hide(dir, TOOL, &error));
+    good = good && good_or_no_memory(set_path(dir, cmox_span_str(both), contained, &error));
+    bool hidden = good && good_or_no_memory(hide_all(dir, TOOL, &error));
     bool allowed = good && contained && good_or_no_memory(cmox_shimdir_allow(dir, OTHER, &error));
     if (good) (void)good_or_no_memory(cmox_shimdir_check(dir, &error));
     (void)alloc_fault_rest(fault);

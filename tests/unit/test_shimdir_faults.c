@@ -46,10 +46,10 @@ static bool make_and_use(bool contained) {
   cmox_error_t error = {0};
   cmox_code_t code = create_at(place, &dir, &error);
   bool made = code == CMOX_OK;
-  if (!code) code = cmox_shimdir_set_path(dir, cmox_span_str(launchers), contained, &error);
+  if (!code) code = set_path(dir, cmox_span_str(launchers), contained, &error);
   if (!code) code = cmox_shimdir_add(dir, git, &error);
   if (!code && contained) code = cmox_shimdir_allow(dir, cmox_span_str("allowed"), &error);
-  if (!code) code = cmox_shimdir_hide(dir, cmox_span_str("l"), &error);
+  if (!code) code = hide_all(dir, cmox_span_str("l"), &error);
   if (!code) code = cmox_shimdir_check(dir, &error);
   if (code) {
     ck_assert_msg(io_fault.failed > 0, "%s", error.message);
