@@ -70,7 +70,15 @@ static size_t programs(void *context, cmox_span_t command, cmox_real_program_t *
   return count;
 }
 
+/* Who opens an isolated program has called the shim that stands in its place. */
+static bool is_isolated(const cmox_site_t *site, cmox_span_t command) {
+  const char *real = site->sites->settings->isolated;
+  char file[PATH_MAX];
+  return cmox_search_program(&real, command, file);
+}
+
 static void watch_command(cmox_site_t *site, cmox_span_t command) {
+  if (!site->watch || is_isolated(site, command)) return;
   const char *rest = cmox_shimdir_own_path(site->dir);
   char file[PATH_MAX];
   while (site->watch && cmox_search_program(&rest, command, file))

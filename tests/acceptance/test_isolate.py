@@ -301,6 +301,8 @@ class Isolated(Installed):
 class Inside(Installed):
     """The session and its engine are in the isolation, as those of a whole suite are."""
 
+    server_env = {"CMOX_WATCH": "1"}
+
     def setUp(self):
         super().setUp()
         self.tool = os.path.join(os.environ[FOLDER], "tool")
@@ -323,6 +325,11 @@ class Inside(Installed):
         done = self.run_in(session, ["sh", "-c", 'tool a; env -i PATH="$PATH" tool b'])
         self.assertEqual(done, (0, b"real tool a\nreal tool b\n", b""))
         self.assert_passed(session)
+
+    def test_an_isolated_program_is_not_watched(self):
+        session = self.session(mock(b"tool"))
+        self.run_in(session, ["cat", self.tool])
+        self.assertEqual([hint for hint in self.hints(session) if "was opened while" in hint], [])
 
 
 if __name__ == "__main__":
