@@ -234,7 +234,16 @@ void cmox_call_die_by(cmox_view_t signal) {
   cmox_die("");
 }
 
+static cmox_call_t *told;
+static void tell_failure(const char *why) { cmox_call_complete(told, why); }
+
+void cmox_call_tell_failures(cmox_call_t *call) {
+  told = call;
+  cmox_say_first_to(tell_failure);
+}
+
 void cmox_call_complete(cmox_call_t *call, const char *failure) {
+  cmox_say_first_to(NULL);
   call->out.len = 0;
   cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
                      call->broken[1] || call->broken[2], failure, &call->failed);

@@ -154,6 +154,7 @@ cmox_os_io_t cmox_os_get_at(int stream, uint64_t offset, void *data, size_t len,
 
 int cmox_os_memory_file(int *fd) {
 #ifdef __linux__
+  cmox_os_hold_size(); /* memory counts for that limit, too */
   *fd = cmox_os_above_streams(memfd_create("cmdmox-stdin", MFD_CLOEXEC));
   return *fd < 0 ? errno : 0;
 #else

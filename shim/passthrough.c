@@ -34,7 +34,7 @@ typedef struct running {
   cmox_passed_t passed;
   uint64_t deadline; /* of the command, or of its last chance */
   uint64_t flush_at;
-  uint32_t kill_after_ms;
+  uint32_t timeout_ms, kill_after_ms;
 } running_t;
 
 enum {
@@ -50,6 +50,7 @@ static void report(cmox_call_t *call, const cmox_passed_t *passed) {
   call->request += 2;
   cmox_put_passed(&call->out, call->request, call->id, passed);
   if (!passed->replaced) {
+    cmox_say_first_to(NULL);
     CMOX_TRACE(SHIM_COMPLETED, CMOX_NO_TEXT, call->written[1], call->written[2]);
     cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
                        call->broken[1] || call->broken[2], NULL, &call->failed);
@@ -66,9 +67,7 @@ _Noreturn static void die_unrunnable(const cmox_resolved_t *resolved) {
 
 static void need_program(cmox_call_t *call, const cmox_resolved_t *resolved) {
   if (resolved->status == 0) return;
-  if (resolved->status == CMOX_EXIT_SHIM_FAILURE) {
-    cmox_call_complete(call, resolved->why);
-  } else {
+  if (resolved->status != CMOX_EXIT_SHIM_FAILURE) {
     const cmox_passed_t passed = {.program = resolved->path,
                                   .failure = resolved->why,
                                   .exit_code = (uint32_t)resolved->status};
@@ -111,6 +110,7 @@ static void start(running_t *run, const cmox_action_t *action, const bool captur
     if (capture[i]) streams[i] = cmox_tap_open(&run->taps[i - 1], i, most);
   run->deadline = cmox_clock_deadline(action->timeout_ms);
   run->flush_at = CMOX_OS_FOREVER;
+  run->timeout_ms = action->timeout_ms;
   run->kill_after_ms = action->kill_after_ms;
   const int error =
       cmox_os_child_start(&run->child, streams, run->passed.program, argv, environment);
@@ -236,6 +236,11 @@ _Noreturn static void pass_on(running_t *run) {
 _Noreturn static void end_as(const running_t *run) {
   const cmox_passed_t *passed = &run->passed;
   CMOX_TRACE(SHIM_EXIT, cmox_text(passed->signal ? passed->signal : "exit"), passed->exit_code, 0);
+  if (passed->timed_out) {
+    cmox_say("the real command was ended after ");
+    cmox_say_number(run->timeout_ms);
+    cmox_die_as(STATUS_TIMED_OUT, " ms (timeout)");
+  }
   if (passed->signal) cmox_call_die_by(cmox_text(passed->signal));
   cmox_os_exit((int)passed->exit_code);
 }
@@ -245,6 +250,7 @@ void cmox_pass_through(cmox_call_t *call, const cmox_action_t *action, const cha
   static CMOX_COLD running_t run;
   bool capture[3];
   int error;
+  cmox_call_tell_failures(call);
   const cmox_resolved_t resolved = cmox_resolve(action, command);
   need_program(call, &resolved);
   static CMOX_COLD char program[CMOX_OS_PATH_MAX];

@@ -104,7 +104,6 @@ static bool get_block(cmox_tap_t *tap, cmox_call_t *call) {
   const cmox_os_io_t outcome = cmox_os_get(tap->from, at, BLOCK, &moved, &error);
   if (outcome == CMOX_OS_AGAIN) return false;
   if (outcome == CMOX_OS_FAILED) {
-    if (call) cmox_call_complete(call, cmox_os_error_text(error));
     cmox_say("cannot read what the real command writes: ");
     cmox_die(cmox_os_error_text(error));
   }

@@ -81,20 +81,23 @@ START_TEST(signals_of_the_kernel_are_sent_on) {
 }
 END_TEST
 
-static volatile sig_atomic_t signalled;
-static void note(int number) { signalled = number; }
-
 START_TEST(what_the_command_sends_to_its_parent_reaches_ours) {
   passing_scene_t scene;
-  const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
-  ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-  const int out = begin_talking(&scene, "kill -USR1 $PPID; echo lives; read -r w; exit 3",
-                                &PASSTHROUGH(SH, BOTH), "lives\n");
+  sigset_t blocked;
+  const int out = begin_talking(
+      &scene, "mkfifo gate; echo ready; read -r go <gate; kill -USR1 $PPID; sleep 0.1; exit 3",
+      &PASSTHROUGH(SH, BOTH), "ready\n");
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &blocked, NULL);
+  const int gate = open(passing_path(&scene, "gate"), O_WRONLY | O_CLOEXEC);
+  close(gate);
   passing_heard_t heard = passing_hear(scene.peer);
   ck_assert_uint_eq(heard.report->exit_code, 3);
   passing_free(&heard);
   cmox_run_exited(&scene.run, 3);
-  ck_assert_int_eq(signalled, SIGUSR1);
+  ck_assert_int_eq(sigpending(&blocked), 0);
+  ck_assert_int_eq(sigismember(&blocked, SIGUSR1), 1);
   close(out);
   passing_close(&scene);
 }
@@ -175,6 +178,7 @@ static void times_out(const char *line, uint32_t kill_after_ms) {
   ck_assert_uint_eq(heard.report->exit_code, 124);
   passing_free(&heard);
   cmox_run_exited(&scene.run, 124);
+  ck_assert_str_eq(scene.run.err, "cmdmox: git: the real command was ended after 100 ms (timeout)\n");
   passing_close(&scene);
 }
 

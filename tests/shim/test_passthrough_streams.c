@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -256,14 +257,7 @@ static int input_of(int kind, const char *text, int *keep_open) {
   return ends[0];
 }
 
-/* What the server reads to decide goes to the command again, before the rest. read: bytes wanted.
- */
-static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
-  passing_scene_t scene;
-  int writer;
-  const int in = input_of(kind, "0123456789\nrest\n", &writer);
-  passing_open(&scene);
-  passing_begin_sh(&scene, CMOX_START(.in = in), "read -r a; read -r b; echo $a $b");
+static void ask_to_keep(int peer, uint64_t wanted) {
   Cmdmox__V1__ReadStdin read_stdin = CMDMOX__V1__READ_STDIN__INIT;
   Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
   read_stdin.max_bytes = wanted;
@@ -272,7 +266,18 @@ static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
   action.call_id = 7;
   action.kind_case = CMDMOX__V1__ACTION__KIND_READ_STDIN;
   action.read_stdin = &read_stdin;
-  cmox_peer_action(scene.peer, 1, &action);
+  cmox_peer_action(peer, 1, &action);
+}
+
+/* What the server reads to decide goes to the command again, before the rest. read: bytes wanted.
+ */
+static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
+  passing_scene_t scene;
+  int writer;
+  const int in = input_of(kind, "0123456789\nrest\n", &writer);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = in), "read -r a; read -r b; echo $a $b");
+  ask_to_keep(scene.peer, wanted);
   const passing_heard_t first = passing_hear_continue(scene.peer);
   ck_assert_uint_eq(first.len[0], wanted);
   passing_tell(scene.peer, 3, &PASSTHROUGH(SH, .capture_stdin = capture, .capture_stdout = capture),
@@ -297,6 +302,25 @@ START_TEST(what_was_read_to_decide_comes_to_the_command_again) {
       decided_by_stdin(kind, 4, capture);
       decided_by_stdin(kind, 11, capture);
     }
+}
+END_TEST
+
+START_TEST(a_limit_on_files_ends_what_cannot_be_kept) {
+  passing_scene_t scene;
+  int writer;
+  const int in = input_of(PIPE_IN, "0123456789\nrest\n", &writer);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = in), "echo never");
+  ck_assert_int_eq(
+      prlimit(scene.run.pid, RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 4, .rlim_max = 4}, NULL), 0);
+  ask_to_keep(scene.peer, 11);
+  cmox_run_finish(&scene.run);
+  ck_assert_msg(WIFEXITED(scene.run.status) && WEXITSTATUS(scene.run.status) == 125, "%#x",
+                (unsigned)scene.run.status);
+  close(scene.peer);
+  close(in);
+  close(writer);
+  passing_close(&scene);
 }
 END_TEST
 
@@ -343,6 +367,7 @@ int main(void) {
                                 a_reader_that_is_late_holds_up_no_other_stream_either,
                                 a_disk_that_is_full_is_told,
                                 what_was_read_to_decide_comes_to_the_command_again,
+                                a_limit_on_files_ends_what_cannot_be_kept,
                                 stdin_is_taken_only_as_far_as_the_command_reads,
                                 NULL};
   return cmox_check_main("passthrough_streams", tests);
