@@ -46,7 +46,8 @@ _Noreturn void cmox_call_die_by(cmox_view_t signal);
 /* Tells the server that everything is done, or what failed (NULL: nothing); best effort. */
 void cmox_call_complete(cmox_call_t *call, const char *failure);
 
-/* From here on the server hears why the launcher dies, unless it has been told how the call ended. */
+/* From here on the server hears why the launcher dies, unless it has been told how the call ended.
+ */
 void cmox_call_tell_failures(cmox_call_t *call);
 
 #endif

@@ -44,8 +44,6 @@ const char *cmox_os_error_text(int error) { return strerror(error); }
 
 char **cmox_os_environment(void) { return environ; }
 
-bool cmox_os_is_terminal(int stream) { return isatty(stream); }
-
 void cmox_os_describe(cmox_os_process_t *out) {
   out->environment = environ;
   out->cwd_len = getcwd(out->cwd, sizeof out->cwd) ? strlen(out->cwd) : 0;

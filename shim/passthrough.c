@@ -18,6 +18,7 @@
 #include "shim/say.h"
 #include "shim/tap.h"
 #include "shim/trace.h"
+#include "shim/track.h"
 
 enum {
   STATUS_TIMED_OUT = 124,
@@ -29,6 +30,7 @@ typedef struct running {
   cmox_call_t *call;
   cmox_os_child_t child;
   cmox_tap_t taps[2];
+  cmox_track_t tracks[2];
   cmox_feed_t feed;
   cmox_os_end_t end;
   cmox_passed_t passed;
@@ -90,13 +92,20 @@ _Noreturn static void replace(cmox_call_t *call, const char *path, char **argv,
   die_unrunnable(&resolved);
 }
 
-/* Only a pipe or socket whose reader is there, or a file: a terminal is handed over, and a command
- * whose reader has gone shall learn it by itself. */
+/* Not a terminal or another device, which is handed over, nor a pipe whose reader has gone: the
+ * command shall learn that by itself. */
 static bool can_capture(int stream) {
-  if (cmox_os_kind(stream) == CMOX_OS_KIND_NONE || cmox_os_is_terminal(stream)) return false;
+  const cmox_os_kind_t kind = cmox_os_kind(stream);
+  if (kind == CMOX_OS_KIND_NONE || kind == CMOX_OS_KIND_OTHER) return false;
   if (stream == 0) return true;
   cmox_os_watch_t watch = {stream, 0, 0};
   return cmox_os_watch(&watch, 1, 0) && !(watch.ready & CMOX_OS_GONE);
+}
+
+/* The command's end of what it shall have in place of its stdout or stderr; -1: the caller's. */
+static int open_output(running_t *run, int stream, uint64_t most) {
+  if (cmox_track_open(&run->tracks[stream - 1], stream, most)) return -1;
+  return cmox_tap_open(&run->taps[stream - 1], stream, most);
 }
 
 static void start(running_t *run, const cmox_action_t *action, const bool capture[3], char **argv,
@@ -105,9 +114,9 @@ static void start(running_t *run, const cmox_action_t *action, const bool captur
   int streams[3] = {-1, -1, -1};
   streams[0] = cmox_feed_open(&run->feed, capture[0], most);
   run->passed.merged = (capture[1] || capture[2]) && cmox_os_same_streams();
-  if (run->passed.merged) streams[1] = streams[2] = cmox_tap_open(&run->taps[0], 1, most);
+  if (run->passed.merged) streams[1] = streams[2] = open_output(run, 1, most);
   for (int i = 1; i < 3 && !run->passed.merged; i++)
-    if (capture[i]) streams[i] = cmox_tap_open(&run->taps[i - 1], i, most);
+    if (capture[i]) streams[i] = open_output(run, i, most);
   run->deadline = cmox_clock_deadline(action->timeout_ms);
   run->flush_at = CMOX_OS_FOREVER;
   run->timeout_ms = action->timeout_ms;
@@ -205,7 +214,9 @@ static void drain(running_t *run) {
     const bool held = cmox_tap_stuck(&taps[i]) ? cmox_tap_leave(&taps[i], run->call)
                                                : cmox_tap_open_still(&taps[i]);
     if (held) run->passed.lingering = true;
-    run->passed.bytes[i + 1] = taps[i].total;
+    run->passed.bytes[i + 1] =
+        taps[i].total +
+        cmox_track_close(&run->tracks[i], run->passed.merged ? 2 : i + 1, run->call);
   }
   run->passed.bytes[0] = run->feed.total;
 }

@@ -278,7 +278,8 @@ START_TEST(what_the_launcher_lacks_is_told) {
   passing_begin_sh(&scene, CMOX_START(.in = CMOX_RUN_MEMORY), "echo never");
   if (!*scene.run.log) {
     ck_assert_int_eq(
-        prlimit(scene.run.pid, RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = 4, .rlim_max = 4}, NULL), 0);
+        prlimit(scene.run.pid, RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = 4, .rlim_max = 4}, NULL),
+        0);
     passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
     passing_heard_t heard = passing_hear(scene.peer);
     ck_assert_ptr_null(heard.report);

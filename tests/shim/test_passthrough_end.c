@@ -178,7 +178,8 @@ static void times_out(const char *line, uint32_t kill_after_ms) {
   ck_assert_uint_eq(heard.report->exit_code, 124);
   passing_free(&heard);
   cmox_run_exited(&scene.run, 124);
-  ck_assert_str_eq(scene.run.err, "cmdmox: git: the real command was ended after 100 ms (timeout)\n");
+  ck_assert_str_eq(scene.run.err,
+                   "cmdmox: git: the real command was ended after 100 ms (timeout)\n");
   passing_close(&scene);
 }
 
