@@ -36,6 +36,8 @@ typedef struct running {
   cmox_passed_t passed;
   uint64_t deadline; /* of the command, or of its last chance */
   uint64_t flush_at;
+  uint64_t
+      silent_at; /* the server, which says while the command runs that it lives, no longer does */
   uint32_t timeout_ms, kill_after_ms;
 } running_t;
 
@@ -108,6 +110,10 @@ static int open_output(running_t *run, int stream, uint64_t most) {
   return cmox_tap_open(&run->taps[stream - 1], stream, most);
 }
 
+static void hear_again(running_t *run) {
+  run->silent_at = cmox_clock_deadline(run->call->link.silence_ms);
+}
+
 static void start(running_t *run, const cmox_action_t *action, const bool capture[3], char **argv,
                   char **environment) {
   const uint64_t most = action->capture_max > 0 ? action->capture_max : UINT64_MAX;
@@ -119,6 +125,7 @@ static void start(running_t *run, const cmox_action_t *action, const bool captur
     if (capture[i]) streams[i] = open_output(run, i, most);
   run->deadline = cmox_clock_deadline(action->timeout_ms);
   run->flush_at = CMOX_OS_FOREVER;
+  hear_again(run);
   run->timeout_ms = action->timeout_ms;
   run->kill_after_ms = action->kill_after_ms;
   const int error =
@@ -142,8 +149,14 @@ static void wait_for(running_t *run, cmox_os_watch_t watches[WATCHES]) {
   cmox_feed_watch(&run->feed, &watches[WATCH_FEED]);
   uint64_t until = runs ? run->deadline : CMOX_OS_FOREVER;
   if (run->flush_at < until) until = run->flush_at;
+  if (run->silent_at < until) until = run->silent_at;
   if (!cmox_os_watch(watches, WATCHES, until)) cmox_die("cannot wait for the real command");
-  if (watches[WATCH_LINK].ready) cmox_call_watch(run->call);
+  /* What had come while this process was stopped still counts. */
+  if (watches[WATCH_LINK].ready) {
+    if (cmox_call_watch(run->call)) hear_again(run);
+  } else if (cmox_clock_passed(run->silent_at)) {
+    cmox_call_give_up(run->call);
+  }
 }
 
 static void flush(running_t *run) {

@@ -150,6 +150,38 @@ START_TEST(the_command_dies_with_the_server) {
 }
 END_TEST
 
+/* Its socket has room, and nobody reads it. */
+START_TEST(a_server_that_hangs_ends_the_command) {
+  passing_scene_t scene;
+  const char *const environment[] = {"CMOX_IPC_TIMEOUT=0.5", NULL};
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.environment = environment), "exec sleep 1000");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  cmox_run_finish(&scene.run);
+  ck_assert_int_eq(WEXITSTATUS(scene.run.status), 125);
+  ck_assert_msg(strstr(scene.run.err, "no word from the server for 500 ms") != NULL, "%s",
+                scene.run.err);
+  close(scene.peer);
+  passing_close(&scene);
+}
+END_TEST
+
+START_TEST(a_server_that_says_that_it_lives_is_believed) {
+  passing_scene_t scene;
+  const char *const environment[] = {"CMOX_IPC_TIMEOUT=2", NULL};
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.environment = environment), "sleep 3; exit 9");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  for (struct pollfd link = {.fd = scene.peer, .events = POLLIN}; poll(&link, 1, 100) == 0;)
+    cmox_peer_notify_progress(scene.peer);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_uint_eq(heard.report->exit_code, 9);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 9);
+  passing_close(&scene);
+}
+END_TEST
+
 START_TEST(a_command_that_stops_stops_the_launcher) {
   passing_scene_t scene;
   const int out = begin_talking(&scene, "echo ready; kill -STOP $$; echo on; exit 4",
@@ -328,6 +360,8 @@ int main(void) {
                                 what_the_command_sends_to_its_parent_reaches_ours,
                                 the_command_dies_with_a_killed_launcher,
                                 the_command_dies_with_the_server,
+                                a_server_that_hangs_ends_the_command,
+                                a_server_that_says_that_it_lives_is_believed,
                                 a_command_that_stops_stops_the_launcher,
                                 a_command_that_takes_too_long_ends_with_124,
                                 a_command_in_time_is_not_bothered,
