@@ -189,16 +189,21 @@ void cmox_call_await(cmox_call_t *call, cmox_action_t *action) {
   }
 }
 
-void cmox_call_watch(cmox_call_t *call) {
+bool cmox_call_watch(cmox_call_t *call) {
   cmox_view_t body;
   cmox_link_result_t result;
+  bool heard = false;
   while (cmox_link_poll(&call->link, &body, &result)) {
     cmox_frame_t frame;
     decode(body, &frame);
     take_aside(&frame);
+    heard = true;
   }
   need(call, result);
+  return heard;
 }
+
+void cmox_call_give_up(cmox_call_t *call) { die_silent(call); }
 
 void cmox_call_send(cmox_call_t *call) {
   need(call, cmox_link_send(&call->link, (cmox_view_t){call->out.data, call->out.len}));
@@ -234,7 +239,16 @@ void cmox_call_die_by(cmox_view_t signal) {
   cmox_die("");
 }
 
+static cmox_call_t *told;
+static void tell_failure(const char *why) { cmox_call_complete(told, why); }
+
+void cmox_call_tell_failures(cmox_call_t *call) {
+  told = call;
+  cmox_say_first_to(tell_failure);
+}
+
 void cmox_call_complete(cmox_call_t *call, const char *failure) {
+  cmox_say_first_to(NULL);
   call->out.len = 0;
   cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
                      call->broken[1] || call->broken[2], failure, &call->failed);

@@ -27,8 +27,11 @@ void cmox_call_begin(cmox_call_t *call, const cmox_endpoint_t *endpoint, const c
  * views are valid until the next call on the link. Dies when the server fails or refuses. */
 void cmox_call_await(cmox_call_t *call, cmox_action_t *action);
 
-/* Looks at what the server says while the launcher waits for something else; dies as above. */
-void cmox_call_watch(cmox_call_t *call);
+/* Looks at what the server says while the launcher waits for something else; dies as above. Whether
+ * it said something. */
+bool cmox_call_watch(cmox_call_t *call);
+/* The server has been silent for too long; dies. */
+_Noreturn void cmox_call_give_up(cmox_call_t *call);
 
 /* Sends what was put into call->out. */
 void cmox_call_send(cmox_call_t *call);
@@ -45,5 +48,9 @@ _Noreturn void cmox_call_die_by(cmox_view_t signal);
 
 /* Tells the server that everything is done, or what failed (NULL: nothing); best effort. */
 void cmox_call_complete(cmox_call_t *call, const char *failure);
+
+/* From here on the server hears why the launcher dies, unless it has been told how the call ended.
+ */
+void cmox_call_tell_failures(cmox_call_t *call);
 
 #endif

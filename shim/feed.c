@@ -10,6 +10,7 @@
 
 #include "shim/os.h"
 #include "shim/say.h"
+#include "shim/track.h"
 
 static struct {
   bool begun;
@@ -17,8 +18,6 @@ static struct {
   uint64_t start;
   uint64_t len, at;
 } kept = {.file = -1};
-
-static CMOX_COLD uint8_t copy[64 << 10];
 
 void cmox_feed_keep_from_here(void) {
   if (kept.begun) return;
@@ -144,14 +143,5 @@ void cmox_feed_close(cmox_feed_t *feed, cmox_call_t *call) {
   cmox_os_end(&feed->to);
   if (feed->kind != CMOX_OS_KIND_FILE || !cmox_os_offset(0, &now) || now <= feed->start) return;
   feed->total = now - feed->start;
-  const uint64_t told = kept.begun ? kept.len : 0;
-  for (uint64_t at = feed->start + told; at < now && feed->left > 0;) {
-    size_t moved = 0;
-    const uint64_t more = now - at < sizeof copy ? now - at : sizeof copy;
-    const size_t most = more < call->chunk ? (size_t)more : call->chunk;
-    if (cmox_os_get_at(0, at, copy, most, &moved) != CMOX_OS_DONE) return;
-    tell(feed, call, (cmox_view_t){copy, moved});
-    cmox_call_send(call);
-    at += moved;
-  }
+  cmox_track_tell(call, 0, 0, feed->start + (kept.begun ? kept.len : 0), now, feed->left);
 }

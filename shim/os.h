@@ -29,7 +29,6 @@ typedef struct cmox_os_process {
 
 void cmox_os_describe(cmox_os_process_t *out);
 char **cmox_os_environment(void); /* the same as there */
-bool cmox_os_is_terminal(int stream);
 /* The path this program was started by, which a caller cannot fake as it can argv[0]; NULL when
  * the system does not tell. */
 const char *cmox_os_started_as(void);
@@ -131,18 +130,23 @@ bool cmox_os_end(int *fd); /* closes it, if it is one, and makes it -1; false: t
 
 /* What the caller gave as one of its streams. */
 typedef enum cmox_os_kind {
-  CMOX_OS_KIND_NONE, /* closed, or nothing that can be read or written */
+  CMOX_OS_KIND_NONE, /* closed, or not opened for reading (0) or writing (1, 2) */
   CMOX_OS_KIND_FILE, /* has an offset */
   CMOX_OS_KIND_PIPE,
   CMOX_OS_KIND_SOCKET,
-  CMOX_OS_KIND_OTHER
+  CMOX_OS_KIND_OTHER /* a terminal or another device */
 } cmox_os_kind_t;
 cmox_os_kind_t cmox_os_kind(int stream);
-/* stdout and stderr are one open file. */
+/* stdout and stderr are one pipe, socket or file, however often that was opened. */
 bool cmox_os_same_streams(void);
 /* A descriptor for cmox_os_put: of a pipe one that does not block, where that can be had, though
  * the caller's blocks; it is not to be closed. */
 int cmox_os_writer(int stream, cmox_os_kind_t kind);
+/* A descriptor for cmox_os_get_at of stdout or stderr that is a file, and where the next that is
+ * written to it begins. Below 0: it cannot be read. */
+int cmox_os_reader(int stream, uint64_t *next);
+/* A pipe of the caller's has a name: readers may come again. own: a pipe of cmox_os_pipe. */
+bool cmox_os_is_named(int stream, int own);
 
 /* None of these waits. DONE, AGAIN, CLOSED (the end of the file; nobody reads) or FAILED.
  * cmox_os_put to anything but a pipe or socket may block as the command itself would. */

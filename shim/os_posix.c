@@ -44,8 +44,6 @@ const char *cmox_os_error_text(int error) { return strerror(error); }
 
 char **cmox_os_environment(void) { return environ; }
 
-bool cmox_os_is_terminal(int stream) { return isatty(stream); }
-
 void cmox_os_describe(cmox_os_process_t *out) {
   out->environment = environ;
   out->cwd_len = getcwd(out->cwd, sizeof out->cwd) ? strlen(out->cwd) : 0;
@@ -188,21 +186,40 @@ cmox_os_io_t cmox_os_more_stdin(void) {
   return read_outcome(read(STDIN_FILENO, &byte, 1), &moved);
 }
 
-/* What SIGPIPE would have done, learnt before the first write; the launcher must outlive it to
- * tell the server. */
-static struct sigaction pipe_action;
-static bool pipe_held;
-
-void cmox_os_hold_pipe(void) {
-  if (pipe_held) return;
-  struct sigaction ignore;
-  memset(&ignore, 0, sizeof ignore);
-  ignore.sa_handler = SIG_IGN;
-  pipe_held = sigaction(SIGPIPE, &ignore, &pipe_action) == 0;
+/* Nothing here has a handler. On Linux past libc, whose part for handlers would be half a KiB. */
+int cmox_os_ignore(int number, bool ignores) {
+#if defined(__linux__) && !defined(__mips__)
+  void (*words[16])(int) = {ignores ? SIG_IGN : SIG_DFL}, (*was[16])(int);
+  if (syscall(SYS_rt_sigaction, number, words, was, 8) != 0) return -1;
+  return was[0] == SIG_IGN;
+#else
+  struct sigaction action, was;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = ignores ? SIG_IGN : SIG_DFL;
+  if (sigaction(number, &action, &was) != 0) return -1;
+  return was.sa_handler == SIG_IGN;
+#endif
 }
 
-void cmox_os_release_pipe(void) {
-  if (pipe_held) sigaction(SIGPIPE, &pipe_action, NULL);
+/* What SIGPIPE would have done, learnt before the first write; the launcher must outlive it to
+ * tell the server. The same of a file that is too large. */
+typedef struct held {
+  bool held, was_ignored;
+} held_t;
+static held_t of_pipe, of_size;
+
+static void hold(int number, held_t *held) {
+  if (held->held) return;
+  const int was = cmox_os_ignore(number, true);
+  *held = (held_t){was >= 0, was > 0};
+}
+
+void cmox_os_hold_pipe(void) { hold(SIGPIPE, &of_pipe); }
+void cmox_os_hold_size(void) { hold(SIGXFSZ, &of_size); }
+
+void cmox_os_release(void) {
+  if (of_pipe.held) cmox_os_ignore(SIGPIPE, of_pipe.was_ignored);
+  if (of_size.held) cmox_os_ignore(SIGXFSZ, of_size.was_ignored);
 }
 
 cmox_os_io_t cmox_os_write(int stream, const void *data, size_t len, size_t *moved, int *error) {
@@ -245,10 +262,7 @@ void cmox_os_exit(int status) {
 }
 
 static void die_by(int number) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = SIG_DFL;
-  sigaction(number, &action, NULL);
+  cmox_os_ignore(number, false);
   /* Not SIG_UNBLOCK of the one: musl's sets refuse SIGRTMIN, but leave it out of what they tell. */
   sigset_t blocked;
   sigemptyset(&blocked); /* what it stays when the system does not tell */
@@ -260,7 +274,7 @@ static void die_by(int number) {
 
 bool cmox_os_pipe_kills(void) {
   sigset_t blocked;
-  if (!pipe_held || pipe_action.sa_handler != SIG_DFL) return false;
+  if (!of_pipe.held || of_pipe.was_ignored) return false;
   return sigprocmask(SIG_SETMASK, NULL, &blocked) != 0 || !sigismember(&blocked, SIGPIPE);
 }
 

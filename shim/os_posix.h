@@ -23,9 +23,14 @@ void cmox_os_progress(void);
  * is for ever, below that the system does not tell the time. */
 int cmox_os_remaining(uint64_t deadline);
 
-/* SIGPIPE does nothing, until it is as the caller had it again. */
+/* Whether the signal was ignored before; below 0, with errno, when that cannot be changed. */
+int cmox_os_ignore(int number, bool ignores);
+
+/* SIGPIPE, or SIGXFSZ of a file that is too large, does nothing, until both are as the caller had
+ * them again. */
 void cmox_os_hold_pipe(void);
-void cmox_os_release_pipe(void);
+void cmox_os_hold_size(void);
+void cmox_os_release(void);
 
 /* The child that must not outlive this process is killed. */
 void cmox_os_child_kill(void);

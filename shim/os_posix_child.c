@@ -79,7 +79,7 @@ bool cmox_os_is_missing(int error) {
 
 int cmox_os_become(const char *path, char **argv, char **environment) {
   static char sh[] = "/bin/sh";
-  cmox_os_release_pipe();
+  cmox_os_release();
   execve(path, argv, environment);
   const int error = errno;
   if (error != ENOEXEC) return error;
@@ -94,13 +94,6 @@ int cmox_os_become(const char *path, char **argv, char **environment) {
   return error;
 }
 
-static int set_action(int number, void (*handler)(int)) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = handler;
-  return sigaction(number, &action, NULL);
-}
-
 /* In the child, whose memory is its parent's until it becomes the command. */
 _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3], int parent,
                                const char *path, char **argv, char **environment) {
@@ -111,7 +104,7 @@ _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3
   if (current > 0 && current != parent) _exit(1); /* it ended before that */
   for (int i = 0; i < 3; i++)
     if (streams[i] >= 0 && dup2(streams[i], i) < 0) *child->exec_error = errno;
-  if (reaps && set_action(SIGCHLD, SIG_IGN) != 0) *child->exec_error = errno;
+  if (reaps && cmox_os_ignore(SIGCHLD, true) < 0) *child->exec_error = errno;
   if (sigprocmask(SIG_SETMASK, &caller_set, NULL) != 0) *child->exec_error = errno;
   if (*child->exec_error == 0) *child->exec_error = cmox_os_become(path, argv, environment);
   _exit(1);
@@ -119,12 +112,11 @@ _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3
 
 static int take_signals(cmox_os_child_t *child) {
 #ifdef __linux__
-  struct sigaction ended;
   sigset_t all;
   memset(&all, 0xff, sizeof all); /* sigfillset of musl leaves some out */
-  if (sigaction(SIGCHLD, NULL, &ended) != 0) return errno;
-  reaps = ended.sa_handler == SIG_IGN;
-  if (reaps && set_action(SIGCHLD, SIG_DFL) != 0) return errno;
+  const int ignored = cmox_os_ignore(SIGCHLD, false);
+  if (ignored < 0) return errno;
+  reaps = ignored > 0;
   if (sigprocmask(SIG_SETMASK, &all, &caller_set) != 0) return errno;
   child->signals = cmox_os_above_streams(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
   return child->signals < 0 ? errno : 0;

@@ -8,9 +8,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/syscall.h>
-#endif
 
 #include "shim/os.h"
 #include "shim/os_posix.h"
@@ -48,6 +45,9 @@ int cmox_os_pipe(int ends[2], int own, bool small) {
 
 cmox_os_kind_t cmox_os_kind(int stream) {
   struct stat info;
+  const int flags = fcntl(stream, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == (stream == STDIN_FILENO ? O_WRONLY : O_RDONLY))
+    return CMOX_OS_KIND_NONE;
   if (fstat(stream, &info) != 0 || S_ISDIR(info.st_mode)) return CMOX_OS_KIND_NONE;
   if (S_ISREG(info.st_mode)) return CMOX_OS_KIND_FILE;
   if (S_ISFIFO(info.st_mode)) return CMOX_OS_KIND_PIPE;
@@ -56,30 +56,40 @@ cmox_os_kind_t cmox_os_kind(int stream) {
 
 bool cmox_os_same_streams(void) {
   struct stat out, err;
-  if (fstat(STDOUT_FILENO, &out) != 0 || fstat(STDERR_FILENO, &err) != 0) return false;
-  if (out.st_dev != err.st_dev || out.st_ino != err.st_ino) return false;
-#ifdef __linux__
-  enum { OPEN_FILE = 0 }; /* KCMP_FILE of a header that musl lacks */
-  const long order = syscall(SYS_kcmp, getpid(), getpid(), OPEN_FILE, STDOUT_FILENO, STDERR_FILENO);
-  if (order >= 0) return order == 0;
-#endif
-  /* Where it cannot be asked: two of one file that stand at the same place. */
-  return lseek(STDOUT_FILENO, 0, SEEK_CUR) == lseek(STDERR_FILENO, 0, SEEK_CUR);
+  return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+         out.st_dev == err.st_dev && out.st_ino == err.st_ino;
 }
 
-int cmox_os_writer(int stream, cmox_os_kind_t kind) {
+bool cmox_os_is_named(int stream, int own) {
+  struct stat one, other; /* nameless ones are all of one file system */
+  return fstat(stream, &one) == 0 && fstat(own, &other) == 0 && one.st_dev != other.st_dev;
+}
+
+/* The same by an open file of its own; below 0: it may be another user's. */
+static int open_again(int stream, int flags) {
 #ifdef __linux__
-  if (kind != CMOX_OS_KIND_PIPE) return stream;
-  /* The same pipe by an open file of its own. It may be another user's. */
   const char path[] = {
       '/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'f', 'd', '/', (char)('0' + stream),
       '\0'};
-  const int fd = cmox_os_above_streams(open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-  return fd < 0 ? stream : fd;
+  return cmox_os_above_streams(open(path, flags | O_NONBLOCK | O_CLOEXEC));
 #else
-  (void)kind;
-  return stream;
+  (void)stream, (void)flags;
+  return -1;
 #endif
+}
+
+int cmox_os_writer(int stream, cmox_os_kind_t kind) {
+  const int fd = kind == CMOX_OS_KIND_PIPE ? open_again(stream, O_WRONLY) : -1;
+  return fd < 0 ? stream : fd;
+}
+
+int cmox_os_reader(int stream, uint64_t *next) {
+  const int flags = fcntl(stream, F_GETFL);
+  const int fd = flags < 0 ? -1 : open_again(stream, O_RDONLY);
+  if (fd < 0) return fd;
+  const off_t at = flags & O_APPEND ? lseek(fd, 0, SEEK_END) : lseek(stream, 0, SEEK_CUR);
+  *next = at < 0 ? 0 : (uint64_t)at;
+  return fd;
 }
 
 static cmox_os_io_t outcome_of(ssize_t count, bool writes, size_t *moved, int *error) {
@@ -154,6 +164,7 @@ cmox_os_io_t cmox_os_get_at(int stream, uint64_t offset, void *data, size_t len,
 
 int cmox_os_memory_file(int *fd) {
 #ifdef __linux__
+  cmox_os_hold_size(); /* memory counts for that limit, too */
   *fd = cmox_os_above_streams(memfd_create("cmdmox-stdin", MFD_CLOEXEC));
   return *fd < 0 ? errno : 0;
 #else

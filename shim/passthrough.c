@@ -18,6 +18,7 @@
 #include "shim/say.h"
 #include "shim/tap.h"
 #include "shim/trace.h"
+#include "shim/track.h"
 
 enum {
   STATUS_TIMED_OUT = 124,
@@ -29,12 +30,15 @@ typedef struct running {
   cmox_call_t *call;
   cmox_os_child_t child;
   cmox_tap_t taps[2];
+  cmox_track_t tracks[2];
   cmox_feed_t feed;
   cmox_os_end_t end;
   cmox_passed_t passed;
   uint64_t deadline; /* of the command, or of its last chance */
   uint64_t flush_at;
-  uint32_t kill_after_ms;
+  uint64_t
+      silent_at; /* the server, which says while the command runs that it lives, no longer does */
+  uint32_t timeout_ms, kill_after_ms;
 } running_t;
 
 enum {
@@ -50,6 +54,7 @@ static void report(cmox_call_t *call, const cmox_passed_t *passed) {
   call->request += 2;
   cmox_put_passed(&call->out, call->request, call->id, passed);
   if (!passed->replaced) {
+    cmox_say_first_to(NULL);
     CMOX_TRACE(SHIM_COMPLETED, CMOX_NO_TEXT, call->written[1], call->written[2]);
     cmox_put_completed(&call->out, call->id, call->written[1], call->written[2],
                        call->broken[1] || call->broken[2], NULL, &call->failed);
@@ -66,9 +71,7 @@ _Noreturn static void die_unrunnable(const cmox_resolved_t *resolved) {
 
 static void need_program(cmox_call_t *call, const cmox_resolved_t *resolved) {
   if (resolved->status == 0) return;
-  if (resolved->status == CMOX_EXIT_SHIM_FAILURE) {
-    cmox_call_complete(call, resolved->why);
-  } else {
+  if (resolved->status != CMOX_EXIT_SHIM_FAILURE) {
     const cmox_passed_t passed = {.program = resolved->path,
                                   .failure = resolved->why,
                                   .exit_code = (uint32_t)resolved->status};
@@ -91,13 +94,24 @@ _Noreturn static void replace(cmox_call_t *call, const char *path, char **argv,
   die_unrunnable(&resolved);
 }
 
-/* Only a pipe or socket whose reader is there, or a file: a terminal is handed over, and a command
- * whose reader has gone shall learn it by itself. */
+/* Not a terminal or another device, which is handed over, nor a pipe whose reader has gone: the
+ * command shall learn that by itself. */
 static bool can_capture(int stream) {
-  if (cmox_os_kind(stream) == CMOX_OS_KIND_NONE || cmox_os_is_terminal(stream)) return false;
+  const cmox_os_kind_t kind = cmox_os_kind(stream);
+  if (kind == CMOX_OS_KIND_NONE || kind == CMOX_OS_KIND_OTHER) return false;
   if (stream == 0) return true;
   cmox_os_watch_t watch = {stream, 0, 0};
   return cmox_os_watch(&watch, 1, 0) && !(watch.ready & CMOX_OS_GONE);
+}
+
+/* The command's end of what it shall have in place of its stdout or stderr; -1: the caller's. */
+static int open_output(running_t *run, int stream, uint64_t most) {
+  if (cmox_track_open(&run->tracks[stream - 1], stream, most)) return -1;
+  return cmox_tap_open(&run->taps[stream - 1], stream, most);
+}
+
+static void hear_again(running_t *run) {
+  run->silent_at = cmox_clock_deadline(run->call->link.silence_ms);
 }
 
 static void start(running_t *run, const cmox_action_t *action, const bool capture[3], char **argv,
@@ -106,11 +120,13 @@ static void start(running_t *run, const cmox_action_t *action, const bool captur
   int streams[3] = {-1, -1, -1};
   streams[0] = cmox_feed_open(&run->feed, capture[0], most);
   run->passed.merged = (capture[1] || capture[2]) && cmox_os_same_streams();
-  if (run->passed.merged) streams[1] = streams[2] = cmox_tap_open(&run->taps[0], 1, most);
+  if (run->passed.merged) streams[1] = streams[2] = open_output(run, 1, most);
   for (int i = 1; i < 3 && !run->passed.merged; i++)
-    if (capture[i]) streams[i] = cmox_tap_open(&run->taps[i - 1], i, most);
+    if (capture[i]) streams[i] = open_output(run, i, most);
   run->deadline = cmox_clock_deadline(action->timeout_ms);
   run->flush_at = CMOX_OS_FOREVER;
+  hear_again(run);
+  run->timeout_ms = action->timeout_ms;
   run->kill_after_ms = action->kill_after_ms;
   const int error =
       cmox_os_child_start(&run->child, streams, run->passed.program, argv, environment);
@@ -133,8 +149,14 @@ static void wait_for(running_t *run, cmox_os_watch_t watches[WATCHES]) {
   cmox_feed_watch(&run->feed, &watches[WATCH_FEED]);
   uint64_t until = runs ? run->deadline : CMOX_OS_FOREVER;
   if (run->flush_at < until) until = run->flush_at;
+  if (run->silent_at < until) until = run->silent_at;
   if (!cmox_os_watch(watches, WATCHES, until)) cmox_die("cannot wait for the real command");
-  if (watches[WATCH_LINK].ready) cmox_call_watch(run->call);
+  /* What had come while this process was stopped still counts. */
+  if (watches[WATCH_LINK].ready) {
+    if (cmox_call_watch(run->call)) hear_again(run);
+  } else if (cmox_clock_passed(run->silent_at)) {
+    cmox_call_give_up(run->call);
+  }
 }
 
 static void flush(running_t *run) {
@@ -205,7 +227,9 @@ static void drain(running_t *run) {
     const bool held = cmox_tap_stuck(&taps[i]) ? cmox_tap_leave(&taps[i], run->call)
                                                : cmox_tap_open_still(&taps[i]);
     if (held) run->passed.lingering = true;
-    run->passed.bytes[i + 1] = taps[i].total;
+    run->passed.bytes[i + 1] =
+        taps[i].total +
+        cmox_track_close(&run->tracks[i], run->passed.merged ? 2 : i + 1, run->call);
   }
   run->passed.bytes[0] = run->feed.total;
 }
@@ -236,6 +260,11 @@ _Noreturn static void pass_on(running_t *run) {
 _Noreturn static void end_as(const running_t *run) {
   const cmox_passed_t *passed = &run->passed;
   CMOX_TRACE(SHIM_EXIT, cmox_text(passed->signal ? passed->signal : "exit"), passed->exit_code, 0);
+  if (passed->timed_out) {
+    cmox_say("the real command was ended after ");
+    cmox_say_number(run->timeout_ms);
+    cmox_die_as(STATUS_TIMED_OUT, " ms (timeout)");
+  }
   if (passed->signal) cmox_call_die_by(cmox_text(passed->signal));
   cmox_os_exit((int)passed->exit_code);
 }
@@ -245,6 +274,7 @@ void cmox_pass_through(cmox_call_t *call, const cmox_action_t *action, const cha
   static CMOX_COLD running_t run;
   bool capture[3];
   int error;
+  cmox_call_tell_failures(call);
   const cmox_resolved_t resolved = cmox_resolve(action, command);
   need_program(call, &resolved);
   static CMOX_COLD char program[CMOX_OS_PATH_MAX];

@@ -10,11 +10,13 @@
 static const char *name = "shim";
 static CMOX_COLD char line[4096]; /* PIPE_BUF: lines of concurrent launchers do not mix */
 static size_t used;
+static void (*first)(const char *why);
 
 /* Room is kept for the mark and the newline. */
 enum { LINE_MAX_USED = sizeof line - 4 };
 
 void cmox_say_as(const char *what) { name = what; }
+void cmox_say_first_to(void (*tell)(const char *why)) { first = tell; }
 
 void cmox_say_bytes(const void *data, size_t len) {
   const unsigned char *bytes = data;
@@ -52,7 +54,11 @@ void cmox_die_as(int status, const char *last) {
   cmox_say(last);
   const size_t why_len = used;
   memcpy(why, line, why_len);
+  why[why_len] = '\0';
   used = 0;
+  void (*const tell)(const char *) = first;
+  first = NULL; /* telling may fail, too */
+  if (tell) tell(why);
   cmox_say("cmdmox: ");
   cmox_say(name);
   cmox_say(": ");

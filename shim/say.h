@@ -18,6 +18,9 @@ void cmox_say_number(uint64_t number);
 #define CMOX_DIGITS_MAX 20u
 size_t cmox_digits(uint64_t number, char out[CMOX_DIGITS_MAX]);
 
+/* From here on tell hears why, before the line is printed; NULL: nobody. It is called once. */
+void cmox_say_first_to(void (*tell)(const char *why));
+
 /* Adds last, prints the line on stderr and exits CMOX_EXIT_SHIM_FAILURE. */
 _Noreturn void cmox_die(const char *last);
 

@@ -27,14 +27,15 @@ int cmox_tap_open(cmox_tap_t *tap, int stream, uint64_t most) {
                       .from = ends[0],
                       .to = cmox_os_writer(stream, kind),
                       .kind = kind,
+                      .named = kind == CMOX_OS_KIND_PIPE && cmox_os_is_named(stream, ends[0]),
                       .left = most,
                       .block = blocks[stream - 1]};
   return ends[1];
 }
 
-/* A file and a terminal never lose their reader. */
+/* A file never loses its reader; one of a pipe with a name may come again before the next write. */
 static bool may_lose_reader(const cmox_tap_t *tap) {
-  return tap->kind == CMOX_OS_KIND_PIPE || tap->kind == CMOX_OS_KIND_SOCKET;
+  return tap->kind != CMOX_OS_KIND_FILE && !tap->named;
 }
 
 bool cmox_tap_stuck(const cmox_tap_t *tap) { return tap->rest.len > 0 || tap->full; }
@@ -104,7 +105,6 @@ static bool get_block(cmox_tap_t *tap, cmox_call_t *call) {
   const cmox_os_io_t outcome = cmox_os_get(tap->from, at, BLOCK, &moved, &error);
   if (outcome == CMOX_OS_AGAIN) return false;
   if (outcome == CMOX_OS_FAILED) {
-    if (call) cmox_call_complete(call, cmox_os_error_text(error));
     cmox_say("cannot read what the real command writes: ");
     cmox_die(cmox_os_error_text(error));
   }
@@ -144,15 +144,16 @@ static bool splice_block(cmox_tap_t *tap, cmox_call_t *call) {
 
 void cmox_tap_step(cmox_tap_t *tap, cmox_call_t *call, const cmox_os_watch_t watches[2]) {
   if (tap->stream == 0) return;
-  if (watches[1].ready & CMOX_OS_GONE) {
+  const bool gone = watches[1].ready & CMOX_OS_GONE;
+  if (gone && may_lose_reader(tap)) {
     lose_reader(tap, call);
     return;
   }
-  if (watches[1].ready & CMOX_OS_WRITE) tap->full = false;
-  put_rest(tap, call, watches[1].ready & CMOX_OS_WRITE);
+  const bool has_room = gone || watches[1].ready & CMOX_OS_WRITE; /* or the write will tell */
+  if (has_room) tap->full = false;
+  put_rest(tap, call, has_room);
   if (tap->from < 0 || tap->rest.len > 0 || tap->full) return;
-  if (!tap->last && !(watches[0].ready & CMOX_OS_READ) && !(watches[1].ready & CMOX_OS_WRITE))
-    return;
+  if (!tap->last && !(watches[0].ready & CMOX_OS_READ) && !has_room) return;
   const bool more = tap->past ? splice_block(tap, call) : get_block(tap, call);
   /* An heir that never pauses must not hold up the end. */
   if (tap->last && tap->from >= 0 && (more ? tap->total >= tap->most : !tap->full)) tap->dry = true;

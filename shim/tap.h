@@ -10,6 +10,7 @@ typedef struct cmox_tap {
   int from;            /* the pipe; -1: it is at its end */
   int to;              /* the caller's stream, for cmox_os_put */
   cmox_os_kind_t kind; /* of that */
+  bool named;          /* a pipe that is a file, too */
   uint64_t left;       /* bytes that the server still wants */
   uint64_t total;      /* that the command wrote */
   bool past;           /* nothing more is wanted, and the rest can be spliced */

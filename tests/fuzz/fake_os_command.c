@@ -13,8 +13,6 @@ char **cmox_os_environment(void) {
   return process.environment;
 }
 
-bool cmox_os_is_terminal(int stream) { return stream > 2; }
-
 cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
   const size_t len = strlen(path);
   FUZZ_NEED(len < CMOX_OS_PATH_MAX, "a path of %zu bytes", len);
@@ -52,6 +50,8 @@ cmox_os_kind_t cmox_os_kind(int stream) {
   return stream == 0 ? CMOX_OS_KIND_PIPE : CMOX_OS_KIND_FILE;
 }
 bool cmox_os_same_streams(void) { return false; }
+bool cmox_os_is_named(int stream, int own) { return stream == own; }
+int cmox_os_reader(int stream, uint64_t *next) { return (void)stream, *next = 0, -1; }
 int cmox_os_writer(int stream, cmox_os_kind_t kind) { return (void)kind, stream; }
 
 cmox_os_io_t cmox_os_get(int fd, void *data, size_t len, size_t *moved, int *error) {

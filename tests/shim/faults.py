@@ -1,7 +1,7 @@
 """The scenarios of the system-call sweep: what the server says, what the launcher is given, how it ends unharmed.
 
 Each is deterministic, so that the k-th call of a name is the same one in every run: what the server says comes
-in one piece, stdin is a file, and so are stdout and stderr.
+in one piece, stdin is a file, and so are stdout and stderr unless they are said to be pipes.
 """
 
 import signal
@@ -54,7 +54,7 @@ class Scenario:
     def __init__(self, conversation, end=0, out=b"", err=b"", line=None, **options):
         self.conversation, self.end, self.out, self.err, self.line = conversation, end, out, err, line
         self.stdin = options.pop("stdin", None)
-        self.streams = options.pop("streams", {})  # descriptor: "closed" or "broken"
+        self.streams = options.pop("streams", {})  # descriptor: "closed", "broken" or "pipe"
         self.arguments = options.pop("arguments", [])
         self.program = options.pop("program", "bin/git")
         self.endpoint = options.pop("endpoint", True)
@@ -110,12 +110,14 @@ SCENARIOS = {
     "endpoint_from_environment": Scenario(answer(action(reply={"stdout_data": b"ok", "exit_code": 0})), out=b"ok",
                                           endpoint=False),
     "passed": passing(3, "echo out; echo err >&2; exit 3", out=b"out\n", err=b"err\n"),
+    "passed_by_pipes": passing(3, "echo out; echo err >&2; exit 3", out=b"out\n", err=b"err\n",
+                               streams={1: "pipe", 2: "pipe"}),
     "passed_and_died": passing(-signal.SIGTERM, "kill -TERM $$"),
     "passed_stdin": passing(0, "cat", {"capture_stdin": True}, stdin=b"line\n", out=b"line\n", quick=False),
     "passed_found_nowhere": passing(127, "", {"program": b"", "search_path": b"/no/such:/dev"},
                                     line=b"cannot run the real command: not found"),
     "passed_refused": passing(126, "", {"program": b"/"}, line=b"cannot run the real command: /: Permission denied"),
-    "passed_too_long": passing(124, "exec sleep 1000", {"timeout_ms": 50}, quick=False),
+    "passed_too_long": passing(124, "exec sleep 1000", {"timeout_ms": 50}, line=b"ended after 50 ms", quick=False),
     "probe": Scenario(answer(), arguments=["--probe"], program="cmdmox-shim", line=None, out=None),
 }
 

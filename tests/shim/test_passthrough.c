@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,6 +271,31 @@ START_TEST(no_descriptor_of_the_launcher_is_inherited) {
 }
 END_TEST
 
+/* Out of descriptors, or of room for what it keeps of stdin. */
+START_TEST(what_the_launcher_lacks_is_told) {
+  passing_scene_t scene;
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = CMOX_RUN_MEMORY), "echo never");
+  if (!*scene.run.log) {
+    ck_assert_int_eq(
+        prlimit(scene.run.pid, RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = 4, .rlim_max = 4}, NULL),
+        0);
+    passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+    passing_heard_t heard = passing_hear(scene.peer);
+    ck_assert_ptr_null(heard.report);
+    ck_assert_msg(strncmp(heard.failure, "cannot capture: ", 16) == 0, "%s", heard.failure);
+    passing_free(&heard);
+    cmox_run_exited(&scene.run, 125);
+    ck_assert_msg(strncmp(scene.run.err, "cmdmox: git: cannot capture: ", 29) == 0, "%s",
+                  scene.run.err);
+  } else {
+    close(scene.peer);
+    cmox_run_finish(&scene.run);
+  }
+  passing_close(&scene);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {with_nothing_to_capture_the_launcher_becomes_the_command,
                                 captured_streams_reach_the_caller_and_the_server,
@@ -281,6 +307,7 @@ int main(void) {
                                 the_shim_of_another_session_is_a_command_like_any,
                                 signals_are_inherited_as_they_were,
                                 no_descriptor_of_the_launcher_is_inherited,
+                                what_the_launcher_lacks_is_told,
                                 NULL};
   return cmox_check_main("passthrough", tests);
 }

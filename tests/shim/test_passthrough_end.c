@@ -81,20 +81,23 @@ START_TEST(signals_of_the_kernel_are_sent_on) {
 }
 END_TEST
 
-static volatile sig_atomic_t signalled;
-static void note(int number) { signalled = number; }
-
 START_TEST(what_the_command_sends_to_its_parent_reaches_ours) {
   passing_scene_t scene;
-  const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
-  ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-  const int out = begin_talking(&scene, "kill -USR1 $PPID; echo lives; read -r w; exit 3",
-                                &PASSTHROUGH(SH, BOTH), "lives\n");
+  sigset_t blocked;
+  const int out = begin_talking(
+      &scene, "mkfifo gate; echo ready; read -r go <gate; kill -USR1 $PPID; sleep 0.1; exit 3",
+      &PASSTHROUGH(SH, BOTH), "ready\n");
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &blocked, NULL);
+  const int gate = open(passing_path(&scene, "gate"), O_WRONLY | O_CLOEXEC);
+  close(gate);
   passing_heard_t heard = passing_hear(scene.peer);
   ck_assert_uint_eq(heard.report->exit_code, 3);
   passing_free(&heard);
   cmox_run_exited(&scene.run, 3);
-  ck_assert_int_eq(signalled, SIGUSR1);
+  ck_assert_int_eq(sigpending(&blocked), 0);
+  ck_assert_int_eq(sigismember(&blocked, SIGUSR1), 1);
   close(out);
   passing_close(&scene);
 }
@@ -147,6 +150,38 @@ START_TEST(the_command_dies_with_the_server) {
 }
 END_TEST
 
+/* Its socket has room, and nobody reads it. */
+START_TEST(a_server_that_hangs_ends_the_command) {
+  passing_scene_t scene;
+  const char *const environment[] = {"CMOX_IPC_TIMEOUT=0.5", NULL};
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.environment = environment), "exec sleep 1000");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  cmox_run_finish(&scene.run);
+  ck_assert_int_eq(WEXITSTATUS(scene.run.status), 125);
+  ck_assert_msg(strstr(scene.run.err, "no word from the server for 500 ms") != NULL, "%s",
+                scene.run.err);
+  close(scene.peer);
+  passing_close(&scene);
+}
+END_TEST
+
+START_TEST(a_server_that_says_that_it_lives_is_believed) {
+  passing_scene_t scene;
+  const char *const environment[] = {"CMOX_IPC_TIMEOUT=2", NULL};
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.environment = environment), "sleep 3; exit 9");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  for (struct pollfd link = {.fd = scene.peer, .events = POLLIN}; poll(&link, 1, 100) == 0;)
+    cmox_peer_notify_progress(scene.peer);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_uint_eq(heard.report->exit_code, 9);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 9);
+  passing_close(&scene);
+}
+END_TEST
+
 START_TEST(a_command_that_stops_stops_the_launcher) {
   passing_scene_t scene;
   const int out = begin_talking(&scene, "echo ready; kill -STOP $$; echo on; exit 4",
@@ -175,6 +210,8 @@ static void times_out(const char *line, uint32_t kill_after_ms) {
   ck_assert_uint_eq(heard.report->exit_code, 124);
   passing_free(&heard);
   cmox_run_exited(&scene.run, 124);
+  ck_assert_str_eq(scene.run.err,
+                   "cmdmox: git: the real command was ended after 100 ms (timeout)\n");
   passing_close(&scene);
 }
 
@@ -323,6 +360,8 @@ int main(void) {
                                 what_the_command_sends_to_its_parent_reaches_ours,
                                 the_command_dies_with_a_killed_launcher,
                                 the_command_dies_with_the_server,
+                                a_server_that_hangs_ends_the_command,
+                                a_server_that_says_that_it_lives_is_believed,
                                 a_command_that_stops_stops_the_launcher,
                                 a_command_that_takes_too_long_ends_with_124,
                                 a_command_in_time_is_not_bothered,

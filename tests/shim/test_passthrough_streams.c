@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -218,18 +219,92 @@ START_TEST(a_reader_that_is_late_holds_up_no_other_stream_either) {
 }
 END_TEST
 
-START_TEST(a_disk_that_is_full_is_told) {
+START_TEST(a_device_is_handed_over) {
   passing_scene_t scene;
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   passing_open(&scene);
-  passing_begin_sh(&scene, CMOX_START(.out = full), "echo lost; exec sleep 1000");
+  passing_begin_sh(&scene, CMOX_START(.out = full),
+                   "test -c /dev/stdout && ! echo lost 2>/dev/null && exit 4");
   passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
   passing_heard_t heard = passing_hear(scene.peer);
-  ck_assert_str_eq(heard.failure, "No space left on device");
+  ck_assert_str_eq(heard.failure, "");
+  ck_assert_uint_eq(heard.len[1], 0);
+  ck_assert_uint_eq(heard.report->exit_code, 4);
   passing_free(&heard);
-  cmox_run_exited(&scene.run, 125);
-  ck_assert_str_eq(scene.run.err, "cmdmox: git: cannot write to stdout: No space left on device\n");
+  cmox_run_exited(&scene.run, 4);
   close(full);
+  passing_close(&scene);
+}
+END_TEST
+
+/* The command has the caller's own file, and what it wrote is captured. same: one for both. */
+static void writes_file(int flags, bool same, const char *line, const char *captured,
+                        const char *content) {
+  passing_scene_t scene;
+  char text[64] = "";
+  passing_open(&scene);
+  const char *const path = passing_path(&scene, "file");
+  const int made = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ck_assert_int_eq(write(made, "before\n", 7), 7);
+  close(made);
+  const int file = open(path, O_WRONLY | O_CLOEXEC | flags);
+  const int again = same ? file : open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (!(flags & O_APPEND)) ck_assert_int_eq(lseek(file, 0, SEEK_END), 7);
+  passing_begin_sh(&scene, CMOX_START(.out = file, .err = again), line);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH, .capture_max_bytes = 12), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert_str_eq((char *)heard.data[1], captured);
+  ck_assert_uint_eq(heard.report->stdout_bytes, strlen(content) - 7);
+  ck_assert_int_eq(heard.report->merged, same);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  const int reader = open(path, O_RDONLY | O_CLOEXEC);
+  ck_assert_int_ge(read(reader, text, sizeof text - 1), 7);
+  ck_assert_str_eq(text, content);
+  close(reader);
+  close(file);
+  if (again != file) close(again);
+  passing_close(&scene);
+}
+
+START_TEST(a_file_is_inherited_and_read_again) {
+  writes_file(0, false, "test -f /dev/stdout && echo file; echo e >&2", "file\n", "before\nfile\n");
+  writes_file(O_APPEND, false, "echo one; echo two", "one\ntwo\n", "before\none\ntwo\n");
+  writes_file(0, true, "echo o; echo e >&2; echo p", "o\ne\np\n", "before\no\ne\np\n");
+  writes_file(0, false, "echo 0123456789abc", "0123456789ab", "before\n0123456789abc\n");
+  writes_file(O_APPEND, true, "exit 0", "", "before\n");
+}
+END_TEST
+
+/* The first reader goes, something wakes the launcher, another comes, the command writes again. */
+START_TEST(a_reader_of_a_named_pipe_may_come_again) {
+  passing_scene_t scene;
+  char text[8] = "";
+  passing_open(&scene);
+  const char *const path = passing_path(&scene, "named");
+  ck_assert_int_eq(mkfifo(path, 0600), 0);
+  ck_assert_int_eq(mkfifo(passing_path(&scene, "gate1"), 0600), 0);
+  ck_assert_int_eq(mkfifo(passing_path(&scene, "gate2"), 0600), 0);
+  const int first = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const int out = open(path, O_WRONLY | O_CLOEXEC);
+  passing_begin_sh(&scene, CMOX_START(.out = out),
+                   "echo one; read -r go <gate1; kill -WINCH $PPID; read -r go <gate2; echo two");
+  close(out);
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  struct pollfd watch = {.fd = first, .events = POLLIN};
+  ck_assert_int_eq(poll(&watch, 1, 60000), 1);
+  ck_assert_int_eq(read(first, text, sizeof text), 4);
+  close(first);
+  close(open(passing_path(&scene, "gate1"), O_WRONLY | O_CLOEXEC));
+  const int gate = open(passing_path(&scene, "gate2"), O_WRONLY | O_CLOEXEC);
+  const int second = open(passing_path(&scene, "named"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  close(gate);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert(!heard.broken_pipe);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  ck_assert_int_eq(read(second, text, sizeof text), 4);
+  close(second);
   passing_close(&scene);
 }
 END_TEST
@@ -256,14 +331,7 @@ static int input_of(int kind, const char *text, int *keep_open) {
   return ends[0];
 }
 
-/* What the server reads to decide goes to the command again, before the rest. read: bytes wanted.
- */
-static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
-  passing_scene_t scene;
-  int writer;
-  const int in = input_of(kind, "0123456789\nrest\n", &writer);
-  passing_open(&scene);
-  passing_begin_sh(&scene, CMOX_START(.in = in), "read -r a; read -r b; echo $a $b");
+static void ask_to_keep(int peer, uint64_t wanted) {
   Cmdmox__V1__ReadStdin read_stdin = CMDMOX__V1__READ_STDIN__INIT;
   Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
   read_stdin.max_bytes = wanted;
@@ -272,7 +340,18 @@ static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
   action.call_id = 7;
   action.kind_case = CMDMOX__V1__ACTION__KIND_READ_STDIN;
   action.read_stdin = &read_stdin;
-  cmox_peer_action(scene.peer, 1, &action);
+  cmox_peer_action(peer, 1, &action);
+}
+
+/* What the server reads to decide goes to the command again, before the rest. read: bytes wanted.
+ */
+static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
+  passing_scene_t scene;
+  int writer;
+  const int in = input_of(kind, "0123456789\nrest\n", &writer);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = in), "read -r a; read -r b; echo $a $b");
+  ask_to_keep(scene.peer, wanted);
   const passing_heard_t first = passing_hear_continue(scene.peer);
   ck_assert_uint_eq(first.len[0], wanted);
   passing_tell(scene.peer, 3, &PASSTHROUGH(SH, .capture_stdin = capture, .capture_stdout = capture),
@@ -297,6 +376,26 @@ START_TEST(what_was_read_to_decide_comes_to_the_command_again) {
       decided_by_stdin(kind, 4, capture);
       decided_by_stdin(kind, 11, capture);
     }
+}
+END_TEST
+
+START_TEST(a_limit_on_files_ends_what_cannot_be_kept) {
+  passing_scene_t scene;
+  int writer;
+  const int in = input_of(PIPE_IN, "0123456789\nrest\n", &writer);
+  passing_open(&scene);
+  passing_begin_sh(&scene, CMOX_START(.in = in), "echo never");
+  ck_assert_int_eq(
+      prlimit(scene.run.pid, RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 4, .rlim_max = 4}, NULL),
+      0);
+  ask_to_keep(scene.peer, 11);
+  cmox_run_finish(&scene.run);
+  ck_assert_msg(WIFEXITED(scene.run.status) && WEXITSTATUS(scene.run.status) == 125, "%#x",
+                (unsigned)scene.run.status);
+  close(scene.peer);
+  close(in);
+  close(writer);
+  passing_close(&scene);
 }
 END_TEST
 
@@ -334,6 +433,30 @@ START_TEST(stdin_is_taken_only_as_far_as_the_command_reads) {
 }
 END_TEST
 
+/* What is no input is the command's to find out. */
+START_TEST(what_cannot_be_read_is_handed_over) {
+  int ends[2];
+  ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+  const int ins[] = {ends[1], open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                     open("/dev/null", O_WRONLY | O_CLOEXEC)};
+  for (size_t i = 0; i < sizeof ins / sizeof *ins; i++) {
+    passing_scene_t scene;
+    passing_open(&scene);
+    passing_begin_sh(&scene, CMOX_START(.in = ins[i]), "cat || exit 6");
+    passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH, .capture_stdin = 1), NULL);
+    passing_heard_t heard = passing_hear(scene.peer);
+    ck_assert_uint_eq(heard.report->exit_code, 6);
+    ck_assert_uint_eq(heard.len[0], 0);
+    ck_assert_uint_gt(heard.len[2], 0);
+    passing_free(&heard);
+    cmox_run_exited(&scene.run, 6);
+    passing_close(&scene);
+    close(ins[i]);
+  }
+  close(ends[0]);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {one_open_file_for_both_stays_one,
                                 a_terminal_is_handed_over,
@@ -341,9 +464,13 @@ int main(void) {
                                 a_reader_that_goes_is_noticed_while_nothing_is_written,
                                 a_stream_that_is_not_read_holds_up_no_other,
                                 a_reader_that_is_late_holds_up_no_other_stream_either,
-                                a_disk_that_is_full_is_told,
+                                a_device_is_handed_over,
+                                a_file_is_inherited_and_read_again,
+                                a_reader_of_a_named_pipe_may_come_again,
                                 what_was_read_to_decide_comes_to_the_command_again,
+                                a_limit_on_files_ends_what_cannot_be_kept,
                                 stdin_is_taken_only_as_far_as_the_command_reads,
+                                what_cannot_be_read_is_handed_over,
                                 NULL};
   return cmox_check_main("passthrough_streams", tests);
 }

@@ -108,6 +108,16 @@ def content(file):
     return os.pread(file, size, 0) if size else b""
 
 
+def keep_content(pipe, file):
+    os.set_blocking(pipe, False)
+    try:
+        while block := os.read(pipe, 65536):
+            os.write(file, block)
+    except BlockingIOError:
+        pass
+    os.close(pipe)
+
+
 MADE = "made"  # what a scenario has the launcher make, from its working directory
 
 
@@ -141,22 +151,27 @@ def run(scenario, inject=None):
         os.pwrite(files[0], scenario.stdin or b"", 0)
         broken = 1 in scenario.streams and scenario.streams[1] == "broken"
         out = broken_pipe() if broken else files[1]
+        pipes = {number: os.pipe() for number, how in scenario.streams.items() if how == "pipe"}
         environment = {"CMOX_IPC_TIMEOUT": PATIENCE}
         if not scenario.endpoint:
             environment["CMOX_IPC_SOCKET"] = "unix:" + stage.socket
         bound_children()
         begin = time.monotonic()
         child = subprocess.Popen([shutil.which("strace"), "-qq", "-o", f"/dev/fd/{writer}", *(inject or []),
-                                  *command_of(stage, scenario)], env=environment, stdin=files[0], stdout=out,
-                                 stderr=files[2], pass_fds=[writer], start_new_session=True,
+                                  *command_of(stage, scenario)], env=environment, stdin=files[0],
+                                 stdout=pipes[1][1] if 1 in pipes else out,
+                                 stderr=pipes[2][1] if 2 in pipes else files[2], pass_fds=[writer], start_new_session=True,
                                  cwd=stage.folder)
-        os.close(writer)
+        for end in [writer, *(ends[1] for ends in pipes.values())]:
+            os.close(end)
         if broken:
             os.close(out)
         log = follow(reader, server, begin + GUARD)
         if log is None:
             os.killpg(child.pid, signal.SIGKILL)
         status = child.wait()
+        for number, ends in pipes.items():  # little enough to have fitted
+            keep_content(ends[0], files[number])
         made = take_made(stage.folder)
         return log and Outcome(status, content(files[1]), content(files[2]), made, log,
                                time.monotonic() - begin)
