@@ -158,7 +158,8 @@ static bool is_settled(const cmox_call_t *call) {
   const cmox_passed_t *passed = call->passed;
   if (passed && passed->reported && *passed->report.failure) return false;
   return call->verdict == CMOX_VERDICT_ACCEPTED && call->state == CMOX_CALL_COMPLETED &&
-         !call->breach && !call->failure && !call->callback_failure && !call->unexpected_why && !call->held;
+         !call->breach && !call->failure && !call->callback_failure && !call->unexpected_why &&
+         !call->held;
 }
 
 static bool is_listed(const cmox_journal_t *journal, uint64_t id) {

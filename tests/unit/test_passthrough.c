@@ -123,8 +123,7 @@ static bool pass_once(const char *line, const char *piece, const cmox_passed_rep
   const cmox_call_t *entry = scenario_journal(&s, call);
   if (!entry->passed || !entry->passed->begun) return false;
   bool kept = true;
-  for (int i = 0; i < 3; i++)
-    kept &= scenario_piece(&s, call, CMOX_PIECE_STDOUT, piece) == CMOX_OK;
+  for (int i = 0; i < 3; i++) kept &= scenario_piece(&s, call, CMOX_PIECE_STDOUT, piece) == CMOX_OK;
   ck_assert(kept || entry->unexpected_why);
   if (report) scenario_passed(&s, call, report);
   scenario_failed(&s, call, failure);
@@ -144,11 +143,10 @@ static void whole_session(alloc_fault_t *fault) {
     uint64_t id = scenario_double(&s, CMOX_KIND_STUB, "git", "*");
     if (id && scenario_passes(&s, id, NULL) == CMOX_OK) {
       const cmox_passed_report_t replaced = {.replaced = true, .failure = ""};
-      const cmox_passed_report_t killed = {
-          .signal = "SIGTERM",
-          .failure = "",
-          .stdout_bytes = 3 * (sizeof long_piece - 1),
-          .program = cmox_span_str("/bin/git")};
+      const cmox_passed_report_t killed = {.signal = "SIGTERM",
+                                           .failure = "",
+                                           .stdout_bytes = 3 * (sizeof long_piece - 1),
+                                           .program = cmox_span_str("/bin/git")};
       scenario_event(&s, CMOX_EVENT_REPLAY);
       (void)pass_once("git one", long_piece, &killed, "");
       (void)pass_once("git two", "", &replaced, "not found");
