@@ -44,7 +44,8 @@
 /* Passthrough. */
 #define CMOX_CAPTURE_MAX_DEFAULT CMOX_STDIN_MAX_DEFAULT /* of each stream, bytes */
 #define CMOX_KILL_AFTER_DEFAULT_MS 5000u                /* between TERM and KILL */
-#define CMOX_PASSTHROUGH_DEPTH_MAX 16u /* shims between a test and its real command */
+#define CMOX_PASSTHROUGH_DEPTH_MAX 8u                   /* of one command within itself */
+#define CMOX_PASSTHROUGH_ABOVE_MAX 8192u                /* names of commands around one, bytes */
 
 /* Streams of calls, bytes: above this they leave memory; of one stream and of a session's streams
  * so much goes to disk, in places up to 2 TiB apart. Of the rest, length and digest are kept. */

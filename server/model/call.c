@@ -19,7 +19,8 @@ static cmox_span_t copy_to(uint8_t **at, cmox_span_t span) {
 cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data) {
   const cmox_span_t real = cmox_real_command(data->env, data->command);
   const cmox_span_t isolated = cmox_isolated(data->env);
-  size_t bytes = data->command.len + data->cwd.len + real.len + isolated.len;
+  const cmox_span_t above = cmox_passthrough_above(data->env);
+  size_t bytes = data->command.len + data->cwd.len + real.len + isolated.len + above.len;
   for (size_t i = 0; i < data->argv.count; i++) bytes += data->argv.items[i].len;
   size_t spans = data->argv.count * sizeof(cmox_span_t);
   cmox_call_t *call = cmox_malloc(sizeof *call + spans + bytes);
@@ -33,7 +34,7 @@ cmox_call_t *cmox_call_new(const cmox_invocation_data_t *data) {
   call->data.cwd = copy_to(&at, data->cwd);
   call->real_command = copy_to(&at, real);
   call->isolated = copy_to(&at, isolated);
-  call->passthrough_depth = cmox_passthrough_depth(data->env);
+  call->passed_above = copy_to(&at, above);
   call->data.env = (cmox_span_list_t){NULL, 0};
   return call;
 }

@@ -85,7 +85,7 @@ typedef struct cmox_call {
   /* Of its raw environment; data.env has no such variables. */
   cmox_span_t real_command; /* the program that passthrough runs; empty: what PATH finds */
   cmox_span_t isolated;     /* the directory of isolated programs; empty: there is none */
-  uint32_t passthrough_depth;
+  cmox_span_t passed_above; /* the commands within whose real ones it runs */
 
   /* What the double changes in its environment; see cmox_call_env(). Owned, one block. */
   cmox_env_change_t *injected;

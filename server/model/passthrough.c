@@ -85,25 +85,28 @@ cmox_span_t cmox_real_command(cmox_span_list_t env, cmox_span_t command) {
   return found;
 }
 
-cmox_span_t cmox_isolated(cmox_span_list_t env) {
-  const cmox_span_t name = cmox_span_str(CMOX_ISOLATED "=");
+/* The value of the first entry that begins with `name`, "NAME=". */
+static cmox_span_t value_behind(cmox_span_list_t env, cmox_span_t name) {
   for (size_t i = 0; i < env.count; i++)
     if (cmox_span_starts_with(env.items[i], name))
       return cmox_span(env.items[i].data + name.len, env.items[i].len - name.len);
   return cmox_span(NULL, 0);
 }
 
-uint32_t cmox_passthrough_depth(cmox_span_list_t env) {
-  const cmox_span_t name = cmox_span_str(CMOX_PASSTHROUGH_DEPTH_VARIABLE "=");
-  for (size_t i = 0; i < env.count; i++) {
-    if (!cmox_span_starts_with(env.items[i], name)) continue;
-    uint32_t depth = 0;
-    for (size_t at = name.len; at < env.items[i].len; at++) {
-      const uint8_t digit = env.items[i].data[at];
-      if (digit < '0' || digit > '9') return 0; /* not ours: ours begins to count now */
-      if (depth < CMOX_PASSTHROUGH_DEPTH_MAX) depth = depth * 10 + digit - '0';
-    }
-    return depth;
+cmox_span_t cmox_isolated(cmox_span_list_t env) {
+  return value_behind(env, cmox_span_str(CMOX_ISOLATED "="));
+}
+
+cmox_span_t cmox_passthrough_above(cmox_span_list_t env) {
+  return value_behind(env, cmox_span_str(CMOX_PASSTHROUGH_VARIABLE "="));
+}
+
+uint32_t cmox_passthrough_depth(cmox_span_t above, cmox_span_t command) {
+  uint32_t depth = 0;
+  for (size_t from = 0, at = 0; at <= above.len; at++) {
+    if (at < above.len && above.data[at] != '/') continue;
+    depth += at > from && cmox_span_equal(cmox_span(above.data + from, at - from), command);
+    from = at + 1;
   }
-  return 0;
+  return depth;
 }

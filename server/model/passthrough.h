@@ -53,7 +53,9 @@ void cmox_passed_begin(cmox_passed_t *passed);
 /* Keeps a copy; false: memory is out, and nothing has changed. */
 bool cmox_passed_report(cmox_passed_t *passed, const cmox_passed_report_t *report);
 
-#define CMOX_PASSTHROUGH_DEPTH_VARIABLE "CMOX_PASSTHROUGH"
+/* In the environment of a real command: the names of those within which it runs, and its own, with
+ * '/' between them, which no name has. */
+#define CMOX_PASSTHROUGH_VARIABLE "CMOX_PASSTHROUGH"
 #define CMOX_REAL_COMMAND_PREFIX "CMOX_REAL_COMMAND_"
 
 /* CMOX_REAL_COMMAND_<NAME> of an environment: of the exact name, else in upper case with all that
@@ -62,7 +64,9 @@ cmox_span_t cmox_real_command(cmox_span_list_t env, cmox_span_t command);
 /* Where `cmdmox isolate` keeps real programs, as an environment tells it. Borrowed; empty: it does
  * not. */
 cmox_span_t cmox_isolated(cmox_span_list_t env);
-/* How many real commands were started through shims to come to this one. */
-uint32_t cmox_passthrough_depth(cmox_span_list_t env);
+/* The value of CMOX_PASSTHROUGH of an environment; borrowed. */
+cmox_span_t cmox_passthrough_above(cmox_span_list_t env);
+/* How often the command is among them. */
+uint32_t cmox_passthrough_depth(cmox_span_t above, cmox_span_t command);
 
 #endif

@@ -1,6 +1,4 @@
 /* Passthrough on the wire: what a double asks for, what the shim is told, what it reports. */
-#include <stdio.h>
-
 #include "server/rpc/internal.h"
 
 cmox_code_t cmox_convert_passthrough(const Cmdmox__V1__Passthrough *from, cmox_passthrough_t *out,
@@ -58,16 +56,15 @@ static void fill_passthrough(const cmox_call_t *call, const char *path,
   to->kill_after_ms = how->kill_after_ms;
 }
 
-/* What the double injects, and how deep the real command is. */
+/* What the double injects, and within which commands the real one runs. */
 static void fill_changes(const cmox_call_t *call, Cmdmox__V1__EnvChange *changes,
-                         Cmdmox__V1__EnvChange **list, char depth[12]) {
+                         Cmdmox__V1__EnvChange **list, cmox_span_t within) {
   const size_t count = call->injected_count;
   for (size_t i = 0; i < count; i++) cmox_convert_change(&call->injected[i], &changes[i]);
-  (void)snprintf(depth, 12, "%u", call->passthrough_depth + 1);
   cmdmox__v1__env_change__init(&changes[count]);
-  changes[count].name = cmox_to_bytes(cmox_span_str(CMOX_PASSTHROUGH_DEPTH_VARIABLE));
+  changes[count].name = cmox_to_bytes(cmox_span_str(CMOX_PASSTHROUGH_VARIABLE));
   changes[count].change_case = CMDMOX__V1__ENV_CHANGE__CHANGE_VALUE;
-  changes[count].value = cmox_to_bytes(cmox_span_str(depth));
+  changes[count].value = cmox_to_bytes(within);
   for (size_t i = 0; i <= count; i++) list[i] = &changes[i];
 }
 
@@ -75,9 +72,14 @@ void cmox_answer_passthrough(cmox_peer_t *peer, const cmox_call_t *call) {
   const size_t count = call->injected_count + 1;
   Cmdmox__V1__EnvChange *changes = cmox_calloc(count, sizeof *changes + sizeof(void *));
   char *path = search_path(peer->hosted, call);
-  if (!changes || !path) {
+  cmox_buf_t within = CMOX_BUF_EMPTY;
+  cmox_buf_append_span(&within, call->passed_above);
+  if (within.len) cmox_buf_putc(&within, '/');
+  cmox_buf_append_span(&within, call->data.command);
+  if (!changes || !path || within.failed) {
     cmox_free_block(changes);
     cmox_free_block(path);
+    cmox_buf_clear(&within);
     cmox_rpc_call_t *waiting = peer->waiting;
     peer->waiting = NULL;
     if (!waiting) return;
@@ -86,11 +88,10 @@ void cmox_answer_passthrough(cmox_peer_t *peer, const cmox_call_t *call) {
     cmox_rpc_fail(waiting);
     return;
   }
-  char depth[12];
   Cmdmox__V1__Passthrough passthrough = CMDMOX__V1__PASSTHROUGH__INIT;
   passthrough.n_env_changes = count;
   passthrough.env_changes = (Cmdmox__V1__EnvChange **)(void *)(changes + count);
-  fill_changes(call, changes, passthrough.env_changes, depth);
+  fill_changes(call, changes, passthrough.env_changes, cmox_buf_span(&within));
   fill_passthrough(call, path, &passthrough);
   Cmdmox__V1__Action action = CMDMOX__V1__ACTION__INIT;
   action.call_id = call->id;
@@ -99,6 +100,7 @@ void cmox_answer_passthrough(cmox_peer_t *peer, const cmox_call_t *call) {
   cmox_answer_action(peer, &action);
   cmox_free_block(path);
   cmox_free_block(changes);
+  cmox_buf_clear(&within);
 }
 
 /* ---- Up -------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ struct cmox_session {
   uint64_t last_question;
   char *refused; /* why the first refused request was; NULL: none */
   uint64_t refused_count;
+  bool recursed; /* a real command has come back to its own shim too often */
 };
 
 /* ---- declare.c: events of the test ---- */
@@ -78,7 +79,8 @@ cmox_code_t cmox_on_continue(cmox_session_t *session, const cmox_event_t *event,
 
 /* ---- passthrough.c: calls that run the real command ---- */
 /* Whether the real command, so answered, has come back to its own shim too often. */
-bool cmox_pass_is_recursion(const cmox_call_t *call, const cmox_answer_t *said);
+bool cmox_pass_is_recursion(cmox_session_t *session, const cmox_call_t *call,
+                            const cmox_answer_t *said);
 /* Gives the call what it needs to be passed through, when that is said; expect: the double that
  * says it, or NULL. False: memory is out. */
 bool cmox_call_prepare_pass(cmox_session_t *session, cmox_call_t *call, const cmox_answer_t *said,

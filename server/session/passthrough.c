@@ -7,13 +7,20 @@
  * 4. COMPLETED: the shim ends as the command did. A shim that became the command says no more
  *    than that: the end of its link is the end of the call.
  *
- * A real command that comes back to its own shim by name would do so for ever: its depth is counted
- * in its environment, and bounded. */
+ * A real command that comes back to its own shim by name would do so for ever: its environment says
+ * within which it runs, and how often within itself is bounded. One that did once, and started more
+ * than one of itself each time, has many below it: from then on none may within itself. */
 #include "server/session/internal.h"
 #include "server/session/tell.h"
 
-bool cmox_pass_is_recursion(const cmox_call_t *call, const cmox_answer_t *said) {
-  return said && said->passes && call->passthrough_depth >= CMOX_PASSTHROUGH_DEPTH_MAX;
+bool cmox_pass_is_recursion(cmox_session_t *session, const cmox_call_t *call,
+                            const cmox_answer_t *said) {
+  if (!said || !said->passes) return false;
+  const uint32_t depth = cmox_passthrough_depth(call->passed_above, call->data.command);
+  const uint32_t most = session->recursed ? 1 : CMOX_PASSTHROUGH_DEPTH_MAX;
+  const bool is = depth >= most || call->passed_above.len > CMOX_PASSTHROUGH_ABOVE_MAX;
+  session->recursed |= is;
+  return is;
 }
 
 bool cmox_call_prepare_pass(cmox_session_t *session, cmox_call_t *call, const cmox_answer_t *said,

@@ -174,7 +174,8 @@ static cmox_code_t take(cmox_session_t *session, cmox_expect_t *expect, cmox_cal
                         cmox_actions_t *actions, cmox_error_t *error) {
   const cmox_injection_facet_t *injection = &expect->facets.injection;
   const cmox_answer_t *said = cmox_expect_answer(expect);
-  if (cmox_pass_is_recursion(call, said)) return refuse_recursion(session, call, actions, error);
+  if (cmox_pass_is_recursion(session, call, said))
+    return refuse_recursion(session, call, actions, error);
   /* Before anything is consumed: a call for which there is no memory has taken nothing. */
   if (!cmox_call_inject(call, injection->items, injection->count) || !keep_gate(call, said) ||
       !cmox_call_prepare_pass(session, call, said, expect))
@@ -193,7 +194,8 @@ static cmox_code_t otherwise(cmox_session_t *session, cmox_call_t *call, cmox_ac
     return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
   }
   const cmox_answer_t *said = &session->default_answer;
-  if (cmox_pass_is_recursion(call, said)) return refuse_recursion(session, call, actions, error);
+  if (cmox_pass_is_recursion(session, call, said))
+    return refuse_recursion(session, call, actions, error);
   if (!keep_gate(call, said) || !cmox_call_prepare_pass(session, call, said, NULL))
     return cmox_session_no_memory(error);
   cmox_tell_default(call);

@@ -76,9 +76,9 @@ void cmox_tell_reply(const cmox_call_t *call) {
 void cmox_tell_pass(const cmox_call_t *call) {
   const cmox_passthrough_t *how = &call->passed->how;
   CMOX_TRACE(SESSION_PASS, cmox_trace_number(call->id), cmox_trace_bytes(call->real_command),
-             cmox_trace_number(call->passthrough_depth), cmox_trace_number(how->capture_stdin),
-             cmox_trace_number(how->capture_stdout), cmox_trace_number(how->capture_stderr),
-             cmox_trace_number(how->timeout_ms));
+             cmox_trace_number(cmox_passthrough_depth(call->passed_above, call->data.command)),
+             cmox_trace_number(how->capture_stdin), cmox_trace_number(how->capture_stdout),
+             cmox_trace_number(how->capture_stderr), cmox_trace_number(how->timeout_ms));
 }
 
 void cmox_tell_passed(const cmox_call_t *call) {

@@ -97,7 +97,7 @@ class Told(Passing):
     def test_where_to_look_and_what_to_change(self):
         session = self.session(spy(b"git", None, passes()), path=b"/one:/two")
         self.assertEqual(self.call(session).told(), shim_pb2.Passthrough(
-            search_path=b"/one:/two", env_changes=[{"name": b"CMOX_PASSTHROUGH", "value": b"1"}],
+            search_path=b"/one:/two", env_changes=[{"name": b"CMOX_PASSTHROUGH", "value": b"git"}],
             capture_stdout=True, capture_stderr=True, capture_max_bytes=CAP, kill_after_ms=5000))
 
     def test_what_the_double_says(self):
@@ -128,20 +128,22 @@ class Told(Passing):
     def test_what_with_env_says_goes_along(self):
         injection = {"env_injection": {"changes": [{"name": b"A", "value": b"1"}, {"name": b"B"}]}}
         session = self.session(spy(b"git", None, passes(), injection))
-        changes = self.call(session, env=[b"CMOX_PASSTHROUGH=2"]).told().env_changes
+        changes = self.call(session, env=[b"CMOX_PASSTHROUGH=make/git"]).told().env_changes
         self.assertEqual([(change.name, change.WhichOneof("change"), change.value) for change in changes],
-                         [(b"A", "value", b"1"), (b"B", None, b""), (b"CMOX_PASSTHROUGH", "value", b"3")])
+                         [(b"A", "value", b"1"), (b"B", None, b""), (b"CMOX_PASSTHROUGH", "value", b"make/git/git")])
 
     def test_a_command_that_comes_back_for_ever(self):
         session = self.session(spy(b"git", None, passes()))
-        for depth in (b"0", b"15", b"", b"nonsense", b"-1"):
-            self.call(session, env=[b"CMOX_PASSTHROUGH=" + depth]).told()
-        for depth in (b"16", b"17", b"99999999999999999999"):
-            with self.subTest(depth=depth):
-                reply = self.call(session, env=[b"CMOX_PASSTHROUGH=" + depth]).action.reply
+        for above in (b"git", b"/".join([b"git"] * 7), b"", b"/", b"make/" * 1000, b"gi/gitt" * 20, b"16"):
+            self.call(session, env=[b"CMOX_PASSTHROUGH=" + above]).told()
+        # The last two: once it has happened, and with too many others.
+        for above in (b"/".join([b"git"] * 8), b"make/git", b"make/" * 2000):
+            with self.subTest(above=above):
+                reply = self.call(session, env=[b"CMOX_PASSTHROUGH=" + above]).action.reply
                 self.assertEqual(reply.exit_code, 125)
                 self.assertIn(b"come back to its own shim too often", reply.stderr_data)
-        self.assertEqual(session.count(), 8)
+        self.call(session, env=[b"CMOX_PASSTHROUGH=make"]).told()
+        self.assertEqual(session.count(), 11)
         report = session.verify()
         self.assertFalse(report.passed)
         self.assertEqual({finding.kind for finding in report.findings if not finding.advisory},
@@ -154,7 +156,7 @@ class Told(Passing):
         session.replay()
         self.assertEqual(self.call(session, b"git", b"log").told().timeout_ms, 5)
         self.assertEqual(self.call(session, b"git", b"push").action.WhichOneof("kind"), "reply")
-        reply = self.call(session, b"git", b"log", env=[b"CMOX_PASSTHROUGH=16"]).action.reply
+        reply = self.call(session, b"git", b"log", env=[b"CMOX_PASSTHROUGH=" + b"git/" * 8]).action.reply
         self.assertEqual(reply.exit_code, 125)
 
     def test_in_turns_with_replies(self):

@@ -180,9 +180,9 @@ Feature: The real command runs, and the test sees what it does
     Given a spy of "sh" with any arguments
     And the real command runs
     When the test replays
-    And "sh -c true" is called with CMOX_PASSTHROUGH="15"
+    And "sh -c true" is called with CMOX_PASSTHROUGH="sh/sh/make/sh/sh/sh/sh/sh"
     Then it exited with 0
-    When "sh -c true" is called with CMOX_PASSTHROUGH="16"
+    When "sh -c true" is called with CMOX_PASSTHROUGH="sh/sh/make/sh/sh/sh/sh/sh/sh"
     Then it was refused, since "come back to its own shim too often"
     And verification fails with UNEXPECTED_CALL
 
