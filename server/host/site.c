@@ -58,13 +58,15 @@ static bool runs(void *context, const char *path) {
   return cmox_search_runs(path);
 }
 
-static size_t programs(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most) {
+static size_t programs(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most,
+                       bool *unknown) {
   cmox_site_t *site = context;
   const char *rest = cmox_shimdir_own_path(site->dir);
   char file[PATH_MAX];
   size_t count = 0;
-  while (site->watch && count < most && cmox_search_program(&rest, command, file)) {
+  while (count < most && cmox_search_program(&rest, command, file)) {
     out[count].path = cmox_watch_ask(site->watch, file, &out[count].opened);
+    *unknown |= !out[count].path;
     if (out[count].path) count++;
   }
   return count;
@@ -75,6 +77,14 @@ static bool is_isolated(const cmox_site_t *site, cmox_span_t command) {
   const char *real = site->sites->settings->isolated;
   char file[PATH_MAX];
   return cmox_search_program(&real, command, file);
+}
+
+static bool find(void *context, cmox_span_t command, char file[CMOX_PROGRAM_PATH_MAX]) {
+  _Static_assert(CMOX_PROGRAM_PATH_MAX >= PATH_MAX, "a path fits");
+  const cmox_site_t *site = context;
+  if (is_isolated(site, command)) return false; /* it is the shim already */
+  const char *rest = cmox_shimdir_own_path(site->dir);
+  return cmox_search_program(&rest, command, file);
 }
 
 static void watch_command(cmox_site_t *site, cmox_span_t command) {
@@ -96,8 +106,12 @@ static void begin_replay(cmox_site_t *site) {
 }
 
 static const cmox_reach_t *site_reach(cmox_site_t *site) {
-  site->reach = (cmox_reach_t){
-      .bin = cmox_shimdir_bin(site->dir), .context = site, .runs = runs, .programs = programs};
+  site->reach = (cmox_reach_t){.bin = cmox_shimdir_bin(site->dir),
+                               .context = site,
+                               .runs = runs,
+                               .watches = site->sites->watches,
+                               .programs = programs,
+                               .find = find};
   return &site->reach;
 }
 

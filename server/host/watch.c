@@ -7,12 +7,16 @@
 #ifdef __linux__
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct watched {
   char *file; /* owned */
   int number; /* the kernel's; of one file under two names it is the same */
+  dev_t device;
+  ino_t inode;
   bool opened;
+  bool lost; /* the kernel has stopped to watch it, or it has another name */
 } watched_t;
 
 struct cmox_watch {
@@ -54,17 +58,32 @@ void cmox_watch_add(cmox_watch_t *watch, const char *file) {
   watched_t *added = &grown[watch->count];
   *added = (watched_t){.file = cmox_strdup(file)};
   if (!added->file) return;
-  added->number = inotify_add_watch(watch->fd, file, IN_OPEN);
-  if (added->number >= 0)
+  added->number = inotify_add_watch(watch->fd, file, IN_OPEN | IN_MOVE_SELF);
+  struct stat info;
+  if (added->number >= 0 && stat(file, &info) == 0) {
+    added->device = info.st_dev;
+    added->inode = info.st_ino;
     watch->count++;
-  else
+  } else {
     cmox_free_block(added->file);
+  }
+}
+
+/* Another file has its name by now: of that one nothing is known. */
+static bool is_replaced(const watched_t *watched) {
+  struct stat info;
+  return watched->lost || stat(watched->file, &info) < 0 || info.st_dev != watched->device ||
+         info.st_ino != watched->inode;
 }
 
 static void note(cmox_watch_t *watch, const struct inotify_event *event) {
   if (event->mask & IN_Q_OVERFLOW) watch->overflown = true;
-  for (size_t i = 0; i < watch->count && (event->mask & IN_OPEN); i++)
-    if (watch->files[i].number == event->wd) watch->files[i].opened = true;
+  for (size_t i = 0; i < watch->count; i++) {
+    watched_t *watched = &watch->files[i];
+    if (watched->number != event->wd) continue;
+    watched->opened |= (event->mask & IN_OPEN) != 0;
+    watched->lost |= (event->mask & (IN_IGNORED | IN_MOVE_SELF)) != 0;
+  }
 }
 
 static void read_events(cmox_watch_t *watch) {
@@ -83,7 +102,8 @@ const char *cmox_watch_ask(cmox_watch_t *watch, const char *file, bool *opened) 
   if (!watched) return NULL;
   read_events(watch);
   *opened = watched->opened;
-  return watched->opened || !watch->overflown ? watched->file : NULL;
+  const bool missed = watch->overflown || is_replaced(watched);
+  return watched->opened || !missed ? watched->file : NULL;
 }
 
 #else

@@ -15,7 +15,8 @@ void cmox_watch_free(cmox_watch_t *watch); /* NULL is fine */
 void cmox_watch_add(cmox_watch_t *watch, const char *file);
 
 /* Whether the file has been opened since, by anybody: its name, valid as long as the watch; NULL
- * where it is not known. Reads what the kernel has noted until now. */
+ * where it is not known: it could not be watched, or is another file by now. Reads what the kernel
+ * has noted until now. */
 const char *cmox_watch_ask(cmox_watch_t *watch, const char *file, bool *opened);
 
 #endif

@@ -9,7 +9,7 @@
 #include "server/base/quote.h"
 #include "server/match/explain.h"
 
-enum { PATH_SHOWN_MAX = 200, FILE_PATH_MAX = 4096 };
+enum { PATH_SHOWN_MAX = 200 };
 
 /* The last PATH of an environment: shells take that. False: it has none. */
 static bool path_of(const cmox_call_t *call, cmox_span_t *path) {
@@ -32,16 +32,22 @@ static cmox_span_t next_entry(cmox_span_t *rest) {
   return entry;
 }
 
+/* A directory, however many slashes are behind it. */
+static bool same_directory(cmox_span_t entry, cmox_span_t directory) {
+  while (entry.len > 1 && entry.data[entry.len - 1] == '/') entry.len--;
+  return cmox_span_equal(entry, directory);
+}
+
 /* Whether a search of PATH takes a program of this name before it comes to the shims. */
 static bool found_before(const cmox_reach_t *reach, cmox_span_t path, cmox_span_t command,
-                         bool *has_shims, char file[FILE_PATH_MAX]) {
+                         bool *has_shims, char file[CMOX_PROGRAM_PATH_MAX]) {
   *has_shims = false;
   bool found = false;
   while (path.len && !*has_shims) {
     const cmox_span_t entry = next_entry(&path);
-    *has_shims = cmox_span_equal(entry, cmox_span_str(reach->bin));
+    *has_shims = same_directory(entry, cmox_span_str(reach->bin));
     if (found || *has_shims || entry.len == 0 || entry.data[0] != '/') continue;
-    cmox_buf_t text = CMOX_BUF_OVER((uint8_t *)file, FILE_PATH_MAX);
+    cmox_buf_t text = CMOX_BUF_OVER((uint8_t *)file, CMOX_PROGRAM_PATH_MAX);
     cmox_buf_append_span(&text, entry);
     cmox_buf_putc(&text, '/');
     cmox_buf_append_span(&text, command);
@@ -63,7 +69,7 @@ static bool put_path(cmox_buf_t *out, const cmox_reach_t *reach, const cmox_call
                      cmox_span_t command) {
   cmox_span_t path;
   bool has_shims;
-  char file[FILE_PATH_MAX];
+  char file[CMOX_PROGRAM_PATH_MAX];
   if (!path_of(call, &path)) {
     put_call(out, call);
     cmox_buf_puts(out, " has no PATH: it was cleared");
@@ -109,15 +115,17 @@ static size_t put_programs(cmox_buf_t *out, const cmox_real_program_t *real, siz
 /* False: nobody watched. */
 static bool put_opened(cmox_buf_t *out, const cmox_reach_t *reach, cmox_span_t command) {
   cmox_real_program_t real[CMOX_REAL_PROGRAMS_MAX];
-  size_t count = reach->programs(reach->context, command, real, CMOX_REAL_PROGRAMS_MAX);
+  bool unknown = false;
+  size_t count = reach->programs(reach->context, command, real, CMOX_REAL_PROGRAMS_MAX, &unknown);
   size_t put = put_programs(out, real, count, true);
   if (put) {
     cmox_buf_puts(out, put == 1 ? " was" : " were");
     cmox_buf_puts(out,
-                  " opened while the test ran (by whom is not known): by an absolute path,\n"
-                  "on another PATH, or from the memory of a shell");
+                  " opened while the test ran, by whom is not known: perhaps to run it, by an\n"
+                  "absolute path, on another PATH, or from the memory of a shell");
     return true;
   }
+  if (unknown) return false; /* that may be the one that ran */
   put = put_programs(out, real, count, false);
   if (put == 0) return false;
   cmox_buf_puts(out, put == 1 ? " was" : " were");
@@ -146,13 +154,24 @@ static void put_builtin(cmox_buf_t *out, cmox_span_t command) {
   cmox_buf_puts(out, "` would)");
 }
 
-static void put_possible(cmox_buf_t *out) {
-  cmox_buf_puts(
-      out,
-      "no call of this command came at all: either the code did not get there, or it did "
-      "not find\nthe shim on its PATH (an absolute path, a builtin, a function, another "
-      "PATH, the memory of a shell);\nCMOX_TRACE shows what was called; with CMOX_WATCH=1 "
-      "this report says whether the real one was opened");
+static void put_possible(cmox_buf_t *out, bool watches) {
+  cmox_buf_puts(out,
+                "no call of this command came at all: either the code did not get there, or it did "
+                "not find\nthe shim on its PATH (an absolute path, a builtin, a function, another "
+                "PATH, the memory of a shell);\nCMOX_TRACE shows what was called; ");
+  cmox_buf_puts(out, watches
+                         ? "CMOX_WATCH could not tell whether a real one was opened: there is "
+                           "none on PATH,\nit could not be watched, or it was replaced"
+                         : "with CMOX_WATCH=1 this report says whether the real one was opened");
+}
+
+/* What helps where a shim on PATH does not. */
+static void put_isolate(cmox_buf_t *out, const cmox_reach_t *reach, cmox_span_t command) {
+  char file[CMOX_PROGRAM_PATH_MAX];
+  if (!reach || !reach->find(reach->context, command, file)) return;
+  cmox_buf_puts(out, ";\nunder `cmdmox isolate ");
+  cmox_quote_shell(out, cmox_span_str(file), PATH_SHOWN_MAX);
+  cmox_buf_puts(out, " -- ...` (Linux) it is the shim by that path and on any PATH");
 }
 
 char *cmox_reach_hint(const cmox_reach_t *reach, const cmox_journal_t *journal,
@@ -173,6 +192,7 @@ char *cmox_reach_hint(const cmox_reach_t *reach, const cmox_journal_t *journal,
     cmox_buf_append_span(&lead, cmox_buf_span(&why));
     known = true;
   }
+  const bool elsewhere = known;
   lead.failed |= why.failed;
   cmox_buf_clear(&why);
   if (is_builtin(command)) {
@@ -182,7 +202,8 @@ char *cmox_reach_hint(const cmox_reach_t *reach, const cmox_journal_t *journal,
   }
   if (!known) {
     cmox_buf_clear(&lead);
-    put_possible(&lead);
+    put_possible(&lead, reach && reach->watches);
   }
+  if (elsewhere || !known) put_isolate(&lead, reach, command);
   return cmox_buf_take_text(&lead);
 }

@@ -10,15 +10,22 @@ typedef struct cmox_real_program {
   bool opened; /* by anybody */
 } cmox_real_program_t;
 
+#define CMOX_PROGRAM_PATH_MAX 4096u
+
 /* What the host can look up for a report. */
 typedef struct cmox_reach {
   const char *bin; /* the shims' directory, as it stands on PATH */
   void *context;
   /* Whether PATH searches would take this file. */
   bool (*runs)(void *context, const char *path);
+  bool watches; /* real programs are watched, or should have been */
   /* Fills `out` with at most `most` programs of that name on the session's own PATH; how many.
-   * Their paths are valid until the next call. */
-  size_t (*programs)(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most);
+   * Their paths are valid until the next call. Sets *unknown when there is one more, of which it
+   * cannot be said whether it was opened. */
+  size_t (*programs)(void *context, cmox_span_t command, cmox_real_program_t *out, size_t most,
+                     bool *unknown);
+  /* The first program of that name on the session's own PATH; false: there is none. */
+  bool (*find)(void *context, cmox_span_t command, char file[CMOX_PROGRAM_PATH_MAX]);
 } cmox_reach_t;
 
 #define CMOX_REAL_PROGRAMS_MAX 8u

@@ -98,9 +98,10 @@ class Reaches(Installed):
                 [hint] = self.hints(session)
                 self.assertIn("the shim of tool was never reached, probably because\n", hint)
                 self.assertIn(told, hint)
+                self.assertIn(f"under `cmdmox isolate {self.folder}/tool -- ...` (Linux) it is the shim", hint)
 
     def test_nothing_is_claimed_of_a_path_that_leads_to_the_shim(self):
-        for prefix in ("", "/nonexistent:", "{folder}/empty:", "relative:"):
+        for prefix in ("", "/nonexistent:", "{folder}/empty:", "relative:", "{shims}/:", "{shims}//:{folder}:"):
             with self.subTest(prefix=prefix):
                 session = self.session(mock(b"tool"), stub(b"other"))
                 [line] = self.words(session, ["PATH=" + prefix + "$PATH; : {folder}; other"])
@@ -129,7 +130,8 @@ class Reaches(Installed):
         self.run_in(session, [os.path.join(self.folder, "tool")])
         [hint] = self.hints(session)
         self.assertTrue(hint.startswith(NOTHING_KNOWN), hint)
-        self.assertNotIn(self.folder, hint)
+        self.assertNotIn("was opened while", hint)
+        self.assertIn(f"cmdmox isolate {self.folder}/tool -- ...", hint)
 
 
 @unittest.skipUnless(os.uname().sysname == "Linux", "inotify")
@@ -139,6 +141,7 @@ class Watched(Installed):
     def told_opened(self, session):
         [hint] = self.hints(session)
         self.assertIn(f"{self.folder}/tool was opened while the test ran", hint)
+        self.assertIn(f"under `cmdmox isolate {self.folder}/", hint)
 
     def test_the_real_program_was_opened(self):
         for line in UNSEEN:
@@ -185,6 +188,27 @@ class Watched(Installed):
         session = self.session(mock(b"cmdmox-nothing"))
         [hint] = self.hints(session)
         self.assertTrue(hint.startswith(NOTHING_KNOWN), hint)
+        self.assertIn("CMOX_WATCH could not tell", hint)
+        self.assertNotIn("CMOX_WATCH=1", hint)
+        self.assertNotIn("isolate", hint)
+
+    def test_a_program_that_is_replaced_while_the_test_runs(self):
+        tool = os.path.join(self.folder, "tool")
+        for change in (lambda: os.rename(self.script("new", "#!/bin/sh\necho new\n"), tool),
+                       lambda: (os.remove(tool), self.script("tool", "#!/bin/sh\necho new\n")),
+                       lambda: (os.rename(tool, tool + ".old"), self.script("tool", "#!/bin/sh\necho new\n"))):
+            with self.subTest(change=change):
+                session = self.session(mock(b"tool"))
+                change()
+                self.assertEqual(self.run_in(session, [tool])[1], b"new\n")
+                [hint] = self.hints(session)
+                self.assertIn("CMOX_WATCH could not tell whether a real one was opened", hint)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may watch what it cannot read")
+    def test_a_program_that_cannot_be_watched(self):
+        self.script("tool", "", 0o111)
+        [hint] = self.hints(self.session(mock(b"tool")))
+        self.assertIn("CMOX_WATCH could not tell whether a real one was opened", hint)
 
     def test_two_programs_of_that_name(self):
         self.script("second/tool", "#!/bin/sh\necho real tool\n")
