@@ -6,41 +6,23 @@
 #include "cmdmox/v1/control.pb-c.h"
 #include "server/base/alloc.h"
 
-/* Borrowed from the names; NULL: memory is out, or a name is NULL. */
-static ProtobufCBinaryData *list_of(size_t count, const char *const *commands,
-                                    cmox_error_t *error) {
-  ProtobufCBinaryData *list = cmox_calloc(count ? count : 1, sizeof *list);
-  if (!list) (void)cmox_fail(error, CMOX_E_NO_MEMORY, "out of memory");
-  for (size_t i = 0; i < count && list; i++) {
-    if (commands[i]) {
-      list[i] = (ProtobufCBinaryData){.len = strlen(commands[i]), .data = (uint8_t *)commands[i]};
-      continue;
-    }
-    (void)cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "the command is NULL");
-    cmox_free_block(list);
-    list = NULL;
-  }
-  return list;
-}
-
-static cmox_code_t register_commands(cmox_t *mox, size_t count, ProtobufCBinaryData *list,
+static cmox_code_t register_commands(cmox_t *mox, ProtobufCBinaryData *command,
                                      cmox_error_t *error) {
   Cmdmox__V1__RegisterCommandsRequest request = CMDMOX__V1__REGISTER_COMMANDS_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
-  request.n_commands = count;
-  request.commands = list;
+  request.n_commands = 1;
+  request.commands = command;
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "RegisterCommands", &request.base, &response, error);
   cmox_wire_free(response);
   return code;
 }
 
-static cmox_code_t allow_commands(cmox_t *mox, size_t count, ProtobufCBinaryData *list,
-                                  cmox_error_t *error) {
+static cmox_code_t allow_commands(cmox_t *mox, ProtobufCBinaryData *command, cmox_error_t *error) {
   Cmdmox__V1__AllowCommandsRequest request = CMDMOX__V1__ALLOW_COMMANDS_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
-  request.n_commands = count;
-  request.commands = list;
+  request.n_commands = 1;
+  request.commands = command;
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "AllowCommands", &request.base, &response, error);
   cmox_wire_free(response);
@@ -64,12 +46,11 @@ static cmox_code_t keep_environment(cmox_t *mox, const Cmdmox__V1__MakeAbsentRes
   return CMOX_OK;
 }
 
-static cmox_code_t make_absent(cmox_t *mox, size_t count, ProtobufCBinaryData *list,
-                               cmox_error_t *error) {
+static cmox_code_t make_absent(cmox_t *mox, ProtobufCBinaryData *command, cmox_error_t *error) {
   Cmdmox__V1__MakeAbsentRequest request = CMDMOX__V1__MAKE_ABSENT_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
-  request.n_commands = count;
-  request.commands = list;
+  request.n_commands = 1;
+  request.commands = command;
   ProtobufCMessage *response;
   cmox_code_t code = cmox_call(mox, "MakeAbsent", &request.base, &response, error);
   if (code == CMOX_OK)
@@ -78,18 +59,24 @@ static cmox_code_t make_absent(cmox_t *mox, size_t count, ProtobufCBinaryData *l
   return code;
 }
 
-typedef cmox_code_t (*ask_t)(cmox_t *mox, size_t count, ProtobufCBinaryData *list,
-                             cmox_error_t *error);
+typedef cmox_code_t (*ask_t)(cmox_t *mox, ProtobufCBinaryData *command, cmox_error_t *error);
 
+static cmox_code_t ask_one(cmox_t *mox, ask_t ask, const char *command, cmox_error_t *error) {
+  if (!command) return cmox_fail(error, CMOX_E_INVALID_ARGUMENT, "the command is NULL");
+  ProtobufCBinaryData one = {.len = strlen(command), .data = (uint8_t *)command};
+  return ask(mox, &one, error);
+}
+
+/* Each by itself: every mistake is told, not only the first of them. */
 static void say(cmox_t *mox, cmox_location_t where, const char *function, ask_t ask, size_t count,
                 const char *const *commands) {
   if (cmox_enter(mox) != CMOX_OK) return;
   cmox_note_declared(mox, where);
-  cmox_error_t error;
-  ProtobufCBinaryData *list = list_of(count, commands, &error);
-  cmox_code_t code = list ? ask(mox, count, list, &error) : error.code;
-  cmox_free_block(list);
-  if (code != CMOX_OK) cmox_keep_problem(mox, where, function, &error);
+  for (size_t i = 0; i < count; i++) {
+    cmox_error_t error;
+    if (ask_one(mox, ask, commands[i], &error) != CMOX_OK)
+      cmox_keep_problem(mox, where, function, &error);
+  }
   cmox_leave(mox);
 }
 

@@ -303,8 +303,10 @@ cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_er
   cmox_entry_t *entry = cmox_entry_find(dir, command);
   if (entry && entry->kind == CMOX_ENTRY_ALLOWED) return CMOX_OK;
   if (entry && entry->kind != CMOX_ENTRY_SEALED) return contradicts(entry, "allowed", error);
+  const bool known = entry != NULL;
   char file[PATH_MAX];
-  if (!entry || !find_real(dir, command, file))
+  const char *rest = dir->own_path;
+  if (!(entry || cmox_search_program(&rest, command, file)) || !find_real(dir, command, file))
     return cmox_fail(error, CMOX_E_NOT_FOUND, "%.*s: no program of this name is on PATH (%s)",
                      (int)command.len, (const char *)command.data, dir->own_path);
   if (is_session_shim(file))
@@ -313,11 +315,18 @@ cmox_code_t cmox_shimdir_allow(cmox_shimdir_t *dir, cmox_span_t command, cmox_er
         "%.*s cannot be allowed: %s, the first on PATH, is the shim of another session "
         "around this one, and would answer as a call of this one",
         (int)command.len, (const char *)command.data, file);
+  /* In a directory that cannot be listed, or installed since: it has no shim yet. */
+  if (!entry) entry = enter(dir, command, CMOX_ENTRY_SEALED);
+  if (!entry) return no_memory(error);
   char *target = cmox_strdup(file);
-  if (!target) return no_memory(error);
+  if (!target) {
+    if (!known) leave(dir, entry);
+    return no_memory(error);
+  }
   code = put_link(dir, entry->name, target, error);
   if (code) {
     cmox_free_block(target);
+    if (!known) leave(dir, entry);
     return code;
   }
   entry->target = target;

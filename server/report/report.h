@@ -42,6 +42,9 @@ void cmox_report_rows(cmox_buf_t *out, const cmox_difference_t *rows, size_t cou
  * "python" or "shell". A masked argument becomes "anything". Owned by the caller; NULL
  * when memory is out, or when the line would be too long to be of use. */
 char *cmox_suggest(const char *dialect, const cmox_finding_t *finding);
+/* A hint, with such a line, for a call in a contained session of a command without a double. Owned
+ * by the caller; NULL when memory is out. */
+char *cmox_suggest_allow(const char *dialect, cmox_span_t command);
 
 /* What the shim prints for a refused call: `cmdmox: unexpected call: git push origin`
  * and the nearest expectation with its first difference. Owned by the caller; NULL when

@@ -257,3 +257,17 @@ char *cmox_suggest(const char *dialect_name, const cmox_finding_t *finding) {
   }
   return cmox_buf_take_text(&out);
 }
+
+char *cmox_suggest_allow(const char *dialect_name, cmox_span_t command) {
+  const dialect_t *dialect = find(dialect_name);
+  cmox_buf_t out = CMOX_BUF_EMPTY;
+  cmox_buf_puts(&out, "declare a double of it, or allow the real one: ");
+  if (dialect != &dialects[0]) {
+    cmox_buf_puts(&out, "AllowCommands");
+    return cmox_buf_take_text(&out);
+  }
+  cmox_buf_puts(&out, "cmox_allow(mox, ");
+  value(&out, dialect, command);
+  cmox_buf_puts(&out, dialect->close);
+  return cmox_buf_take_text(&out);
+}

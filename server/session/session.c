@@ -400,6 +400,8 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
         finding->kind == CMOX_FINDING_UNEXPECTED_CALL && !finding->call->unexpected_why;
     bool excess = finding->kind == CMOX_FINDING_EXCESS_CALL && finding->expect->taken > 0;
     if (unexpected || excess) finding->suggestion = cmox_suggest(session->dialect, finding);
+    if (unexpected && finding->call->contained && !finding->expect)
+      finding->hint = cmox_suggest_allow(session->dialect, finding->call->data.command);
   }
   return CMOX_OK;
 }

@@ -26,7 +26,7 @@ Feature: What the code under test finds on its PATH
     And the report says
       """
       unexpected call: other -x (the session is contained, and the command has no double)
-         declare a double of it, or allow the real one: cmox_allow(), AllowCommands
+         declare a double of it, or allow the real one: cmox_allow(mox, "other");
       """
 
   Scenario: Unless it is allowed

@@ -54,6 +54,8 @@ START_TEST(contained_runs_nothing_that_was_not_said) {
   ck_assert_int_eq(refused.exit_code, 125);
   ck_assert_int_eq(cmox_verify(mox), CMOX_E_VERIFICATION_FAILED);
   assert_message_has(mox, "unexpected call: ls -l (the session is contained");
+  assert_message_has(mox, "or allow the real one: cmox_allow(mox, \"ls\");");
+  ck_assert_ptr_null(strstr(cmox_message(mox), "AllowCommands"));
   ck_assert_ptr_null(strstr(cmox_message(mox), "other"));
 }
 END_TEST
@@ -144,6 +146,33 @@ START_TEST(an_allowed_command_with_a_double_does_not_run_for_real) {
   ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
   SCOPED_RUN run = RUN_SHELL("tool");
   ck_assert_int_eq(run.exit_code, 125);
+}
+END_TEST
+
+START_TEST(each_mistake_of_one_allow_is_told) {
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = true));
+  cmox_mock(mox, "tool");
+  cmox_allow(mox, "cmdmox-one", "tool", "other", "cmdmox-two", NULL, "a/b");
+  ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
+  static const char *const told[] = {"cmdmox-one: no program of this name is on PATH",
+                                     "tool cannot be allowed: it has a double",
+                                     "cmdmox-two: no program", "the command is NULL", "\"a/b\""};
+  for (size_t i = 0; i < sizeof told / sizeof *told; i++) assert_message_has(mox, told[i]);
+  ck_assert_ptr_null(strstr(cmox_message(mox), "other"));
+}
+END_TEST
+
+/* What could not be seen when the shims were made, and is on PATH all the same. */
+START_TEST(allowed_is_what_was_installed_since_and_what_cannot_be_listed) {
+  if (_i) ck_assert_int_eq(chmod(tools, 0111), 0);
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.contained = true));
+  if (!_i) install("new");
+  cmox_allow(mox, _i ? "tool" : "new");
+  ck_cmox_replay(mox);
+  SCOPED_RUN run = RUN("/bin/sh", "-c", "$0", _i ? "tool" : "new");
+  ck_assert_str_eq(run.out, _i ? "real tool\n" : "real new\n");
+  ck_cmox_verify(mox);
+  if (_i) ck_assert_int_eq(chmod(tools, 0755), 0);
 }
 END_TEST
 
@@ -262,6 +291,8 @@ int main(void) {
   tcase_add_test(cases, mistakes_are_told_with_their_lines);
   tcase_add_loop_test(cases, what_is_installed_meanwhile_is_not_absent, 0, 2);
   tcase_add_test(cases, an_allowed_command_with_a_double_does_not_run_for_real);
+  tcase_add_test(cases, each_mistake_of_one_allow_is_told);
+  tcase_add_loop_test(cases, allowed_is_what_was_installed_since_and_what_cannot_be_listed, 0, 2);
   tcase_add_test(cases, absent_comes_before_replay);
   tcase_add_loop_test(cases, a_path_that_changes_before_replay, 0, 2);
   tcase_add_test(cases, an_environment_for_a_path_that_has_changed_holds_the_shims);
