@@ -346,9 +346,10 @@ static void ask_to_keep(int peer, uint64_t wanted) {
 /* What the server reads to decide goes to the command again, before the rest. read: bytes wanted.
  */
 static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
+  static const char lines[] = "0123456789\nrest\n";
   passing_scene_t scene;
   int writer;
-  const int in = input_of(kind, "0123456789\nrest\n", &writer);
+  const int in = input_of(kind, lines, &writer);
   passing_open(&scene);
   passing_begin_sh(&scene, CMOX_START(.in = in), "read -r a; read -r b; echo $a $b");
   ask_to_keep(scene.peer, wanted);
@@ -358,7 +359,7 @@ static void decided_by_stdin(int kind, uint64_t wanted, bool capture) {
                NULL);
   passing_heard_t heard = passing_hear(scene.peer);
   if (capture) { /* what was read to decide is not told again */
-    ck_assert_str_eq((char *)heard.data[0], &"0123456789\nrest\n"[wanted]);
+    ck_assert_str_eq((char *)heard.data[0], lines + wanted);
     ck_assert_uint_eq(heard.report->stdin_bytes, 16);
   }
   passing_free(&heard);
