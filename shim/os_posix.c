@@ -111,6 +111,7 @@ enum { FOR_EVER = -1, NO_CLOCK = -2 };
 
 int cmox_os_remaining(uint64_t deadline) {
   if (deadline == CMOX_OS_FOREVER) return FOR_EVER;
+  if (deadline == 0) return 0;
   const uint64_t now = cmox_os_now();
   if (now == 0) return NO_CLOCK;
   if (now >= deadline) return 0;

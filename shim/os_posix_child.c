@@ -100,8 +100,8 @@ _Noreturn static void be_child(const cmox_os_child_t *child, const int streams[3
 #ifdef __linux__
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) *child->exec_error = errno;
 #endif
-  const pid_t current = getppid();                /* 0: in another namespace of processes */
-  if (current > 0 && current != parent) _exit(1); /* it ended before that */
+  const pid_t current = getppid(); /* 0: in another namespace of processes */
+  if (parent > 0 && current > 0 && current != parent) _exit(1); /* it ended before that */
   for (int i = 0; i < 3; i++)
     if (streams[i] >= 0 && dup2(streams[i], i) < 0) *child->exec_error = errno;
   if (reaps && cmox_os_ignore(SIGCHLD, true) < 0) *child->exec_error = errno;

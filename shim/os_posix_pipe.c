@@ -18,10 +18,8 @@ bool cmox_os_end(int *fd) {
   return closed;
 }
 
-static bool unblock(int fd) {
-  const int flags = fcntl(fd, F_GETFL);
-  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
-}
+/* A pipe that is new has no other flags to keep. */
+static bool unblock(int fd) { return fcntl(fd, F_SETFL, O_NONBLOCK) == 0; }
 
 int cmox_os_pipe(int ends[2], int own, bool small) {
 #ifdef __linux__
@@ -43,26 +41,43 @@ int cmox_os_pipe(int ends[2], int own, bool small) {
   return error;
 }
 
+/* The caller's streams stay what they are: each is asked once. NULL: it is closed. */
+static const struct stat *look_at_stream(int stream, int *flags) {
+  static struct {
+    bool asked, open;
+    int flags;
+    struct stat info;
+  } all[3];
+  if (!all[stream].asked) {
+    all[stream].flags = fcntl(stream, F_GETFL);
+    all[stream].open = all[stream].flags >= 0 && fstat(stream, &all[stream].info) == 0;
+  }
+  all[stream].asked = true;
+  if (flags) *flags = all[stream].flags;
+  return all[stream].open ? &all[stream].info : NULL;
+}
+
 cmox_os_kind_t cmox_os_kind(int stream) {
-  struct stat info;
-  const int flags = fcntl(stream, F_GETFL);
-  if (flags < 0 || (flags & O_ACCMODE) == (stream == STDIN_FILENO ? O_WRONLY : O_RDONLY))
+  int flags;
+  const struct stat *info = look_at_stream(stream, &flags);
+  if (!info || S_ISDIR(info->st_mode)) return CMOX_OS_KIND_NONE;
+  if ((flags & O_ACCMODE) == (stream == STDIN_FILENO ? O_WRONLY : O_RDONLY))
     return CMOX_OS_KIND_NONE;
-  if (fstat(stream, &info) != 0 || S_ISDIR(info.st_mode)) return CMOX_OS_KIND_NONE;
-  if (S_ISREG(info.st_mode)) return CMOX_OS_KIND_FILE;
-  if (S_ISFIFO(info.st_mode)) return CMOX_OS_KIND_PIPE;
-  return S_ISSOCK(info.st_mode) ? CMOX_OS_KIND_SOCKET : CMOX_OS_KIND_OTHER;
+  if (S_ISREG(info->st_mode)) return CMOX_OS_KIND_FILE;
+  if (S_ISFIFO(info->st_mode)) return CMOX_OS_KIND_PIPE;
+  return S_ISSOCK(info->st_mode) ? CMOX_OS_KIND_SOCKET : CMOX_OS_KIND_OTHER;
 }
 
 bool cmox_os_same_streams(void) {
-  struct stat out, err;
-  return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
-         out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+  const struct stat *out = look_at_stream(STDOUT_FILENO, NULL);
+  const struct stat *err = look_at_stream(STDERR_FILENO, NULL);
+  return out && err && out->st_dev == err->st_dev && out->st_ino == err->st_ino;
 }
 
 bool cmox_os_is_named(int stream, int own) {
-  struct stat one, other; /* nameless ones are all of one file system */
-  return fstat(stream, &one) == 0 && fstat(own, &other) == 0 && one.st_dev != other.st_dev;
+  const struct stat *info = look_at_stream(stream, NULL);
+  struct stat nameless; /* those are all of one file system */
+  return info && fstat(own, &nameless) == 0 && info->st_dev != nameless.st_dev;
 }
 
 /* The same by an open file of its own; below 0: it may be another user's. */
@@ -71,7 +86,8 @@ static int open_again(int stream, int flags) {
   const char path[] = {
       '/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'f', 'd', '/', (char)('0' + stream),
       '\0'};
-  return cmox_os_above_streams(open(path, flags | O_NONBLOCK | O_CLOEXEC));
+  /* musl's open() would set close-on-exec once more. */
+  return cmox_os_above_streams(openat(AT_FDCWD, path, flags | O_NONBLOCK | O_CLOEXEC));
 #else
   (void)stream, (void)flags;
   return -1;

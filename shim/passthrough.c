@@ -205,7 +205,8 @@ static void accompany(running_t *run) {
       cmox_say("cannot wait for the real command: ");
       cmox_die(cmox_os_error_text(run->end.error));
     }
-    if (state != CMOX_OS_ENDED) keep_time(run);
+    if (state == CMOX_OS_ENDED) break;
+    keep_time(run);
     flush(run);
   }
 }
@@ -213,12 +214,16 @@ static void accompany(running_t *run) {
 /* What it left in its pipes. One that was killed waits no longer for its reader. */
 static void drain(running_t *run) {
   cmox_tap_t *const taps = run->taps;
+  bool done[2] = {false, false};
   cmox_feed_close(&run->feed, run->call);
   for (int i = 0; i < 2; i++) cmox_tap_last(&taps[i], true);
   for (;;) {
-    for (int i = 0; i < 2; i++) cmox_tap_step_on(&taps[i], run->call);
+    for (int i = 0; i < 2; i++) {
+      cmox_tap_step_on(&taps[i], run->call);
+      done[i] = done[i] || cmox_tap_done(&taps[i]); /* what heirs write since does not count */
+    }
+    if ((done[0] && done[1]) || *run->end.signal) break;
     flush(run);
-    if ((cmox_tap_done(&taps[0]) && cmox_tap_done(&taps[1])) || *run->end.signal) break;
     cmox_os_watch_t watches[WATCHES];
     wait_for(run, watches);
     step_taps(run, watches);

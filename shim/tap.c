@@ -51,7 +51,7 @@ void cmox_tap_keep(const cmox_tap_t *tap, int kept[2]) {
 
 void cmox_tap_watch(const cmox_tap_t *tap, cmox_os_watch_t watches[2]) {
   watches[0] = watches[1] = (cmox_os_watch_t){-1, 0, 0};
-  if (cmox_tap_done(tap)) return;
+  if (tap->stream == 0) return;
   const bool stuck = cmox_tap_stuck(tap);
   const bool reads = tap->from >= 0 && !stuck;
   watches[0] = (cmox_os_watch_t){reads ? tap->from : -1, CMOX_OS_READ, 0};

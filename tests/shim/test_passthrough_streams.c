@@ -185,7 +185,8 @@ static size_t read_most(int from, size_t most) {
   return len;
 }
 
-/* One stream has to wait for its reader when the command has ended, and the other goes on. */
+/* One stream has to wait for its reader when the command has ended, and the other goes on, also
+ * after the launcher has sent up what it had. */
 static void ends_before_its_reader(const char *line, size_t out_len, size_t err_len) {
   passing_scene_t scene;
   int outs[2], errs[2];
@@ -212,7 +213,8 @@ static void ends_before_its_reader(const char *line, size_t out_len, size_t err_
 START_TEST(a_reader_that_is_late_holds_up_no_other_stream_either) {
   ends_before_its_reader(
       "head -c 108894 /dev/zero;"
-      "{ while kill -0 $$; do sleep 0.01; done 2>/dev/null; echo late >&2; } >/dev/null &",
+      "{ while kill -0 $$; do sleep 0.01; done 2>/dev/null; sleep 0.2; echo late >&2; } >/dev/null "
+      "&",
       108894, 5);
   ends_before_its_reader("head -c 100000 /dev/zero & head -c 100000 /dev/zero >&2; wait", 100000,
                          100000);
