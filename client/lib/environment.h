@@ -42,9 +42,9 @@ cmox_code_t cmox_entries_follow_path(cmox_entries_t *entries, const char *shim_d
 cmox_code_t cmox_environment_apply(cmox_applied_t *applied, const cmox_entries_t *entries,
                                    const char *whose, cmox_error_t *error);
 
-/* Gives each variable exactly the value it had, whatever it holds by now; does
- * nothing when not applied. In a forked child it forgets without a change:
- * there the code under test must go on meeting the shims. */
+/* Gives each variable exactly the value it had, whatever it holds by now: the one of getenv(), of
+ * several entries of that name. Does nothing when not applied. In a forked child it forgets without
+ * a change: there the code under test must go on meeting the shims. */
 cmox_code_t cmox_environment_restore(cmox_applied_t *applied, cmox_error_t *error);
 
 /* What the variable is without that application; NULL: not set. Borrowed. */

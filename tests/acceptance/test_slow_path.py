@@ -9,7 +9,7 @@ from support import PROGRAM, SHIM
 from cmdmox_client import MAGIC, CONTROL, read_frame, write_frame
 from cmdmox.v1 import control_pb2, frame_pb2
 
-PROGRAMS = 5000
+PROGRAMS = 2000
 
 
 class SlowPath(unittest.TestCase):

@@ -39,7 +39,8 @@ extern "C" {
 typedef enum cmox_environment {
   /* cmox_replay() puts the shims on this process's PATH, and leaves them there when it fails, so
    * that no real command is met. cmox_verify() and cmox_free() give each variable it changed the
-   * value from before, whatever it holds by then. One session at a time. */
+   * value from before, whatever it holds by then; of one that occurred twice in the environment,
+   * the entry that getenv() gave. One session at a time. */
   CMOX_ENVIRONMENT_PROCESS = 0,
   /* The process's environment stays untouched; use cmox_environ(). */
   CMOX_ENVIRONMENT_NONE = 1
@@ -66,7 +67,7 @@ typedef struct cmox_options {
   uint32_t callback_deadline_ms CMOX_OPTIONAL_;
   /* The shims stand in the place of PATH, and every command that is installed there has one: each
    * call of what has no double is unexpected, unless cmox_allow() names it. What counts is PATH as
-   * it is when cmox_new() is called. */
+   * it is when cmox_new() is called, and what is installed there then. */
   bool contained CMOX_OPTIONAL_;
 } cmox_options_t;
 
@@ -161,7 +162,8 @@ CMOX_API cmox_double_t *cmox_double_at(cmox_t *mox, cmox_kind_t kind, const char
 CMOX_API void cmox_register_command_at(cmox_t *mox, const char *command, cmox_location_t where);
 
 /* In a contained session: these commands run for real, the first of each name on PATH. Until
- * cmox_verify(). A mistake: a name that is not on PATH, one that has a double or is absent, a
+ * cmox_verify(). They are started by another path, in the shims' directory: see docs/path.md. A
+ * mistake: a name that is not on PATH, one that has a double or is absent, a
  * session that is not contained. cmox_allow(mox, "ls", "sed"); */
 #ifdef __cplusplus
 #define cmox_allow(mox, ...) cmox_allow_at((mox), CMOX_HERE, {__VA_ARGS__})
