@@ -112,6 +112,18 @@ class Isolated(Installed):
         session = self.session(stub(b"other"))
         self.assertIn("`cmdmox isolate` has made it a shim", self.assert_refused(self.inside(session, self.tool)))
 
+    def test_a_shim_is_never_the_real_command(self):
+        """Neither the engine, which is outside, nor the call knows the real one."""
+        link = os.path.join(self.folder, "link/tool")
+        os.makedirs(os.path.dirname(link))
+        os.symlink(self.tool, link)
+        for path in (self.folder, os.path.dirname(link)):
+            with self.subTest(path=path):
+                session = self.session(stub(b"tool", None, passes()), path=os.fsencode(path) + b":/usr/bin:/bin")
+                told = self.assert_refused(self.inside(session, 'exec env -i PATH="$PATH" tool'))
+                self.assertIn("the real command is this shim", told)
+                self.assertFalse(session.verify().passed)
+
     def test_a_whole_suite(self):
         """The class Inside, in an isolation."""
         words = self.line([sys.executable, __file__, "-v", "Inside"], self.tool, self.other)

@@ -25,6 +25,7 @@ typedef struct cmox_stage {
 /* The launcher under test is $CMDMOX_TEST_SHIM. */
 void cmox_stage_open(cmox_stage_t *stage);
 void cmox_stage_close(cmox_stage_t *stage); /* closes the socket, removes the directory */
+void cmox_stage_copy(const char *from, const char *to); /* a program; to is new */
 void cmox_stage_unlisten(cmox_stage_t *stage);
 /* Replaces D/endpoint; NULL removes it. */
 void cmox_stage_endpoint(const cmox_stage_t *stage, const char *text);

@@ -25,7 +25,7 @@ const char *cmox_stage_path(const cmox_stage_t *stage, const char *below) {
   return path;
 }
 
-static void copy_file(const char *from, const char *to) {
+void cmox_stage_copy(const char *from, const char *to) {
   char block[65536];
   const int in = open(from, O_RDONLY | O_CLOEXEC);
   const int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
@@ -53,7 +53,7 @@ void cmox_stage_open(cmox_stage_t *stage) {
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "bin"), 0711), 0);
   ck_assert_int_eq(mkdir(cmox_stage_path(stage, "priv"), 0700), 0);
   if (link(shim, cmox_stage_path(stage, "cmdmox-shim")) != 0)
-    copy_file(shim, cmox_stage_path(stage, "cmdmox-shim"));
+    cmox_stage_copy(shim, cmox_stage_path(stage, "cmdmox-shim"));
   ck_assert_int_eq(symlink("../cmdmox-shim", cmox_stage_path(stage, "bin/git")), 0);
   cmox_stage_endpoint(stage, "unix:priv/s");
 

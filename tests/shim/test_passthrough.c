@@ -192,6 +192,9 @@ START_TEST(it_never_runs_itself) {
   refuses(&scene, &PASSTHROUGH(.program = BYTES_OF("./git")), 125, why);
   refuses(&scene, &PASSTHROUGH(.program = BYTES_OF(cmox_stage_path(&scene.stage, "cmdmox-shim"))),
           125, why);
+  /* Nor a copy that is nobody's shim; `cmdmox isolate` puts such in place of programs. */
+  cmox_stage_copy(cmox_stage_path(&scene.stage, "cmdmox-shim"), passing_path(&scene, "hard/copy"));
+  refuses(&scene, &PASSTHROUGH(.program = BYTES_OF("hard/copy")), 125, why);
   snprintf(path, sizeof path, "%s/../bin/git", cmox_stage_path(&scene.stage, "bin"));
   refuses(&scene, &PASSTHROUGH(.program = BYTES_OF(path), BOTH), 125, why);
   scratch_remove(scene.place);
