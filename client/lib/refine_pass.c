@@ -1,4 +1,6 @@
 /* Having the real command run in place of an answer. */
+#include <inttypes.h>
+
 #include "client/lib/refine.h"
 #include "server/base/alloc.h"
 
@@ -29,6 +31,10 @@ static cmox_code_t make(pass_action_t *action, const cmox_passthrough_t *said,
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
                      ".kill_after_ms is %u, and no .timeout_ms is set that it could follow",
                      how.kill_after_ms);
+  if (how.uncaptured && how.capture_max_bytes)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     ".capture_max_bytes is %" PRIu64 ", and .uncaptured captures nothing",
+                     (uint64_t)how.capture_max_bytes);
   action->message.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_PASSTHROUGH;
   action->message.passthrough = &action->passthrough;
   action->passthrough.capture_stdout = action->passthrough.capture_stderr = !how.uncaptured;

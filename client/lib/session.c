@@ -64,8 +64,10 @@ static const char *path_behind(const cmox_t *mox) {
   return NULL;
 }
 
-static cmox_code_t ask_replay(cmox_t *mox, cmox_error_t *error) {
+/* failure: why the session cannot be replayed, for the shims to say; "": it can. */
+static cmox_code_t ask_replay(cmox_t *mox, const char *failure, cmox_error_t *error) {
   Cmdmox__V1__ReplayRequest request = CMDMOX__V1__REPLAY_REQUEST__INIT;
+  request.failure = (char *)(uintptr_t)failure;
   request.session_id = cmox_session_id(mox);
   const char *path = path_behind(mox);
   if (path) {
@@ -122,10 +124,17 @@ static cmox_code_t replay(cmox_t *mox) {
   cmox_error_t error = {.code = CMOX_OK};
   if (mox->environment == CMOX_ENVIRONMENT_PROCESS && !mox->verified) apply(mox, &error);
   if (mox->environment == CMOX_ENVIRONMENT_NONE && !mox->path_fixed) (void)follow_path(mox, &error);
-  if (mox->problems.count)
-    return conclude_problems(mox, cmox_strdup(cmox_problems_text(&mox->problems)));
-  if (error.code == CMOX_OK && ask_replay(mox, &error) == CMOX_OK)
+  if (mox->problems.count) {
+    const char *text = cmox_problems_text(&mox->problems);
+    if (mox->id_len) (void)ask_replay(mox, text, &error);
+    return conclude_problems(mox, cmox_strdup(text));
+  }
+  if (error.code != CMOX_OK) {
+    cmox_error_t ignored;
+    (void)ask_replay(mox, error.message, &ignored);
+  } else if (ask_replay(mox, "", &error) == CMOX_OK) {
     mox->replayed = mox->unverified = true;
+  }
   return conclude(mox, error.code, error.code == CMOX_OK ? NULL : cmox_strdup(error.message));
 }
 
@@ -150,7 +159,7 @@ cmox_code_t cmox_replay(cmox_t *mox) {
   return code;
 }
 
-/* CMOX_OK, or what is wrong, with its text in *text (NULL when memory was out). */
+/* CMOX_OK or what is wrong, with the report or the reason in *text (NULL when memory was out). */
 static cmox_code_t ask_verify(cmox_t *mox, char **text) {
   Cmdmox__V1__VerifyRequest request = CMDMOX__V1__VERIFY_REQUEST__INIT;
   request.session_id = cmox_session_id(mox);
@@ -165,10 +174,8 @@ static cmox_code_t ask_verify(cmox_t *mox, char **text) {
   }
   mox->verified = true;
   const Cmdmox__V1__VerifyResponse *answer = (const Cmdmox__V1__VerifyResponse *)response;
-  if (!answer->passed) {
-    code = CMOX_E_VERIFICATION_FAILED;
-    *text = cmox_strdup(answer->text);
-  }
+  if (!answer->passed) code = CMOX_E_VERIFICATION_FAILED;
+  *text = cmox_strdup(answer->text); /* remarks, too */
   cmox_wire_free(response);
   return code;
 }
@@ -185,12 +192,14 @@ static cmox_code_t verify(cmox_t *mox) {
   if (mox->problems.count) {
     cmox_buf_t all = CMOX_BUF_EMPTY;
     cmox_buf_puts(&all, cmox_problems_text(&mox->problems));
-    if (found) cmox_buf_printf(&all, "\n%s", found);
+    if (found && code != CMOX_OK) cmox_buf_printf(&all, "\n%s", found);
     cmox_free_block(found);
     return conclude_problems(mox, cmox_buf_take_text(&all));
   }
-  if (code == CMOX_OK && restored != CMOX_OK)
+  if (code == CMOX_OK && restored != CMOX_OK) {
+    cmox_free_block(found);
     return conclude(mox, restored, cmox_strdup(error.message));
+  }
   return conclude(mox, code, found);
 }
 

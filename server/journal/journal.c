@@ -156,7 +156,7 @@ static void entry_free(cmox_journal_t *journal, entry_t *entry) {
 /* Nothing can happen to it any more, and verification has nothing to say of it. */
 static bool is_settled(const cmox_call_t *call) {
   const cmox_passed_t *passed = call->passed;
-  if (passed && passed->reported && *passed->report.failure) return false;
+  if (passed && cmox_passed_is_remarkable(passed)) return false;
   return call->verdict == CMOX_VERDICT_ACCEPTED && call->state == CMOX_CALL_COMPLETED &&
          !call->breach && !call->failure && !call->callback_failure && !call->unexpected_why &&
          !call->held;

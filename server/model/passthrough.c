@@ -53,6 +53,10 @@ bool cmox_passed_report(cmox_passed_t *passed, const cmox_passed_report_t *repor
   return true;
 }
 
+bool cmox_passed_is_remarkable(const cmox_passed_t *passed) {
+  return passed->reported && (*passed->report.failure || passed->report.timed_out);
+}
+
 /* ---- What the environment says ---------------------------------------------- */
 
 static uint8_t mapped(uint8_t byte) {

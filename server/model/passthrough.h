@@ -56,6 +56,9 @@ bool cmox_passed_report(cmox_passed_t *passed, const cmox_passed_report_t *repor
 /* In the environment of a real command: the names of those within which it runs, and its own, with
  * '/' between them, which no name has. */
 #define CMOX_PASSTHROUGH_VARIABLE "CMOX_PASSTHROUGH"
+/* It could not be run or took too long: verification says so. */
+bool cmox_passed_is_remarkable(const cmox_passed_t *passed);
+
 #define CMOX_REAL_COMMAND_PREFIX "CMOX_REAL_COMMAND_"
 
 /* CMOX_REAL_COMMAND_<NAME> of an environment: of the exact name, else in upper case with all that

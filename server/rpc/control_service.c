@@ -144,15 +144,19 @@ HANDLER(replay, Replay) {
   cmox_rpc_call_t *call = data;
   cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
-  if (follow_path(hosted, input, &call->error) != CMOX_OK ||
-      call->peer->rpc->host.check_shims(hosted->site, &call->error) != CMOX_OK) {
+  const cmox_rpc_host_t *host = &call->peer->rpc->host;
+  cmox_event_t event = {.kind = CMOX_EVENT_REPLAY, .note = *input->failure ? input->failure : NULL};
+  cmox_error_t wrong = {.code = CMOX_OK};
+  if (!event.note && (follow_path(hosted, input, &wrong) != CMOX_OK ||
+                      host->check_shims(hosted->site, &wrong) != CMOX_OK))
+    event.note = wrong.message;
+  if (!step(call, hosted, &event)) return;
+  if (wrong.code != CMOX_OK) {
+    call->error = wrong;
     cmox_rpc_fail(call);
     return;
   }
-  cmox_event_t event = {.kind = CMOX_EVENT_REPLAY};
-  if (!step(call, hosted, &event)) return;
-  const cmox_rpc_host_t *host = &call->peer->rpc->host;
-  if (host->begin_replay) host->begin_replay(hosted->site);
+  if (!event.note && host->begin_replay) host->begin_replay(hosted->site);
   Cmdmox__V1__ReplayResponse response = CMDMOX__V1__REPLAY_RESPONSE__INIT;
   cmox_rpc_answer(&response.base, call);
 }

@@ -31,7 +31,8 @@ struct cmox_session {
   uint64_t last_question;
   char *refused; /* why the first refused request was; NULL: none */
   uint64_t refused_count;
-  bool recursed; /* a real command has come back to its own shim too often */
+  char *unreplayed; /* owned; why replay failed first, as refused calls say it; NULL: it did not */
+  bool recursed;    /* a real command has come back to its own shim too often */
 };
 
 /* ---- declare.c: events of the test ---- */

@@ -47,6 +47,7 @@ void cmox_session_free(cmox_session_t *session) {
   cmox_free_block(session->dialect);
   cmox_free_block(session->label);
   cmox_free_block(session->refused);
+  cmox_free_block(session->unreplayed);
   cmox_free_block(session->held);
   cmox_free_block(session);
 }
@@ -230,13 +231,17 @@ static cmox_code_t decide(cmox_session_t *session, cmox_call_t *call, cmox_actio
   return otherwise(session, call, actions, error);
 }
 
+static const char *not_replayed(const cmox_session_t *session) {
+  return session->unreplayed ? session->unreplayed : "the test has not called replay yet";
+}
+
 /* Predicates are asked before stdin is read: it belongs to the caller, unless a double that looks
  * at it may take the call. */
 cmox_code_t cmox_call_proceed(cmox_session_t *session, cmox_call_t *call, cmox_actions_t *actions,
                               cmox_error_t *error) {
   if (session->phase != CMOX_PHASE_REPLAY) {
     call->unexpected_why = session->phase == CMOX_PHASE_RECORD
-                               ? "the test has not called replay yet"
+                               ? not_replayed(session)
                                : "the test has already called verify";
     return cmox_call_refuse(session, call, CMOX_VERDICT_UNEXPECTED, actions, error);
   }
@@ -347,10 +352,27 @@ static cmox_code_t on_link_lost(cmox_session_t *session, const cmox_event_t *eve
 
 /* ---- The test ---------------------------------------------------------- */
 
-static cmox_code_t on_replay(cmox_session_t *session, cmox_error_t *error) {
+/* Calls borrow it, so it stays as it is; its first line, which is not to fill a terminal. */
+static void keep_unreplayed(cmox_session_t *session, const char *why) {
+  enum { SHOWN_MAX = 200 };
+  size_t len = 0;
+  while (len < SHOWN_MAX && (unsigned char)why[len] >= ' ') len++;
+  while (len > 0 && ((unsigned char)why[len] & 0xc0) == 0x80) len--; /* not inside a character */
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_buf_printf(&text, "replay failed: %.*s", (int)len, why);
+  if (!session->unreplayed) session->unreplayed = cmox_buf_take_text(&text);
+  cmox_buf_clear(&text);
+}
+
+static cmox_code_t on_replay(cmox_session_t *session, const cmox_event_t *event,
+                             cmox_error_t *error) {
   if (session->phase == CMOX_PHASE_VERIFIED)
     return cmox_fail(error, CMOX_E_BAD_STATE,
                      "replay: the session has been verified; start a new one");
+  if (event->note) {
+    keep_unreplayed(session, event->note);
+    return CMOX_OK;
+  }
   session->phase = CMOX_PHASE_REPLAY;
   cmox_tell_replay(cmox_journal_total(session->journal, CMOX_ANY_COMMAND));
   return CMOX_OK;
@@ -463,7 +485,7 @@ cmox_code_t cmox_session_step(cmox_session_t *session, const cmox_event_t *event
       code = on_unanswered(session, event);
       break;
     case CMOX_EVENT_REPLAY:
-      code = on_replay(session, error);
+      code = on_replay(session, event, error);
       break;
     case CMOX_EVENT_VERIFY:
       code = on_verify(session, event, error);

@@ -36,8 +36,8 @@ typedef enum cmox_event_kind {
   CMOX_EVENT_REFUSED,    /* note: a call that was refused before it could become an INVOKE */
   CMOX_EVENT_BREACH,     /* link, call_id, note: what its shim said was refused */
   CMOX_EVENT_UNANSWERED, /* call_id: its answer could not be sent, so that it ended with 125 */
-  CMOX_EVENT_REPLAY,
-  CMOX_EVENT_VERIFY /* note: what is wrong with the shims themselves, or NULL; reach */
+  CMOX_EVENT_REPLAY,     /* note: why it cannot be, or NULL */
+  CMOX_EVENT_VERIFY      /* note: what is wrong with the shims themselves, or NULL; reach */
 } cmox_event_kind_t;
 
 typedef enum cmox_piece {

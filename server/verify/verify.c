@@ -243,21 +243,27 @@ static bool add_failed(const cmox_journal_t *journal, cmox_findings_t *findings)
   return true;
 }
 
-/* The code under test was told by 126 or 127, which may be just what the test is about. */
-static bool add_could_not_run(const cmox_journal_t *journal, cmox_findings_t *findings) {
+/* The code under test was told by 124, 126 or 127, which may be just what the test is about. */
+static bool add_passed(const cmox_journal_t *journal, cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
     const cmox_passed_t *passed = call->passed;
-    if (!passed || !passed->reported || !*passed->report.failure) continue;
+    if (!passed || !cmox_passed_is_remarkable(passed)) continue;
+    const bool ran = !*passed->report.failure;
     cmox_finding_t *finding = cmox_findings_add(findings);
     if (!finding) return false;
-    finding->kind = CMOX_FINDING_COULD_NOT_RUN;
+    finding->kind = ran ? CMOX_FINDING_NEVER_COMPLETED : CMOX_FINDING_COULD_NOT_RUN;
     finding->advisory = true;
     finding->call = call;
     cmox_buf_t text = CMOX_BUF_EMPTY;
-    cmox_buf_puts(&text, "the real command could not be run (");
-    cmox_quote_shell(&text, cmox_span_str(passed->report.failure), CMOX_SHOWN_MAX);
-    cmox_buf_puts(&text, "): ");
+    if (ran) {
+      cmox_buf_printf(&text, "the real command was ended after %" PRIu32 " ms (timeout): ",
+                      passed->how.timeout_ms);
+    } else {
+      cmox_buf_puts(&text, "the real command could not be run (");
+      cmox_quote_shell(&text, cmox_span_str(passed->report.failure), CMOX_SHOWN_MAX);
+      cmox_buf_puts(&text, "): ");
+    }
     cmox_describe_call(&text, call);
     if (!finish(finding, &text)) return false;
   }
@@ -304,7 +310,7 @@ cmox_code_t cmox_verify_run(const cmox_doubles_t *doubles, const cmox_journal_t 
   if (add_notes(notes, findings) && add_refused_calls(doubles, journal, findings) &&
       add_failed(journal, findings) && add_counts(doubles, journal, notes->reach, true, findings) &&
       add_counts(doubles, journal, notes->reach, false, findings) &&
-      add_unfinished(journal, false, findings) && add_could_not_run(journal, findings) &&
+      add_unfinished(journal, false, findings) && add_passed(journal, findings) &&
       add_unfinished(journal, true, findings))
     return CMOX_OK; /* remarks come last */
   cmox_findings_clear(findings);

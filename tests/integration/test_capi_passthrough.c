@@ -208,6 +208,9 @@ START_TEST(a_death_and_a_timeout_are_what_they_were) {
   ck_assert(!all->items[0].timed_out);
   ck_assert(all->items[1].timed_out);
   ck_cmox_verify(mox);
+  ck_assert_str_eq(cmox_message(mox),
+                   "cmdmox: verification passed, with remarks\n\n"
+                   "1. (remark) the real command was ended after 10 ms (timeout): sleeps\n");
 }
 END_TEST
 
@@ -317,16 +320,23 @@ START_TEST(mistakes_are_kept) {
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
   cmox_double_t *tool = cmox_mock(mox, "tool");
   cmox_passthrough(tool, .kill_after_ms = 5);
+  cmox_passthrough(tool, .uncaptured = true, .capture_max_bytes = 5);
   cmox_passthrough_at(tool, CMOX_HERE, 1, NULL);
   cmox_default_passthrough_at(mox, CMOX_HERE, &(cmox_passthrough_t){.size = 3});
   ck_assert_int_eq(cmox_replay(mox), CMOX_E_BUILDER);
   static const char *const told[] = {
       "cmox_passthrough: .kill_after_ms is 5, and no .timeout_ms is set that it could follow",
+      "cmox_passthrough: .capture_max_bytes is 5, and .uncaptured captures nothing",
       "cmox_passthrough: it is NULL, or its .size is not sizeof(cmox_passthrough_t)",
       "cmox_default_passthrough: it is NULL, or its .size is not sizeof(cmox_passthrough_t)"};
   for (size_t i = 0; i < sizeof told / sizeof *told; i++)
     ck_assert_msg(strstr(cmox_message(mox), told[i]) != NULL, "'%s' is not in: %s", told[i],
                   cmox_message(mox));
+  SCOPED_RUN run = RUN_SHELL("tool");
+  ck_assert_int_eq(run.exit_code, 125);
+  ck_assert_msg(strstr(run.err, "unexpected call: tool (replay failed: ") &&
+                    strstr(run.err, ".kill_after_ms is 5") && !strstr(run.err, "is NULL"),
+                "%s", run.err);
 }
 END_TEST
 

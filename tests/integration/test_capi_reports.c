@@ -36,6 +36,18 @@ START_TEST(the_format_is_that_of_the_environment) {
 }
 END_TEST
 
+START_TEST(a_test_that_passed_is_told_too_but_not_in_text) {
+  ck_assert_int_eq(setenv("CMOX_REPORT", formats[_i].format, 1), 0);
+  CMOX_SCOPED cmox_t *mox = cmox_new(CMOX_OPTIONS(.label = "formats"));
+  ck_assert_int_eq(cmox_replay(mox), CMOX_OK);
+  ck_assert_int_eq(cmox_verify(mox), CMOX_OK);
+  const bool text = formats[_i].start[0] == 'c';
+  const char *start = text ? "" : formats[_i].start, *message = cmox_message(mox);
+  ck_assert_msg(strncmp(message, start, strlen(start)) == 0, "%s", message);
+  ck_assert_int_eq(*message == '\0', text);
+}
+END_TEST
+
 START_TEST(an_unknown_format_is_an_error) {
   ck_assert_int_eq(setenv("CMOX_REPORT", "html", 1), 0);
   CMOX_SCOPED cmox_t *mox = cmox_new(NULL);
@@ -96,6 +108,8 @@ int main(void) {
   TCase *cases = tcase_create("reports");
   tcase_set_timeout(cases, 30);
   tcase_add_loop_test(cases, the_format_is_that_of_the_environment, 0,
+                      (int)(sizeof formats / sizeof *formats));
+  tcase_add_loop_test(cases, a_test_that_passed_is_told_too_but_not_in_text, 0,
                       (int)(sizeof formats / sizeof *formats));
   tcase_add_test(cases, an_unknown_format_is_an_error);
   tcase_add_loop_test(cases, text_has_colour_on_a_terminal, 0,

@@ -107,7 +107,9 @@ CMOX_API void cmox_cleanup_(cmox_t **mox);
 CMOX_API cmox_code_t cmox_replay(cmox_t *mox);
 
 /* Compares what was declared with what happened and restores the environment.
- * CMOX_OK, or CMOX_E_VERIFICATION_FAILED with the report in cmox_message(); CMOX_E_BAD_STATE
+ * CMOX_OK or CMOX_E_VERIFICATION_FAILED, with the report in cmox_message(): also of a test that
+ * passed, if there are remarks (a call that was killed or still runs, a real command that could not
+ * be run or took too long) or CMOX_REPORT names a format other than text. CMOX_E_BAD_STATE
  * before cmox_replay(), and what cmox_replay() said when that failed. May be called again. */
 CMOX_API cmox_code_t cmox_verify(cmox_t *mox);
 
@@ -117,9 +119,9 @@ CMOX_API cmox_code_t cmox_code(const cmox_t *mox);
 
 /* The text of cmox_code() or of the last assertion about calls: one line, one line per mistake
  * ("file:line: function: what: why"), or the whole report, in the format that CMOX_REPORT named
- * when the session began: text, json, junit or tap. A report in text has colour where stdout and
- * stderr are terminals and NO_COLOR is not set. Owned by the session, valid until its next call; ""
- * when there is none. */
+ * when the session began: text, json, junit or tap. A report in text is "" when there is nothing to
+ * tell, and has colour where stdout and stderr are terminals and NO_COLOR is not set. Owned by the
+ * session, valid until its next call; "" when there is none. */
 CMOX_API const char *cmox_message(const cmox_t *mox);
 
 /* The environment for the code under test: this process's own as it is now, with the
