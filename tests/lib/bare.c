@@ -12,6 +12,7 @@
 
 #include "proto/limits.h"
 #include "server/transport/transport.h"
+#include "tests/lib/leftovers.h"
 
 /* A drain takes three polls, an accepted link one more. */
 enum { TURNS_TO_SETTLE = 6 };
@@ -123,7 +124,7 @@ static void close_site(cmox_site_t *site) {
 /* ---- Life ---- */
 
 bool bare_open(bare_t *bare) {
-  *bare = (bare_t){.directory = "/tmp/cmdmox-bare-XXXXXX"};
+  *bare = (bare_t){0};
   sigset_t pipe_signal;
   (void)sigemptyset(&pipe_signal);
   (void)sigaddset(&pipe_signal, SIGPIPE);
@@ -151,7 +152,7 @@ bool bare_open(bare_t *bare) {
     ck_assert_int_eq(uv_loop_close(&bare->loop), 0);
     return false;
   }
-  ck_assert_ptr_nonnull(mkdtemp(bare->directory));
+  scratch_directory(bare->directory, sizeof bare->directory); /* goes also if the test fails */
   return true;
 }
 

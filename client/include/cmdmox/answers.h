@@ -134,7 +134,11 @@ typedef struct cmox_passthrough {
   const char *gate CMOX_OPTIONAL_; /* run only when cmox_release() names this gate; NULL: at once */
 } cmox_passthrough_t;
 
-/* cmox_passthrough(git); cmox_passthrough(git, .timeout_ms = 10000); _once and _times are for the
+/* Where the shim stays beside the command (ps, signals, heirs of its streams), and what that
+ * changes: docs/path.md. A command may run 8 times within itself (make, sh), then its calls are
+ * refused: a wrapper that calls itself by name would go on for ever.
+ *
+ * cmox_passthrough(git); cmox_passthrough(git, .timeout_ms = 10000); _once and _times are for the
  * next calls only, as cmox_returns_times() is. */
 #ifdef __cplusplus
 #define CMOX_PASSTHROUGH_(...) \
