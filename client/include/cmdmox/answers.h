@@ -120,10 +120,11 @@ CMOX_API cmox_double_t *cmox_returns_times_at(cmox_double_t *dbl, cmox_location_
  * with '_' for all that is no letter or digit (CMOX_REAL_COMMAND_G__ for "g++"). Where it cannot be
  * run the caller gets 126 or 127, as from a shell, and cmox_verify() a remark.
  *
- * Terminals and other devices are handed over and not captured. A stdout or stderr that is a file is
- * the command's own, and read again when it has ended: what others write to that open file meanwhile
- * is captured, too. stdin is never read further than the command reads it, but for a socket that is
- * captured: of that up to 4 KiB more. A pipe that is captured as stdin is slow (some 100 MiB/s). When nothing is captured the shim becomes the command, and the journal does not hear
+ * Terminals and other devices are handed over and not captured. A stdout or stderr that is a file
+ * is the command's own, and read again when it has ended: what others write to that open file
+ * meanwhile is captured, too. stdin is never read further than the command reads it, but for a
+ * socket that is captured: of that up to 4 KiB more. A pipe that is captured as stdin is slow (some
+ * 100 MiB/s). When nothing is captured the shim becomes the command, and the journal does not hear
  * how it ends. Set size to sizeof(cmox_passthrough_t); the macro does. */
 typedef struct cmox_passthrough {
   size_t size;
