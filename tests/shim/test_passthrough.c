@@ -276,6 +276,9 @@ END_TEST
 
 /* Out of descriptors, or of room for what it keeps of stdin. */
 START_TEST(what_the_launcher_lacks_is_told) {
+#ifdef __SANITIZE_ADDRESS__ /* the search for leaks at its exit needs a descriptor, too */
+  if (strstr(getenv("CMDMOX_TEST_SHIM"), "-host")) return;
+#endif
   passing_scene_t scene;
   passing_open(&scene);
   passing_begin_sh(&scene, CMOX_START(.in = CMOX_RUN_MEMORY), "echo never");
