@@ -25,25 +25,29 @@ static int running;         /* the child that dies with us; 0: none */
 static sigset_t caller_set; /* what the caller had blocked */
 static bool reaps;          /* the caller ignores SIGCHLD, and the child shall inherit that */
 
-static bool same_file(const char *path, const struct stat *info) {
-  struct stat other;
-  return path && stat(path, &other) == 0 && other.st_dev == info->st_dev &&
-         other.st_ino == info->st_ino;
+/* This program's file: by the path it was started by, since asking /proc is dearer than all else that
+ * finding a command costs, and under valgrind gives another program. */
+static const struct stat *own_file(void) {
+  static CMOX_COLD struct stat own;
+  static bool known;
+  const char *path = cmox_os_started_as();
+  if (!known) known = (path && stat(path, &own) == 0) || stat("/proc/self/exe", &own) == 0;
+  return known ? &own : NULL;
 }
 
 /* Another file of this program, such as `cmdmox isolate` puts in place of others. */
-static bool same_build(const char *path, const struct stat *info) {
+static bool same_build(const char *path, const struct stat *info, const struct stat *own) {
 #ifdef __linux__
   extern const char __ehdr_start[]; /* where the first bytes of its file are */
   char start[1024];
-  struct stat self;
   size_t len = 0;
-  return stat("/proc/self/exe", &self) == 0 && self.st_size == info->st_size &&
+  return own->st_size == info->st_size &&
          cmox_os_read_file(path, start, sizeof start, &len) == 0 &&
          memcmp(start, __ehdr_start, len) == 0;
 #else
   (void)path;
   (void)info;
+  (void)own;
   return false;
 #endif
 }
@@ -82,10 +86,13 @@ cmox_os_found_t cmox_os_look_at(const char *path, int *error) {
     *error = errno;
     return cmox_os_is_missing(*error) ? CMOX_OS_IS_NOTHING : CMOX_OS_IS_REFUSED;
   }
-  /* Both: under valgrind the first is another program. */
-  if ((same_file("/proc/self/exe", &info) || same_file(cmox_os_started_as(), &info) ||
-       same_build(path, &info)) &&
-      !is_of_another_session(path))
+  const struct stat *own = own_file();
+  if (!own) {
+    *error = errno;
+    return CMOX_OS_IS_REFUSED; /* it may be this program */
+  }
+  const bool same = own->st_dev == info.st_dev && own->st_ino == info.st_ino;
+  if ((same || same_build(path, &info, own)) && !is_of_another_session(path))
     return CMOX_OS_IS_SELF;
   *error = EACCES;
   return S_ISREG(info.st_mode) && access(path, X_OK) == 0 ? CMOX_OS_IS_PROGRAM : CMOX_OS_IS_REFUSED;

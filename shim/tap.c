@@ -10,7 +10,7 @@
 #include "shim/say.h"
 #include "shim/trace.h"
 
-enum { BLOCK = 64 << 10, SPLICED = 1 << 20 };
+enum { PAGE = 4096, BLOCK = 64 << 10, SPLICED = 1 << 20 };
 
 /* The second half is for what a command that was killed leaves in its pipe. */
 static CMOX_COLD uint8_t blocks[2][2 * BLOCK];
@@ -25,7 +25,7 @@ int cmox_tap_open(cmox_tap_t *tap, int stream, uint64_t most) {
   const cmox_os_kind_t kind = cmox_os_kind(stream);
   *tap = (cmox_tap_t){.stream = stream,
                       .from = ends[0],
-                      .to = cmox_os_writer(stream, kind),
+                      .to = stream,
                       .kind = kind,
                       .named = kind == CMOX_OS_KIND_PIPE && cmox_os_is_named(stream, ends[0]),
                       .left = most,
@@ -71,7 +71,20 @@ static bool may_block(const cmox_tap_t *tap) {
   return tap->kind == CMOX_OS_KIND_PIPE && tap->to == tap->stream;
 }
 
+/* A descriptor of our own that does not block is made for the first block that is more than a page or
+ * finds no room: it is dearer than all else that a short output costs. */
+static bool make_room(cmox_tap_t *tap) {
+  cmox_os_watch_t watch = {tap->to, CMOX_OS_WRITE, 0};
+  if (!may_block(tap) || tap->reopened) return false;
+  if (tap->rest.len <= PAGE && cmox_os_watch(&watch, 1, 0) && (watch.ready & CMOX_OS_WRITE))
+    return true;
+  tap->reopened = true;
+  tap->to = cmox_os_writer(tap->stream, tap->kind);
+  return false;
+}
+
 static void put_rest(cmox_tap_t *tap, cmox_call_t *call, bool has_room) {
+  if (tap->rest.len > 0 && !has_room) has_room = make_room(tap);
   while (tap->rest.len > 0 && (has_room || !may_block(tap))) {
     has_room = false;
     size_t moved = 0;

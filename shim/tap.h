@@ -11,6 +11,7 @@ typedef struct cmox_tap {
   int to;              /* the caller's stream, for cmox_os_put */
   cmox_os_kind_t kind; /* of that */
   bool named;          /* a pipe that is a file, too */
+  bool reopened;       /* to is the launcher's own, where that can be had */
   uint64_t left;       /* bytes that the server still wants */
   uint64_t total;      /* that the command wrote */
   bool past;           /* nothing more is wanted, and the rest can be spliced */
