@@ -25,8 +25,8 @@ static int running;         /* the child that dies with us; 0: none */
 static sigset_t caller_set; /* what the caller had blocked */
 static bool reaps;          /* the caller ignores SIGCHLD, and the child shall inherit that */
 
-/* This program's file: by the path it was started by, since asking /proc is dearer than all else that
- * finding a command costs, and under valgrind gives another program. */
+/* This program's file: by the path it was started by, since asking /proc is dearer than all else
+ * that finding a command costs, and under valgrind gives another program. */
 static const struct stat *own_file(void) {
   static CMOX_COLD struct stat own;
   static bool known;
@@ -41,8 +41,7 @@ static bool same_build(const char *path, const struct stat *info, const struct s
   extern const char __ehdr_start[]; /* where the first bytes of its file are */
   char start[1024];
   size_t len = 0;
-  return own->st_size == info->st_size &&
-         cmox_os_read_file(path, start, sizeof start, &len) == 0 &&
+  return own->st_size == info->st_size && cmox_os_read_file(path, start, sizeof start, &len) == 0 &&
          memcmp(start, __ehdr_start, len) == 0;
 #else
   (void)path;

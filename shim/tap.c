@@ -71,8 +71,8 @@ static bool may_block(const cmox_tap_t *tap) {
   return tap->kind == CMOX_OS_KIND_PIPE && tap->to == tap->stream;
 }
 
-/* A descriptor of our own that does not block is made for the first block that is more than a page or
- * finds no room: it is dearer than all else that a short output costs. */
+/* A descriptor of our own that does not block is made for the first block that is more than a page
+ * or finds no room: it is dearer than all else that a short output costs. */
 static bool make_room(cmox_tap_t *tap) {
   cmox_os_watch_t watch = {tap->to, CMOX_OS_WRITE, 0};
   if (!may_block(tap) || tap->reopened) return false;
