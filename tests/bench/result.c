@@ -3,7 +3,7 @@
 
 #include "tests/bench/bench.h"
 
-static bench_row_t rows[32];
+static bench_row_t rows[64];
 static size_t row_count;
 
 static int compare(const void *left, const void *right) {
