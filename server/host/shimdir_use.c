@@ -71,22 +71,28 @@ static const char *path_of(char path[64], const char *pid, const char *file) {
   return path;
 }
 
-/* It runs a program, of which neither arguments nor environment are there yet: the kernel is still
- * loading it. Who started it may go on, and end, before they are. */
+/* It runs a program whose environment may not be there yet: the kernel is still loading it, and
+ * notes where the code begins (field 26 of proc(5)'s stat) when arguments and environment are in
+ * place. Who started it may go on, and end, before they are. */
 static bool is_being_started(int proc, const char *pid) {
+  enum { COMMAND_FIELD = 2, START_CODE_FIELD = 26 };
   char path[64];
-  char byte;
-  if (readlinkat(proc, path_of(path, pid, "exe"), &byte, 1) < 0) return false; /* of the kernel */
-  int fd = openat(proc, path_of(path, pid, "cmdline"), O_RDONLY | O_CLOEXEC);
-  bool empty = fd >= 0 && read(fd, &byte, 1) == 0;
+  char text[1024];
+  if (readlinkat(proc, path_of(path, pid, "exe"), text, 1) < 0) return false; /* of the kernel */
+  int fd = openat(proc, path_of(path, pid, "stat"), O_RDONLY | O_CLOEXEC);
+  ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
   if (fd >= 0) (void)close(fd);
-  return empty;
+  text[got > 0 ? got : 0] = '\0';
+  const char *at = strrchr(text, ')');
+  for (int field = COMMAND_FIELD; at && field < START_CODE_FIELD; field++) at = strchr(at + 1, ' ');
+  return at && strncmp(at, " 0 ", 3) == 0;
 }
 
 /* False when it cannot be known. A process that ends meanwhile uses nothing. */
 static bool look(int proc, const char *pid, cmox_litter_t *litter, size_t count) {
   char path[64];
-  for (int waited = 0; waited < STARTING_MS; waited++) {
+  bool loaded = false; /* before its environment was looked at */
+  for (int waited = 0; waited < STARTING_MS;) {
     sight_t sight = read_environment(proc, path_of(path, pid, "environ"), litter, count);
     switch (sight.failure) {
       case 0:
@@ -99,8 +105,11 @@ static bool look(int proc, const char *pid, cmox_litter_t *litter, size_t count)
       default:
         return false;
     }
-    if (sight.total > 0 || !is_being_started(proc, pid)) return true;
+    if (sight.total > 0 || loaded) return true;
+    loaded = !is_being_started(proc, pid);
+    if (loaded) continue;
     (void)poll(NULL, 0, 1);
+    waited++;
   }
   return false;
 }
