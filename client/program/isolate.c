@@ -315,11 +315,13 @@ static int run_in_directory(char **programs, char **command) {
   return status;
 }
 
-int cmox_verb_isolate(const cmox_verb_t *verb, char **words) {
+int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
+  char **words = arguments->words;
   char **end = words;
   while (*end && strcmp(*end, "--") != 0) end++;
-  if (end == words) return cmox_usage_error(verb, "say which programs are to be the shim");
-  if (!end[0] || !end[1]) return cmox_usage_error(verb, "say which command is to run, after --");
+  if (end == words || !end[0])
+    return cmox_usage_error(verb, "say which programs are to be the shim, then -- and a command");
+  if (!end[1]) return cmox_usage_error(verb, "say which command is to run, after --");
   *end = NULL;
   for (char **path = words; *path; path++) {
     int status = check_program(verb, *path);
@@ -332,9 +334,9 @@ int cmox_verb_isolate(const cmox_verb_t *verb, char **words) {
 #include <cmdmox/codes.h>
 #include <stdio.h>
 
-int cmox_verb_isolate(const cmox_verb_t *verb, char **words) {
+int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
   (void)verb;
-  (void)words;
+  (void)arguments;
   (void)fputs("cmdmox isolate: only Linux has mount namespaces\n", stderr);
   return cmox_code_exit_status(CMOX_E_UNIMPLEMENTED);
 }

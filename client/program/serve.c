@@ -79,8 +79,8 @@ static int serve_address(cmox_engine_t *engine, const char *address) {
 }
 
 int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
-  const char *address = arguments->options[CMOX_SERVE_LISTEN];
-  if (!address && !arguments->options[CMOX_SERVE_STDIO])
+  const char *address = cmox_given(arguments, CMOX_SERVE_LISTEN);
+  if (!address && !cmox_given(arguments, CMOX_SERVE_STDIO))
     return cmox_usage_error(verb, "say where to serve");
   sigset_t set = ending_signals();
   (void)pthread_sigmask(SIG_BLOCK, &set, NULL);

@@ -1,34 +1,99 @@
-/* The verbs of the cmdmox program: one table, which says what each of them takes. */
+/* The verbs of the cmdmox program. A row of the table (table.c) says all of a verb: what it takes,
+ * and what help, the man page and the completions tell of it. */
 #ifndef CMOX_PROGRAM_VERBS_H
 #define CMOX_PROGRAM_VERBS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
+/* Exit statuses of the program; 125 and others are those of proto/include/cmdmox/errors.def. */
+#define CMOX_EXIT_FAILED 1 /* verification failed */
 #define CMOX_EXIT_USAGE 2
-#define CMOX_OPTIONS_MAX 2u
+
+/* What is completed behind an option, or as a word. */
+typedef enum cmox_completes {
+  CMOX_COMPLETES_NOTHING,
+  CMOX_COMPLETES_FILES,
+  CMOX_COMPLETES_COMMANDS,
+  CMOX_COMPLETES_VERBS,
+  CMOX_COMPLETES_CHOICES /* those of `choices` */
+} cmox_completes_t;
 
 typedef struct cmox_option {
+  int id;              /* of the verb's own enumeration, not 0; a NULL name ends a list */
   const char *name;    /* "--listen" */
+  const char *letter;  /* "-f"; NULL: none */
   const char *operand; /* "ADDRESS"; NULL: none */
-  const char *help;    /* lines, joined by newlines */
+  const char *help;    /* a sentence or more, without line breaks */
+  bool many;           /* may be given more than once; what it means follows from the order */
+  int alternative;     /* of those with the same number, not 0, one can be given */
+  cmox_completes_t completes; /* the operand */
 } cmox_option_t;
 
-/* What was given. */
+/* Options that belong together; several verbs may have them. */
+typedef struct cmox_option_group {
+  const char *title; /* "What it answers:"; NULL: none */
+  const cmox_option_t *options;
+} cmox_option_group_t;
+
+#define CMOX_GROUPS_MAX 5u
+
+typedef struct cmox_given {
+  const cmox_option_t *option;
+  const char *value; /* NULL: the option has no operand */
+} cmox_given_t;
+
+/* What was given, in its order. */
 typedef struct cmox_arguments {
-  const char *operand;                   /* NULL: none */
-  const char *options[CMOX_OPTIONS_MAX]; /* by the verb's order: its operand, else its name; NULL */
+  size_t given_count;
+  cmox_given_t *given;
+  size_t word_count;
+  char **words; /* NULL at the end */
 } cmox_arguments_t;
 
 typedef struct cmox_verb {
-  const char *name;
-  const char *operand; /* "VERB"; may be left out, unless the verb takes words; NULL: none */
-  const char *summary; /* one line */
-  cmox_option_t options[CMOX_OPTIONS_MAX]; /* exactly one of them is given */
+  const char *name;     /* "serve", "session start" */
+  const char *synopsis; /* what follows the name: "--stdio | --listen ADDRESS"; NULL: nothing */
+  const char *summary;  /* one line, without a full stop at its end */
+  /* Paragraphs, with an empty line between them; lines that begin with a blank stay as they are.
+   * NULL: none */
+  const char *description;
+  cmox_option_group_t groups[CMOX_GROUPS_MAX]; /* up to one without options */
+  size_t words_min;
+  size_t words_max;
+  bool words_end;             /* what follows the first word are words, even with a dash */
+  cmox_completes_t completes; /* words; commands: the first, then files */
+  const char *const *choices; /* of words; NULL at the end */
+  const char *examples;       /* lines: "# what", then the command */
   int (*run)(const struct cmox_verb *verb, const cmox_arguments_t *arguments);
-  /* Instead of run, of a verb without options: takes all words itself; the first is no request for
-   * help. */
-  int (*run_words)(const struct cmox_verb *verb, char **words);
 } cmox_verb_t;
+
+/* ---- The table ------------------------------------------------------------- */
+
+extern const cmox_verb_t cmox_verbs[]; /* up to one without a name */
+
+/* The verb that the words begin with, and how many words its name has; NULL: none. */
+const cmox_verb_t *cmox_verb_find(char **words, size_t *taken);
+
+/* ---- What was given ---------------------------------------------------------- */
+
+/* Reads what follows the verb's name by its row: 0, or CMOX_EXIT_USAGE when stderr says what is
+ * wrong; *help when help is asked for. The words live as long as argv; clear frees the rest. */
+int cmox_arguments_read(const cmox_verb_t *verb, char **words, cmox_arguments_t *arguments,
+                        bool *help);
+void cmox_arguments_clear(cmox_arguments_t *arguments);
+
+/* The last value given for an option, "" for one without operand; NULL: it was not given. */
+const char *cmox_given(const cmox_arguments_t *arguments, int id);
+
+/* The value as a whole number; `otherwise` where it was not given. False: it is none, or not within
+ * the bounds, and stderr says so. */
+bool cmox_given_number(const cmox_verb_t *verb, const cmox_arguments_t *arguments, int id,
+                       uint64_t least, uint64_t most, uint64_t otherwise, uint64_t *out);
+bool cmox_number_read(const cmox_verb_t *verb, const cmox_given_t *given, uint64_t least,
+                      uint64_t most, uint64_t *out);
 
 /* Says on stderr what is wrong and how the verb is used; returns CMOX_EXIT_USAGE. */
 int cmox_usage_error(const cmox_verb_t *verb, const char *format, ...)
@@ -37,8 +102,23 @@ int cmox_usage_error(const cmox_verb_t *verb, const char *format, ...)
 /* Flushes stdout: 0, or what tells that it could not be written. */
 int cmox_finish_output(void);
 
-enum { CMOX_SERVE_STDIO, CMOX_SERVE_LISTEN }; /* the options of serve */
-int cmox_verb_isolate(const cmox_verb_t *verb, char **words);
+/* ---- What the table tells ------------------------------------------------------ */
+
+void cmox_help_list(FILE *to);                           /* all verbs */
+void cmox_help_usage(FILE *to, const cmox_verb_t *verb); /* one line */
+void cmox_help_verb(const cmox_verb_t *verb);            /* everything, to stdout */
+void cmox_man_program(void);                             /* cmdmox.1, to stdout */
+void cmox_man_verb(const cmox_verb_t *verb);             /* cmdmox-VERB.1 */
+
+/* ---- Verbs ------------------------------------------------------------------- */
+
+int cmox_verb_completion(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_help(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_version(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+
+enum { CMOX_HELP_MAN = 1 };
+enum { CMOX_SERVE_STDIO = 1, CMOX_SERVE_LISTEN };
 
 #endif

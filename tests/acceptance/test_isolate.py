@@ -243,7 +243,7 @@ class Isolated(Installed):
             (["isolate", above, "--", "true"], 3, "for that of its session"),
             (["isolate"], 2, "say which programs"),
             (["isolate", "--", "true"], 2, "say which programs"),
-            (["isolate", self.tool], 2, "say which command"),
+            (["isolate", self.tool], 2, "say which programs"),
             (["isolate", self.tool, "--"], 2, "say which command"),
             (["isolate", "tool", "--", "true"], 2, '"tool" is no absolute path'),
             (["isolate", self.folder + "/missing", "--", "true"], 3, "No such file"),

@@ -3,6 +3,7 @@
 docs/install.md tells, and all of that still works after the tree was moved. Each place has a space in its name."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -52,6 +53,12 @@ def tree(top):
     return sorted(os.path.relpath(os.path.join(folder, name), top) for folder, _, names in os.walk(top) for name in names)
 
 
+def verbs():
+    """What "cmdmox help" lists: two blanks, the verb, more blanks, what it is."""
+    lines = run(os.path.join(PREFIX, "bin/cmdmox"), "help").splitlines()
+    return [re.split("  +", line)[1] for line in lines if line.startswith("  ")]
+
+
 def setUpModule():  # pylint: disable=invalid-name
     install(PREFIX)
 
@@ -75,6 +82,8 @@ class Holds(unittest.TestCase):
             expected = file.read().replace("LIB/", LIB + "/")
         kind = next(name for name in tree(PREFIX) if "/cmdmox-targets-" in name)
         expected = expected.replace("TYPE", kind.split("-")[-1].removesuffix(".cmake"))
+        pages = ["share/man/man1/cmdmox-" + verb.replace(" ", "-") + ".1" for verb in verbs()]
+        expected = expected.replace("share/man/man1/cmdmox-VERB.1", " ".join(pages))
         self.assertEqual(tree(PREFIX), sorted(expected.split()))
 
     def test_staging_gives_the_same_files(self):

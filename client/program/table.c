@@ -1,0 +1,84 @@
+/* One row a verb. */
+#include "client/program/verbs.h"
+
+#include <string.h>
+
+static const cmox_option_t serve_where[] = {
+    {.id = CMOX_SERVE_STDIO,
+     .name = "--stdio",
+     .alternative = 1,
+     .help = "Speak the protocol on stdin and stdout; end when stdin is closed."},
+    {.id = CMOX_SERVE_LISTEN,
+     .name = "--listen",
+     .operand = "ADDRESS",
+     .alternative = 1,
+     .help = "Accept clients at unix:/path, and print the address when ready; end on SIGINT, "
+             "SIGTERM or SIGHUP and remove the socket."},
+    {0},
+};
+
+static const cmox_option_t help_options[] = {
+    {.id = CMOX_HELP_MAN, .name = "--man", .help = "Print it as a man page, in roff."},
+    {0},
+};
+
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+
+const cmox_verb_t cmox_verbs[] = {
+    {.name = "serve",
+     .synopsis = "--stdio | --listen ADDRESS",
+     .summary = "Run an engine for test clients in other processes and languages",
+     .groups = {{NULL, serve_where}},
+     .run = cmox_verb_serve},
+    {.name = "isolate",
+     .synopsis = "PROGRAM... -- COMMAND [ARGUMENT...]",
+     .summary = "Run a command to which programs, by their absolute paths, are shims (Linux)",
+     .description =
+         "It needs root or user namespaces. What the session mocks is answered by it, found by "
+         "CMOX_IPC_SOCKET; passing through finds the real programs.",
+     .words_max = SIZE_MAX,
+     .words_end = true,
+     .completes = CMOX_COMPLETES_FILES,
+     .examples = "# in a session that mocks git\ncmdmox isolate /usr/bin/git -- ./release.sh\n",
+     .run = cmox_verb_isolate},
+    {.name = "completion",
+     .synopsis = "bash | zsh | fish",
+     .summary = "Print what makes a shell complete cmdmox",
+     .words_min = 1,
+     .words_max = 1,
+     .completes = CMOX_COMPLETES_CHOICES,
+     .choices = shells,
+     .examples = "# in ~/.bashrc\neval \"$(cmdmox completion bash)\"\n"
+                 "# once, for zsh, in a directory of its fpath\n"
+                 "cmdmox completion zsh >~/.zfunc/_cmdmox\n"
+                 "# once, for fish\n"
+                 "cmdmox completion fish >~/.config/fish/completions/cmdmox.fish\n",
+     .run = cmox_verb_completion},
+    {.name = "version", .summary = "Print the version", .run = cmox_verb_version},
+    {.name = "help",
+     .synopsis = "[--man] [VERB]",
+     .summary = "Say how to use cmdmox, or one verb of it",
+     .groups = {{NULL, help_options}},
+     .words_max = 2,
+     .completes = CMOX_COMPLETES_VERBS,
+     .run = cmox_verb_help},
+    {0},
+};
+
+/* How many of the words the name has, if they begin with it. */
+static size_t begins_with(char **words, const char *name) {
+  size_t taken = 0;
+  for (;; taken++) {
+    size_t len = strcspn(name, " ");
+    const char *word = words[taken];
+    if (!word || strlen(word) != len || memcmp(word, name, len) != 0) return 0;
+    if (!name[len]) return taken + 1;
+    name += len + 1;
+  }
+}
+
+const cmox_verb_t *cmox_verb_find(char **words, size_t *taken) {
+  for (const cmox_verb_t *verb = cmox_verbs; verb->name; verb++)
+    if ((*taken = begins_with(words, verb->name)) > 0) return verb;
+  return NULL;
+}
