@@ -1,7 +1,8 @@
 /* The launcher: where it is installed, its copy, and the proof that it runs.
  *
- * 1. look where the user said, else beside the program and the library (a tree that was moved
- *    has them there), else in the prefix that the build was configured for, else in /usr;
+ * 1. look where the user said, else beside the program and the library (two files that were copied
+ *    somewhere, a wheel and a tree that was moved have it there), else in the prefix that the build
+ *    was configured for, else in /usr;
  * 2. copy it (never link: the installed file may be replaced);
  * 3. access(X_OK) on the copy: a noexec mount shows here;
  * 4. run `cmdmox-shim --probe`, which prints "cmdmox-shim VERSION protocol MIN-MAX".
@@ -36,14 +37,14 @@ static bool try_open(cmox_launcher_t *launcher, const char *path) {
   return launcher->fd >= 0 || errno != ENOENT;
 }
 
-/* Seen from the directory of file, where an installation has it; the build tree has it there too.
+/* Seen from the directory of file: beside it, or where an installation and the build tree have it.
  */
 static bool try_beside(cmox_launcher_t *launcher, const char *file, cmox_buf_t *tried) {
-  static const char *const ways[] = {"../libexec/cmdmox", "../../libexec/cmdmox"};
+  static const char *const ways[] = {"", "../libexec/cmdmox/", "../../libexec/cmdmox/"};
   const char *end = strrchr(file, '/');
   if (!end) return false;
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-    int len = snprintf(launcher->buffer, sizeof launcher->buffer, "%.*s/%s/" CMOX_SHIM_FILE,
+    int len = snprintf(launcher->buffer, sizeof launcher->buffer, "%.*s/%s" CMOX_SHIM_FILE,
                        (int)(end - file), file, ways[i]);
     if (len < 0 || (size_t)len >= sizeof launcher->buffer) continue;
     if (try_open(launcher, launcher->buffer)) return true;
@@ -56,8 +57,9 @@ static bool try_beside_library(cmox_launcher_t *launcher, const char *program, c
   static const char here = 0;
   char path[PATH_MAX];
   Dl_info library;
-  if (!dladdr(&here, &library) || !library.dli_fname || !realpath(library.dli_fname, path))
-    return false;
+  if (!dladdr(&here, &library) || !library.dli_fname) return false;
+  /* Of what is linked into the program this is the word that it was started by, and no path. */
+  if (!strchr(library.dli_fname, '/') || !realpath(library.dli_fname, path)) return false;
   return strcmp(path, program) != 0 && try_beside(launcher, path, tried);
 }
 

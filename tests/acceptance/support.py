@@ -59,12 +59,13 @@ class Case(Watched):
     """
 
     server_env = {}
+    program = PROGRAM
 
     def own_place(self):
         self.environment = {**os.environ, "CMOX_SHIM": SHIM, "CMOX_TMPDIR": self.place, **self.server_env}
 
     def serve(self, **env):
-        return cmdmox.serve([PROGRAM, "serve", "--stdio"], {**self.environment, **env})
+        return cmdmox.serve([self.program, "serve", "--stdio"], {**self.environment, **env})
 
     def setUp(self):
         self.own_place()

@@ -14,11 +14,14 @@ from support import BUILD, DEADLINE, SANITIZED, Case, until
 from cmdmox_doubles import capture_stdin, mock, returns, stub
 
 WILD = os.path.join(BUILD, "tests", "acceptance", "wild_clock.so")
-DYNAMIC_SHIM = os.path.join(BUILD, "shim", "cmdmox-shim-host")  # a static one cannot be lied to
+# What is static cannot be lied to.
+DYNAMIC_SHIM = os.path.join(BUILD, "shim", "cmdmox-shim-host")
+DYNAMIC_PROGRAM = os.path.join(BUILD, "client", "cmdmox-dynamic")
 
 
 @unittest.skipIf(SANITIZED, "a sanitizer must be loaded first")
 class WildClock(Case):
+    program = DYNAMIC_PROGRAM
     server_env = {"LD_PRELOAD": WILD, "CMOX_SHIM": DYNAMIC_SHIM}
     wild = {b"LD_PRELOAD": os.fsencode(WILD)}
 

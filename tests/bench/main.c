@@ -21,6 +21,7 @@ static const struct {
     {"stdin", bench_stdin, "one call with a long stdin, captured"},
     {"passthrough", bench_passthrough,
      "the real command through the shim, captured, against itself"},
+    {"program", bench_program, "starting the program, against /bin/true"},
     {"size", bench_size, "the shim on disk"},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
