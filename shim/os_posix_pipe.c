@@ -134,12 +134,20 @@ cmox_os_io_t cmox_os_put(int fd, cmox_os_kind_t kind, const void *data, size_t l
   return outcome_of(write(fd, data, len), true, moved, error);
 }
 
-cmox_os_io_t cmox_os_splice(int from, int to, size_t len, size_t *moved) {
 #ifdef __linux__
+/* From pipe to pipe in the kernel: where nothing comes any more the source has ended, EPIPE is a
+ * reader that is gone. */
+static cmox_os_io_t outcome_of_pipes(ssize_t count, size_t *moved) {
   int error;
-  const ssize_t count = splice(from, NULL, to, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   const cmox_os_io_t outcome = outcome_of(count, false, moved, &error);
   return outcome == CMOX_OS_FAILED && error == EPIPE ? CMOX_OS_ABSENT : outcome;
+}
+#endif
+
+cmox_os_io_t cmox_os_splice(int from, int to, size_t len, size_t *moved) {
+#ifdef __linux__
+  return outcome_of_pipes(splice(from, NULL, to, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
+                          moved);
 #else
   (void)from, (void)to, (void)len, (void)moved;
   return CMOX_OS_FAILED;
@@ -148,10 +156,7 @@ cmox_os_io_t cmox_os_splice(int from, int to, size_t len, size_t *moved) {
 
 cmox_os_io_t cmox_os_copy(int from, int to, size_t len, size_t *moved) {
 #ifdef __linux__
-  int error;
-  const ssize_t count = tee(from, to, len, SPLICE_F_NONBLOCK);
-  const cmox_os_io_t outcome = outcome_of(count, false, moved, &error);
-  return outcome == CMOX_OS_FAILED && error == EPIPE ? CMOX_OS_ABSENT : outcome;
+  return outcome_of_pipes(tee(from, to, len, SPLICE_F_NONBLOCK), moved);
 #else
   (void)from, (void)to, (void)len, (void)moved;
   return CMOX_OS_FAILED;
