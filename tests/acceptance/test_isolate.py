@@ -102,6 +102,15 @@ class Isolated(Installed):
                 done = self.run_in(session, self.line(words, self.tool, self.other), env=self.variables)
                 self.assertEqual(done, (0, b"real tool\nreal other\n", b""))
 
+    def test_one_within_another_by_a_name_that_only_the_inner_one_uses(self):
+        """There the file is a shim, and no real one of that name is known."""
+        alias = os.path.join(self.folder, "alias")
+        os.symlink(self.tool, alias)
+        session = self.session(stub(b"tool", None, passes()))
+        status, out, err = self.run_in(session, self.line(self.line(["true"], alias), self.tool), env=self.variables)
+        self.assertEqual((status, out), (3, b""))
+        self.assertIn(f"{alias} is a shim already, of an isolation that does not have the real alias".encode(), err)
+
     def test_what_a_user_says_is_the_real_command_is(self):
         third = self.script("third", "#!/bin/sh\necho third\n")
         session = self.session(stub(b"tool", None, passes()))
