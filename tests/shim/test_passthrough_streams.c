@@ -278,6 +278,28 @@ START_TEST(a_file_is_inherited_and_read_again) {
 }
 END_TEST
 
+/* Each open file has a place of its own: what is captured goes as far as the farther of them. */
+START_TEST(two_open_files_of_one_file_are_captured_up_to_the_farther) {
+  passing_scene_t scene;
+  passing_open(&scene);
+  const char *const path = passing_path(&scene, "file");
+  const int out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const int err = open(path, O_WRONLY | O_CLOEXEC);
+  ck_assert(out >= 0 && err >= 0);
+  passing_begin_sh(&scene, CMOX_START(.out = out, .err = err), "echo o; echo longer >&2");
+  passing_tell(scene.peer, 1, &PASSTHROUGH(SH, BOTH), NULL);
+  passing_heard_t heard = passing_hear(scene.peer);
+  ck_assert(heard.report->merged);
+  ck_assert_str_eq((char *)heard.data[1], "longer\n");
+  ck_assert_uint_eq(heard.report->stdout_bytes, 7);
+  passing_free(&heard);
+  cmox_run_exited(&scene.run, 0);
+  close(out);
+  close(err);
+  passing_close(&scene);
+}
+END_TEST
+
 /* The first reader goes, something wakes the launcher, another comes, the command writes again. */
 START_TEST(a_reader_of_a_named_pipe_may_come_again) {
   passing_scene_t scene;
@@ -469,6 +491,7 @@ int main(void) {
                                 a_reader_that_is_late_holds_up_no_other_stream_either,
                                 a_device_is_handed_over,
                                 a_file_is_inherited_and_read_again,
+                                two_open_files_of_one_file_are_captured_up_to_the_farther,
                                 a_reader_of_a_named_pipe_may_come_again,
                                 what_was_read_to_decide_comes_to_the_command_again,
                                 a_limit_on_files_ends_what_cannot_be_kept,
