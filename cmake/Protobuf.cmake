@@ -7,7 +7,7 @@ find_program(PROTOC protoc REQUIRED)
 find_program(PROTOC_GEN_NANOPB protoc-gen-nanopb REQUIRED)
 
 set(CMDMOX_PROTO_DIR ${PROJECT_SOURCE_DIR}/proto)
-set(CMDMOX_PROTOS status frame shim matcher double control callback agent)
+set(CMDMOX_PROTOS status frame shim matcher double control callback agent document)
 set(CMDMOX_SHIM_PROTOS status frame shim)
 set(CMDMOX_PROTOBUF_C_DIR ${PROJECT_BINARY_DIR}/gen/protobuf-c)
 set(CMDMOX_NANOPB_DIR ${PROJECT_BINARY_DIR}/gen/nanopb)

@@ -6,6 +6,7 @@
 #include <cmdmox/v1/agent.pb-c.h>
 #include <cmdmox/v1/callback.pb-c.h>
 #include <cmdmox/v1/control.pb-c.h>
+#include <cmdmox/v1/document.pb-c.h>
 #include <cmdmox/v1/frame.pb-c.h>
 #include <cmdmox/v1/shim.pb-c.h>
 
@@ -30,6 +31,7 @@ size_t cmox_test_types(const ProtobufCMessageDescriptor *const **types) {
     add(&cmdmox__v1__frame__descriptor);
     add(&cmdmox__v1__completed__descriptor);
     add(&cmdmox__v1__progress__descriptor);
+    add(&cmdmox__v1__document__descriptor);
     for (size_t s = 0; s < 4; s++)
       for (unsigned m = 0; m < cmox_test_services[s]->n_methods; m++) {
         add(cmox_test_services[s]->methods[m].input);
