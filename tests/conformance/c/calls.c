@@ -21,8 +21,11 @@ extern char **environ;
 /* How a command is run: what the steps "run", "shell" and "start" have in common. */
 typedef struct command {
   const char *const *argv;
+  json_t
+      *argv0; /* NULL: as the first of argv, which is what runs; JSON's null: no arguments at all */
   json_t *input; /* NULL: /dev/null */
   json_t *env;
+  json_t *entries; /* the whole environment, entry by entry; NULL: this process's, with env */
   const char *cwd;
 } command_t;
 
@@ -71,6 +74,16 @@ static char **environment_of(stage_t *stage, json_t *changes) {
   return entries;
 }
 
+static char **argv_of(stage_t *stage, const command_t *command) {
+  size_t count = 0;
+  while (command->argv[count]) count++;
+  char **argv = stage_memory(stage, count + 1, sizeof *argv);
+  if (json_is_null(command->argv0)) return argv;
+  memcpy(argv, command->argv, count * sizeof *argv);
+  if (command->argv0) argv[0] = (char *)(uintptr_t)text_string(stage, command->argv0);
+  return argv;
+}
+
 static running_t spawn(stage_t *stage, const command_t *command) {
   running_t run = {.out = file_of(stage, (cmox_bytes_t){"", 0}),
                    .err = file_of(stage, (cmox_bytes_t){"", 0})};
@@ -83,9 +96,12 @@ static running_t spawn(stage_t *stage, const command_t *command) {
       posix_spawn_file_actions_adddup2(&files, run.err, STDERR_FILENO) != 0 ||
       (command->cwd && posix_spawn_file_actions_addchdir_np(&files, command->cwd) != 0))
     stage_fail(stage, "out of memory");
+  size_t count;
+  char **environment = command->entries
+                           ? (char **)(uintptr_t)text_strings(stage, command->entries, &count)
+                           : environment_of(stage, command->env);
   const int failed =
-      posix_spawnp(&run.pid, command->argv[0], &files, NULL,
-                   (char *const *)(uintptr_t)command->argv, environment_of(stage, command->env));
+      posix_spawnp(&run.pid, command->argv[0], &files, NULL, argv_of(stage, command), environment);
   (void)posix_spawn_file_actions_destroy(&files);
   (void)close(in);
   if (failed) stage_fail(stage, "cannot start %s: %s", command->argv[0], strerror(failed));
@@ -167,8 +183,9 @@ static void take_run(stage_t *stage, json_t *step) {
   json_t *argv, *expected = NULL, *statuses = NULL;
   int count = 0;
   size_t items;
-  stage_read(stage, step, "{s:o,s?o,s?o,s?s,s?o,s?i,s?o}", "run", &argv, "stdin", &command.input,
-             "env", &command.env, "cwd", &command.cwd, "expect", &expected, "at_once", &count,
+  stage_read(stage, step, "{s:o,s?o,s?o,s?o,s?o,s?s,s?o,s?i,s?o}", "run", &argv, "argv0",
+             &command.argv0, "stdin", &command.input, "env", &command.env, "env_entries",
+             &command.entries, "cwd", &command.cwd, "expect", &expected, "at_once", &count,
              "statuses", &statuses);
   command.argv = text_strings(stage, argv, &items);
   if (count)

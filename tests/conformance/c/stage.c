@@ -44,6 +44,7 @@ void stage_fail(stage_t *stage, const char *format, ...) {
 
 void stage_close(stage_t *stage) {
   calls_clear(stage);
+  vocabulary_let_go();
   cmox_free(stage->mox);
   stage->mox = NULL;
   stage_forget_memory();

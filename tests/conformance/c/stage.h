@@ -78,6 +78,7 @@ typedef struct words {
 
 cmox_handler_t handler_of(stage_t *stage, const char *name);
 cmox_predicate_t predicate_of(stage_t *stage, const char *name);
+void vocabulary_let_go(void); /* what hangs goes on */
 
 /* ---- answers.c: refinements that say what a double answers; false: it is none of them */
 
