@@ -41,6 +41,8 @@ typedef struct tally {
 } tally_t;
 
 static int said; /* where the scenario's process says how it went */
+static json_t
+    *root; /* of the file at work; known here, so that it is no leak of a scenario's process */
 
 /* ---- In the scenario's process ---- */
 
@@ -174,7 +176,7 @@ static void run_file(const options_t *options, const char *file, tally_t *tally)
   size_t i;
   json_t *scenario;
   (void)snprintf(path, sizeof path, "%s/%s", options->folder, file);
-  json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+  root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
   if (!json_is_array(root)) {
     printf("not ok %s:%d: %s\n", path, error.line, root ? "not a list" : error.text);
     tally->failed++;
