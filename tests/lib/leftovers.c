@@ -34,6 +34,7 @@ static char folder[64];
 static char own[96];
 static unsigned allowed;
 static descriptors_t *before;
+static void (*teller)(const char *text);
 
 void leaves(leftover_t what, const char *reason) {
   ck_assert_msg(reason && *reason, "a test says why it leaves something");
@@ -155,6 +156,7 @@ __attribute__((destructor(101))) static void compare(void) {
   if (!(allowed & LEAVES_FILES)) find_files(own, &text);
   free(before);
   scratch_remove(own);
+  if (text.len && teller) teller(text.bytes);
   if (text.len) ck_abort_msg("the test %.*s", (int)text.len - 2, text.bytes);
 }
 
@@ -173,6 +175,8 @@ static void begin_test(void) {
     _exit(3);
   before = descriptors_read();
 }
+
+void leftovers_tell(void (*tell)(const char *text)) { teller = tell; }
 
 void leftovers_watch(void) {
   const char *place = getenv("CMOX_TMPDIR");

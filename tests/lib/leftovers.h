@@ -30,6 +30,9 @@ void scratch_remove(const char *path);
 
 /* From now on every child that the process forks is a test. */
 void leftovers_watch(void);
+/* For a runner that is not Check's: called in the test's process with what it leaves, and does not
+ * return. */
+void leftovers_tell(void (*tell)(const char *text));
 /* What outlived its test and is no file of a test that crashed; true: nothing. */
 bool leftovers_end(void);
 
