@@ -1,5 +1,6 @@
 # The installed tree; docs/install.md shows it from the user's side. It may be moved as a whole: what is in it
 # finds the rest by relative paths. Parts whose target does not exist are left out; the launcher is installed by shim/.
+# `--component program` installs the program and the launcher alone.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cmdmox)
@@ -12,7 +13,7 @@ if(TARGET cmdmox)
   set_target_properties(cmdmox PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
   install(TARGETS cmdmox EXPORT cmdmox-targets)
   set_target_properties(cmdmox_program PROPERTIES EXPORT_NAME program)
-  install(TARGETS cmdmox_program EXPORT cmdmox-targets RUNTIME)
+  install(TARGETS cmdmox_program EXPORT cmdmox-targets RUNTIME COMPONENT program)
   install(EXPORT cmdmox-targets NAMESPACE cmdmox:: DESTINATION ${package_dir})
   install(DIRECTORY client/include/ server/include/ proto/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   # Its own export: who links the shared library needs no development files of other libraries.

@@ -13,8 +13,10 @@ typedef struct cmox_view {
 
 /* For buffers that most calls do not touch, or only at the start: behind everything that
  * every call touches, which then lies on few pages. A page touched first costs
- * more than a system call. The # makes the rest of the section's line a comment. */
-#if defined(__ELF__)
+ * more than a system call. What begins a comment for the assembler ends the section's line. */
+#if defined(__ELF__) && defined(__aarch64__)
+#define CMOX_COLD __attribute__((section(".cold_bss,\"aw\",%nobits//")))
+#elif defined(__ELF__)
 #define CMOX_COLD __attribute__((section(".cold_bss,\"aw\",@nobits#")))
 #else
 #define CMOX_COLD
