@@ -79,7 +79,9 @@ class Names(unittest.TestCase):
     def test_python(self):
         sys.path.insert(0, PYTHON)
         import cmdmox  # pylint: disable=import-outside-toplevel
-        self.check(rows("python.md"), set(cmdmox.__all__), "python.md")
+        members = {f"{kind.__name__}.{name}" for kind in (cmdmox.CmdMox, cmdmox.Double)
+                   for name in dir(kind) if not name.startswith("_")}
+        self.check(rows("python.md"), set(cmdmox.__all__) | members, "python.md")
 
     def test_no_name_is_said_twice(self):
         for page in ("rpc.md", "program.md", "python.md"):

@@ -282,20 +282,20 @@ class Double:
     def in_order(self: D) -> D:
         """A mock that must be called after those that said so before it."""
         with said("in_order"):
-            self.take_place("")
+            self._take_place("")
         return self
 
     def in_sequence(self: D, name: str) -> D:
         """The same in an order of this name, beside others."""
         with said("in_sequence"):
-            self.take_place(name)
+            self._take_place(name)
         return self
 
-    def take_place(self, sequence: str) -> None:
+    def _take_place(self, sequence: str) -> None:
         """The next place of a sequence. Places only grow, so that each order goes on where it ended."""
         if not isinstance(sequence, str):
             raise BuilderError(f"the name of the sequence is {describe(sequence)}: give a str")
-        step = double_pb2.SequenceStep(sequence=sequence, position=self.mox.next_position())
+        step = double_pb2.SequenceStep(sequence=sequence, position=self.mox._next_position())
         self._patch(double_pb2.Double(sequences=double_pb2.SequenceList(append=True, steps=[step])))
 
     def any_order(self: D) -> D:

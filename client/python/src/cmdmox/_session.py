@@ -122,7 +122,7 @@ class CmdMox:
         """That of an Invocation or a Finding; None: of no double."""
         return self._doubles.get(double_id)
 
-    def next_position(self) -> int:
+    def _next_position(self) -> int:
         """In all sequences: positions only grow."""
         with self._lock:
             self._position += 1
@@ -142,7 +142,7 @@ class CmdMox:
         for number, double in enumerate(doubles, 1):
             if not isinstance(double, Double) or double.mox is not self:
                 raise BuilderError(f"{describe(double)}, number {number} of the list, is no double of this session")
-            double.take_place(name)
+            double._take_place(name)
 
     # ---- Commands without doubles -------------------------------------------------------------------------------------
 
