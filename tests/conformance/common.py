@@ -1,7 +1,6 @@
 """What the runners in Python share: the values of a scenario, the commands that are run, and the command line. README.md has the format."""
 
 import base64
-import contextlib
 import json
 import os
 import pathlib
@@ -108,9 +107,7 @@ class Stage:
         try:
             getattr(self, f"step_{names[0]}")(step[names[0]], **others)
         except TypeError as error:
-            if error.__traceback__.tb_next:  # it comes from further within
-                raise
-            raise Mismatch(f"the scenario is malformed: {error}") from None
+            raise Mismatch(f"the scenario is malformed: {error}") from error
 
     # ---- What a runner gives
 
