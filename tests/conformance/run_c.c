@@ -26,6 +26,7 @@ static const struct {
   const char *need, *why;
 } lacking[] = {
     {"drain_stdin", "the C library has no function for it"},
+    {"findings", "the C library hands out the report, not its parts"},
     {"failing-predicates", "a predicate in C gives true or false, and has no other end"},
 };
 
