@@ -1,0 +1,73 @@
+#!/bin/sh
+# wheels.sh FOLDER PACKAGE [BUILD...]: makes wheels into FOLDER: one of the package alone, which finds an installed
+# cmdmox, and for each BUILD, a build folder with a static program, one that has that program and its shim in it.
+# PACKAGE is the assembled package, build/PRESET/python. The same sources give the same bytes; SOURCE_DATE_EPOCH is
+# the time that the files in them have, else that of the last commit.
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+top=${here%/client/python}
+[ $# -ge 2 ] || { sed -n 's/^# //p' "$0" >&2; exit 2; }
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+package=$2
+shift 2
+
+umask 022
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+: "${SOURCE_DATE_EPOCH:=$(git -C "$top" log -1 --format=%ct 2>/dev/null || echo 315532800)}" # 1980, the first that zip knows
+export SOURCE_DATE_EPOCH
+
+die() { echo "wheels: $*" >&2; exit 1; }
+
+for python in ${CMDMOX_PYTHON:-/usr/bin/python3 python3} ''; do
+  [ -n "$python" ] || die "no Python with the packages build, setuptools and wheel (./dev wheels installs them)"
+  "$python" -c 'import build, setuptools, wheel' 2>/dev/null && break
+done
+
+sources() {
+  rm -rf "$stage/src"
+  mkdir -p "$stage/src"
+  cp "$here/pyproject.toml" "$here/setup.py" "$here/README.md" "$top/LICENSE" "$stage"
+  cp -R "$package"/* "$stage/src"
+  find "$stage/src" -name __pycache__ -prune -exec rm -rf {} +
+  find "$stage" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
+}
+
+# What is linked into the program and the shim wants its licences told; Debian's packages have them. Those of the
+# libraries lie in the tree that the build took them from.
+licences() {
+  root=$(sed -n 's|^CMDMOX_ARCHIVE_uv:FILEPATH=\(.*\)/usr/lib/.*|\1|p' "$1/CMakeCache.txt")
+  for name in libc6-dev musl-dev libuv1-dev libprotobuf-c-dev libpcre2-dev libjansson-dev libmd-dev uthash-dev; do
+    licence "$name" "$root/usr/share/doc/$name/copyright"
+  done
+  licence nanopb /usr/share/doc/nanopb/copyright
+}
+
+licence() {
+  [ -f "$2" ] || die "$2 is missing: a wheel tells the licences of what is linked into its program"
+  cp "$2" "$stage/LICENSE.$1"
+}
+
+programs() {
+  cmake --install "$1" --component program --strip --prefix "$stage/installed" >/dev/null
+  mkdir "$stage/src/cmdmox/_bin"
+  mv "$stage/installed/bin/cmdmox" "$stage/installed/libexec/cmdmox/cmdmox-shim" "$stage/src/cmdmox/_bin"
+  rm -r "$stage/installed"
+}
+
+wheel() {
+  (cd "$stage" && "$python" -m build --wheel --no-isolation --outdir "$stage/made" . >"$stage/log" 2>&1 </dev/null) ||
+    { cat "$stage/log" >&2; die "python -m build failed"; }
+  mv "$stage"/made/*.whl "$folder"
+  rm -rf "$stage/build" "$stage/made" "$stage"/src/*.egg-info
+}
+
+sources
+wheel
+for build; do
+  sources
+  programs "$build"
+  licences "$build"
+  wheel
+done
