@@ -4,7 +4,6 @@ CMDMOX_BUILD names the build folder; without it the newest one under build/ is t
 can be run by hand with a Python that has protobuf:  /usr/bin/python3 tests/acceptance/test_path.py
 """
 
-import ctypes
 import glob
 import os
 import signal
@@ -186,15 +185,3 @@ class Listening(Case):
     def disconnect(self, client):
         client.socket.shutdown(socket.SHUT_RDWR)
         client.thread.join(DEADLINE)
-
-
-def exec_raw(path, argv, environment):
-    """Runs a program with exactly these arguments and entries, which Python itself would refuse; its status."""
-    libc = ctypes.CDLL(None)
-    arguments = (ctypes.c_char_p * (len(argv) + 1))(*argv, None)
-    entries = (ctypes.c_char_p * (len(environment) + 1))(*environment, None)
-    pid = os.fork()
-    if pid == 0:
-        libc.execve(path, arguments, entries)
-        os._exit(127)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -5,7 +5,8 @@ import pty
 import tempfile
 import unittest
 
-from support import Case, exec_raw
+from raw import exec_raw
+from support import Case
 from cmdmox_doubles import mock, returns, stub
 
 ODD = [b"", b"\n", b"a\nb", b"\xff\xfe\x80", b" ", b"\t", b"'\"\\$`*?", b"-", b"--", "\u00e9\u4e2d\U0001f600".encode(),

@@ -14,6 +14,9 @@ import pytest
 DEADLINE = 60  # seconds until a command counts as hanging; none takes that long
 LIMIT = 240
 
+# What is shared with the acceptance tests: programs started with what Python refuses.
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "acceptance"))
+
 _place = tempfile.TemporaryDirectory(prefix="cmdmox-py-")
 os.environ["CMOX_TMPDIR"] = _place.name
 

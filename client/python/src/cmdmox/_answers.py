@@ -67,8 +67,10 @@ def signal_name(value: Signal) -> str:
         try:
             return signals.Signals(value).name
         except ValueError:
-            raise BuilderError(f"signal is {value}, which is none: give a name, such as \"SIGTERM\"") from None
-    return utf8(value, "signal")
+            pass
+    elif isinstance(value, str) and value in signals.Signals.__members__:
+        return value
+    raise BuilderError(f"signal is {value}, which is none: give a name, such as \"SIGTERM\", or one of signal.Signals")
 
 
 def _reply(said: Response) -> shim_pb2.Reply:

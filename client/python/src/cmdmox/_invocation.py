@@ -32,15 +32,16 @@ class CapturedStream:
     def __init__(self, message: control_pb2.CapturedStream, captured: bool, rest: Callable[[int], bytes] = lambda _: b"") -> None:
         self.captured = captured
         data = message.data
-        if message.stdin_end and message.length > len(data):
+        if message.digest and message.stdin_end and message.length > len(data):  # a page of the journal has no room for it
             data += rest(len(data))
+        whole = len(data) == message.length and message.stdin_end in (shim_pb2.STDIN_END_UNSPECIFIED, shim_pb2.STDIN_END_EOF)
         self.bytes = data
         #: Bytes of the whole stream, also where the beginning only was kept.
         self.length: int = message.length
         #: `bytes` holds only the beginning.
-        self.truncated: bool = message.truncated
+        self.truncated: bool = message.truncated and not whole
         #: SHA-256 of the whole stream where it was read and not kept whole, else empty.
-        self.digest: bytes = message.digest
+        self.digest: bytes = b"" if whole else message.digest
         #: How reading stdin ended: "eof", "limit", "deadline" or "error"; None where nobody read.
         self.end: Optional[str] = _ENDS.get(message.stdin_end)
 
