@@ -231,9 +231,6 @@ static int take_text(Cmdmox__V1__Double *to, const cmox_given_t *given) {
     case ERR:
       done = (reply = reply_of(to)) && set_line(&reply->stderr_data, value);
       break;
-    case SIGNAL:
-      done = (reply = reply_of(to)) && set_signal(reply, value);
-      break;
     case PASSTHROUGH:
       done = set_passthrough(to);
       break;
@@ -252,12 +249,20 @@ static int take_text(Cmdmox__V1__Double *to, const cmox_given_t *given) {
   return done ? 0 : no_memory();
 }
 
+static int take_signal(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const char *name) {
+  if (!*name || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-")])
+    return cmox_usage_error(verb, "--signal %s: write a name such as TERM", name);
+  Cmdmox__V1__Reply *reply = reply_of(to);
+  return reply && set_signal(reply, name) ? 0 : no_memory();
+}
+
 int cmox_draft_take(cmox_draft_t *draft, const cmox_verb_t *verb, const cmox_given_t *given) {
   const int id = given->option->id;
   int status = cmox_double_check_flag(verb, draft->given, id);
   if (status != 0) return status;
   draft->given |= CMOX_DOUBLE_BIT(id);
   if (id == ENV) return take_variable(draft->message, verb, given->value);
+  if (id == SIGNAL) return take_signal(draft->message, verb, given->value);
   if (id == OUT_FILE) return set_out_file(draft->message, verb, given->value);
   if (id == EXIT || id == DELAY || id == TIMES || id == AT_LEAST || id == AT_MOST)
     return take_number(draft->message, verb, given);
