@@ -21,23 +21,21 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmdmox/codes.h>
 
+#include "client/program/child.h"
 #include "server/base/isolated.h"
 #include "server/host/shimdir.h"
 
-enum { NOT_RUN = 3, NOT_KEPT = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127, BY_SIGNAL = 128 };
+enum { NOT_RUN = 3, NOT_KEPT = 125 };
 
 typedef struct isolation {
   char **programs; /* absolute paths, NULL at the end */
@@ -231,58 +229,11 @@ static int check_replaced(const isolation_t *isolation, int status) {
 
 /* ---- The command ------------------------------------------------------------- */
 
-/* Sent by a process, and not by the kernel: those of the terminal reach the command by themselves.
- */
-static bool is_sent(const siginfo_t *info) { return info->si_code <= 0; }
-
-/* Stops as the command did: whoever started us sees that, and lets us go on. */
-static void stop_too(pid_t command) {
-  (void)kill(getpid(), SIGSTOP);
-  (void)kill(command, SIGCONT);
-}
-
-/* All signals are blocked. Those that others send us are for the command. */
-static int accompany(pid_t command) {
-  sigset_t all;
-  (void)sigfillset(&all);
-  for (;;) {
-    int status = 0;
-    pid_t changed = waitpid(command, &status, WNOHANG | WUNTRACED);
-    if (changed < 0 && errno != EINTR) return fail("cannot wait: %s", strerror(errno));
-    if (changed > 0 && !WIFSTOPPED(status))
-      return WIFSIGNALED(status) ? BY_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
-    if (changed > 0) {
-      stop_too(command);
-      continue;
-    }
-    siginfo_t info;
-    int number = sigwaitinfo(&all, &info);
-    if (number > 0 && number != SIGCHLD && is_sent(&info)) (void)kill(command, number);
-  }
-}
-
-_Noreturn static void become(char **command, const sigset_t *mask, pid_t parent) {
-  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(BY_SIGNAL + SIGKILL); /* it was killed before that */
-  (void)sigprocmask(SIG_SETMASK, mask, NULL);
-  (void)execvp(command[0], command);
-  int why = errno;
-  (void)fail("%s: %s", command[0], strerror(why));
-  _exit(why == ENOENT || why == ENOTDIR ? NOT_FOUND : CANNOT_EXECUTE);
-}
-
 static int run_command(char **command) {
-  sigset_t all;
-  sigset_t mask;
-  (void)sigfillset(&all);
-  (void)sigprocmask(SIG_BLOCK, &all, &mask);
-  const pid_t self = getpid();
-  void (*on_child)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, it would take the status away */
-  pid_t pid = fork();
-  if (pid == 0) (void)signal(SIGCHLD, on_child);
-  if (pid < 0) return fail("cannot start %s: %s", command[0], strerror(errno));
-  if (pid == 0) become(command, &mask, self);
-  return accompany(pid);
+  const cmox_child_t child = {.command = command, .input = -1};
+  const cmox_child_end_t end = cmox_child_run(&child);
+  if (end.error) (void)fail("%s: %s", command[0], strerror(end.error));
+  return end.status;
 }
 
 static int isolate(const isolation_t *isolation, char **command) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "client/program/run_document.h"
+
 static const cmox_option_t serve_where[] = {
     {.id = CMOX_SERVE_STDIO,
      .name = "--stdio",
@@ -25,6 +27,31 @@ static const cmox_option_t help_options[] = {
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 const cmox_verb_t cmox_verbs[] = {
+    {.name = "run",
+     .synopsis = "[OPTION...] [--] COMMAND [ARGUMENT...]",
+     .summary =
+         "Run a command with doubles around it, and say whether the calls were the expected ones",
+     .description =
+         "The status is the command's; 1 when a call was not as expected, with the report on "
+         "stderr; 2: wrong options; 3: a file of doubles that is refused, or no session could be "
+         "made; 5: the timeout; 126 and 127: the command could not be run.\n\n"
+         "Commands that no option names run for real, unless the session is contained.",
+     .groups = {{"Doubles:", cmox_run_doubles},
+                {"Which calls the double before it takes:", cmox_double_calls},
+                {"What that answers:", cmox_double_answers},
+                {"How often and when it is called:", cmox_double_counts},
+                {"The session and its report:", cmox_run_others}},
+     .words_max = SIZE_MAX,
+     .words_end = true,
+     .completes = CMOX_COMPLETES_COMMANDS,
+     .examples = "# a push must come, and succeeds without a network\n"
+                 "cmdmox run --mock 'git push origin main' -- ./release.sh\n"
+                 "# the first call fails, the second one succeeds\n"
+                 "cmdmox run --mock curl --exit 7 --mock curl --out done -- ./download.sh\n"
+                 "# the same from a file\n"
+                 "cmdmox run --mock curl --exit 7 --print >doubles.json\n"
+                 "cmdmox run -f doubles.json -- ./download.sh\n",
+     .run = cmox_verb_run},
     {.name = "serve",
      .synopsis = "--stdio | --listen ADDRESS",
      .summary = "Run an engine for test clients in other processes and languages",

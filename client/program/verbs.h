@@ -115,6 +115,7 @@ void cmox_man_verb(const cmox_verb_t *verb);             /* cmdmox-VERB.1 */
 int cmox_verb_completion(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_help(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_run(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_version(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 

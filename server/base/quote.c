@@ -19,6 +19,12 @@ size_t cmox_utf8_length(cmox_span_t text) {
   return bad ? 0 : len;
 }
 
+bool cmox_is_utf8(cmox_span_t text) {
+  for (size_t step; text.len; text = cmox_span(text.data + step, text.len - step))
+    if ((step = cmox_utf8_length(text)) == 0) return false;
+  return true;
+}
+
 /* C1 controls (U+0080..U+009F) steer terminals too. */
 static bool is_printable(cmox_span_t text, size_t len) {
   if (len == 1) return text.data[0] >= 0x20 && text.data[0] != 0x7f;

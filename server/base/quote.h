@@ -10,6 +10,7 @@
 
 /* Length of the UTF-8 sequence at the start of text, 0 when it is none. */
 size_t cmox_utf8_length(cmox_span_t text);
+bool cmox_is_utf8(cmox_span_t text);
 
 /* "text" as a C string literal: \n, \t, \xHH, valid UTF-8 as it is. Above
  * shown_max bytes of text it is cut and the whole length is said. */

@@ -34,6 +34,10 @@
 cmox_code_t cmox_message_from_json(const ProtobufCMessageDescriptor *type, const char *name,
                                    cmox_span_t text, ProtobufCMessage **out, cmox_error_t *error);
 
+/* The lines, from 1, on which the elements of the list stand that a document has under this name at
+ * its top; for messages that are only refused later. The text is one that has been read. */
+void cmox_json_lines(cmox_span_t text, const char *member, uint32_t *lines, size_t count);
+
 /* Appends the message, fields in the order of their numbers; pretty: on lines of their own,
  * indented by two, with a newline at the end. Nothing that is not in the schema is written. False:
  * memory is out. */

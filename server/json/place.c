@@ -97,6 +97,23 @@ static const uint8_t *locate(cmox_span_t text, const cmox_place_t *place, bool n
   return scan.at < scan.end ? scan.at : scan.end;
 }
 
+void cmox_json_lines(cmox_span_t text, const char *member, uint32_t *lines, size_t count) {
+  const cmox_place_t top = {0};
+  const cmox_place_t place = cmox_member(&top, member);
+  scan_t scan = {locate(text, &place, false), text.data + text.len};
+  uint32_t line = 1;
+  const uint8_t *counted = text.data;
+  if (count == 0 || scan.at == scan.end) return;
+  scan.at++;
+  for (size_t i = 0; i < count; i++) {
+    skip_blanks(&scan);
+    for (; counted < scan.at; counted++) line += *counted == '\n';
+    lines[i] = line;
+    skip_value(&scan);
+    skip_joint(&scan);
+  }
+}
+
 /* ---- The error -------------------------------------------------------------- */
 
 typedef struct spot {

@@ -130,14 +130,9 @@ static table_t table_of(const ProtobufCMessage *message, const cmox_field_t *fie
 
 static json_t *write_message(const table_t *table, const ProtobufCMessage *message);
 
-static bool is_utf8(cmox_span_t bytes) {
-  for (size_t step; bytes.len; bytes = cmox_span(bytes.data + step, bytes.len - step))
-    if ((step = cmox_utf8_length(bytes)) == 0) return false;
-  return true;
-}
-
 static json_t *write_bytes(cmox_span_t bytes) {
-  if (is_utf8(bytes)) return json_stringn(bytes.len ? (const char *)bytes.data : "", bytes.len);
+  if (cmox_is_utf8(bytes))
+    return json_stringn(bytes.len ? (const char *)bytes.data : "", bytes.len);
   cmox_buf_t base64 = CMOX_BUF_EMPTY;
   cmox_base64_encode(bytes, &base64);
   json_t *object = NULL;
