@@ -70,7 +70,8 @@ static cmox_code_t unknown_value(const cmox_reader_t *reader, const ProtobufCEnu
   }
   cmox_code_t code;
   if (nearest.best)
-    code = cmox_fail_at(reader, place, "there is no such value; did you mean \"%s\"?", nearest.best);
+    code =
+        cmox_fail_at(reader, place, "there is no such value; did you mean \"%s\"?", nearest.best);
   else
     code = cmox_fail_at(reader, place, "expected one of %.*s", (int)list.len,
                         list.data ? (const char *)list.data : "");
