@@ -7,6 +7,7 @@
 
 #include "client/program/verbs.h"
 
+#include "proto/timeout.h"
 #include "server/base/nearest.h"
 
 int cmox_usage_error(const cmox_verb_t *verb, const char *format, ...) {
@@ -159,5 +160,22 @@ bool cmox_given_number(const cmox_verb_t *verb, const cmox_arguments_t *argument
   for (size_t i = 0; i < arguments->given_count; i++)
     if (arguments->given[i].option->id == id)
       return cmox_number_read(verb, &arguments->given[i], least, most, out);
+  return true;
+}
+
+bool cmox_given_seconds(const cmox_verb_t *verb, const cmox_arguments_t *arguments, int id,
+                        uint64_t *ms) {
+  uint32_t parsed = 0;
+  *ms = 0;
+  for (size_t i = 0; i < arguments->given_count; i++) {
+    const cmox_given_t *given = &arguments->given[i];
+    if (given->option->id != id) continue;
+    if (!cmox_timeout_parse(given->value, &parsed)) {
+      (void)cmox_usage_error(verb, "%s %s: write seconds, such as 5 or 0.5, or none",
+                             given->option->name, given->value);
+      return false;
+    }
+    *ms = parsed;
+  }
   return true;
 }

@@ -23,6 +23,16 @@ int cmox_verb_version(const cmox_verb_t *verb, const cmox_arguments_t *arguments
   return cmox_finish_output();
 }
 
+/* See cmox_evaluated_t. */
+static void print_failure(cmox_evaluated_t evaluated, int status) {
+  if (evaluated == CMOX_EVALUATED_NOT || status == 0) return;
+  if (evaluated == CMOX_EVALUATED_OR_EXIT)
+    (void)printf("case $- in *i*) (exit %d) ;; *) exit %d ;; esac\n", status, status);
+  else
+    (void)printf("(exit %d)\n", status);
+  (void)cmox_finish_output();
+}
+
 static int run_verb(const cmox_verb_t *verb, char **words) {
   cmox_arguments_t arguments;
   bool help = false;
@@ -34,6 +44,7 @@ static int run_verb(const cmox_verb_t *verb, char **words) {
     status = verb->run(verb, &arguments);
   }
   cmox_arguments_clear(&arguments);
+  print_failure(verb->evaluated, status);
   return status;
 }
 

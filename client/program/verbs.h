@@ -53,6 +53,15 @@ typedef struct cmox_arguments {
   char **words; /* NULL at the end */
 } cmox_arguments_t;
 
+/* What is printed for a shell to evaluate. `eval "$(cmdmox ...)"` is as good as what was printed,
+ * so a failure is printed too. */
+typedef enum cmox_evaluated {
+  CMOX_EVALUATED_NOT,
+  CMOX_EVALUATED,        /* a failure gives eval its status */
+  CMOX_EVALUATED_OR_EXIT /* and ends the shell, unless somebody types there: what follows would run
+                            real commands */
+} cmox_evaluated_t;
+
 typedef struct cmox_verb {
   const char *name;     /* "serve", "session start" */
   const char *synopsis; /* what follows the name: "--stdio | --listen ADDRESS"; NULL: nothing */
@@ -67,6 +76,7 @@ typedef struct cmox_verb {
   cmox_completes_t completes; /* words; commands: the first, then files */
   const char *const *choices; /* of words; NULL at the end */
   const char *examples;       /* lines: "# what", then the command */
+  cmox_evaluated_t evaluated;
   int (*run)(const struct cmox_verb *verb, const cmox_arguments_t *arguments);
 } cmox_verb_t;
 
@@ -95,6 +105,11 @@ bool cmox_given_number(const cmox_verb_t *verb, const cmox_arguments_t *argument
 bool cmox_number_read(const cmox_verb_t *verb, const cmox_given_t *given, uint64_t least,
                       uint64_t most, uint64_t *out);
 
+/* The value, seconds with decimal fractions or "none", in ms; 0: "none", or it was not given.
+ * False: it is neither, and stderr says so. */
+bool cmox_given_seconds(const cmox_verb_t *verb, const cmox_arguments_t *arguments, int id,
+                        uint64_t *ms);
+
 /* Says on stderr what is wrong and how the verb is used; returns CMOX_EXIT_USAGE. */
 int cmox_usage_error(const cmox_verb_t *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -112,14 +127,40 @@ void cmox_man_verb(const cmox_verb_t *verb);             /* cmdmox-VERB.1 */
 
 /* ---- Verbs ------------------------------------------------------------------- */
 
+int cmox_verb_allow(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_calls(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_completion(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_double(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_env(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_help(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_run(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_register(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_release(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_session_end(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_session_start(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_verify(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_version(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 
 enum { CMOX_HELP_MAN = 1 };
-enum { CMOX_SERVE_STDIO = 1, CMOX_SERVE_LISTEN };
+enum {
+  CMOX_START_LABEL = 1,
+  CMOX_START_CONTAINED,
+  CMOX_START_ABSENT,
+  CMOX_START_TRAP,
+  CMOX_START_MAX_ENTRIES,
+  CMOX_START_IDLE,
+  CMOX_START_PARENT
+};
+enum {
+  CMOX_DOUBLE_OUT = 1,
+  CMOX_DOUBLE_ERR,
+  CMOX_DOUBLE_EXIT,
+  CMOX_DOUBLE_TIMES,
+  CMOX_DOUBLE_NO_ARGS
+};
+enum { CMOX_VERIFY_JSON = 1, CMOX_VERIFY_JUNIT, CMOX_VERIFY_TAP };
+enum { CMOX_SERVE_STDIO = 1, CMOX_SERVE_LISTEN, CMOX_SERVE_IDLE, CMOX_SERVE_PARENT };
 
 #endif

@@ -59,6 +59,8 @@ struct cmox_engine {
   cmox_rpc_t *rpc;
   cmox_shimdir_settings_t settings;
   cmox_sites_t sites;
+  void (*populated)(void *user, size_t clients, size_t sessions);
+  void *populated_user;
   control_listener_t *listeners;
   size_t open_listeners;
   bool stopping;
@@ -146,7 +148,9 @@ static cmox_code_t open_parts(cmox_engine_t *engine, cmox_error_t *error) {
   cmox_rpc_host_t host = {.context = &engine->sites,
                           .isolated = engine->settings.isolated,
                           .now_ns = now_ns,
-                          .random = random_bytes};
+                          .random = random_bytes,
+                          .populated = engine->populated,
+                          .populated_user = engine->populated_user};
   cmox_sites_offer(&host);
   engine->wake.data = engine;
   cmox_code_t code = cmox_transport_init(&engine->loop, error);
@@ -232,6 +236,8 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
                                  .watches = watch && *watch,
                                  .closed = check_stopped,
                                  .user = engine};
+  engine->populated = given.populated;
+  engine->populated_user = given.populated_user;
   cmox_streams_hold();
   if (code == CMOX_OK) code = open_loop(engine, &error);
   if (code == CMOX_OK) {
@@ -336,8 +342,11 @@ static cmox_code_t listen_job(cmox_engine_t *engine, job_t *job) {
   control_listener_t *own = cmox_calloc(1, sizeof *own);
   if (!own) return cmox_fail(&job->error, CMOX_E_NO_MEMORY, "listen: out of memory");
   own->engine = engine;
+  const int turn = cmox_listener_take_turn(job->path);
+  cmox_listener_clear_dead(job->path, turn);
   cmox_code_t code = cmox_listener_open(&engine->loop, job->path, &control_listener_events, own,
                                         &own->listener, &job->error);
+  if (turn >= 0) (void)close(turn);
   if (code != CMOX_OK) {
     cmox_free_block(own);
     return code;

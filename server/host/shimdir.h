@@ -7,7 +7,8 @@
  *   D/mirror/N     0711  in place of an entry of PATH that holds an absent command
  *   D/real/        0711  of `cmdmox isolate`: empty, but in its namespace
  *   D/endpoint     0644  "unix:priv/s", relative to D, so that D can be bind-mounted elsewhere
- *   D/priv/        0700  the socket, priv/s
+ *   D/priv/        0700  the socket, priv/s; of a session of a shell another one for its test,
+ *                        priv/c, and what the shell evaluates at its start and its end
  *   D/lock         0600  held with flock by the owning process (one file, hard-linked
  *                        likewise); a directory whose lock is free is litter
  *
@@ -22,6 +23,10 @@
 
 #define CMOX_SHIMDIR_SHIM "cmdmox-shim"
 #define CMOX_SHIMDIR_REAL "real"
+#define CMOX_SHIMDIR_PRIVATE "priv" /* in it: */
+#define CMOX_SHIMDIR_CONTROL "c"
+#define CMOX_SHIMDIR_ENTER "enter"
+#define CMOX_SHIMDIR_LEAVE "leave"
 
 typedef struct cmox_shimdir cmox_shimdir_t;
 

@@ -37,10 +37,12 @@ static bool is_link(int dir, const char *name) {
   return fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
 }
 
-/* The socket; and what the engine was about to unlink when it was killed (spill.c). */
+/* The sockets; what a session of a shell keeps there; and what the engine was about to unlink when
+ * it was killed (spill.c). */
 static bool is_private(int dir, const char *name) {
   (void)dir;
-  return strcmp(name, "s") == 0 ||
+  return strcmp(name, "s") == 0 || strcmp(name, CMOX_SHIMDIR_CONTROL) == 0 ||
+         strcmp(name, CMOX_SHIMDIR_ENTER) == 0 || strcmp(name, CMOX_SHIMDIR_LEAVE) == 0 ||
          strncmp(name, CMOX_SPILL_PREFIX, sizeof CMOX_SPILL_PREFIX - 1) == 0;
 }
 

@@ -17,7 +17,8 @@ typedef struct dialect {
   const char *equals_close;
   const char *anything;
   const char *close;
-  const char *no_args;    /* instead of args and close when there are none */
+  const char *no_args_open; /* instead of open, args and close when there are none */
+  const char *no_args;
   const char *stdin_open; /* around all of that, to expect a stdin too */
   const char *stdin_args; /* NULL: this language cannot, nor what follows */
   const char *cwd_open;   /* the same for a working directory */
@@ -46,6 +47,7 @@ static const dialect_t dialects[] = {
      ")",
      "CMOX_ANY",
      ");",
+     "cmox_with_no_args(cmox_mock(mox, ",
      "));",
      "cmox_with_stdin(",
      ", ",
@@ -71,6 +73,7 @@ static const dialect_t dialects[] = {
      "",
      "Any()",
      ")",
+     "mox.mock(",
      ").with_args()",
      "",
      ".with_stdin(",
@@ -86,18 +89,31 @@ static const dialect_t dialects[] = {
      "",
      ".times(",
      false},
-    {"shell",    "cmdmox mock ",
-     " -- ",     "cmdmox mock ",
-     " -- ",     " ",
-     "",         "",
-     "'*'",      "",
-     " --",      "",
-     NULL,       NULL,
-     NULL,       NULL,
-     NULL,       NULL,
-     NULL,       NULL,
-     "--times ", "",
-     NULL,       NULL,
+    {"shell",
+     "cmdmox mock ",
+     " ",
+     "cmdmox mock ",
+     " ",
+     " ",
+     "",
+     "",
+     "'*'",
+     "",
+     "cmdmox mock --no-args ",
+     "",
+     "",
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     "--times ",
+     "",
+     NULL,
+     NULL,
      true},
 };
 
@@ -130,9 +146,8 @@ static bool any_secret(cmox_span_list_t args) {
   return false;
 }
 
-/* C says "no arguments" with a function of its own. */
 static void no_arguments(cmox_buf_t *out, const dialect_t *dialect, cmox_span_t command) {
-  cmox_buf_puts(out, dialect == &dialects[0] ? "cmox_with_no_args(cmox_mock(mox, " : dialect->open);
+  cmox_buf_puts(out, dialect->no_args_open);
   value(out, dialect, command);
   cmox_buf_puts(out, dialect->no_args);
 }

@@ -74,8 +74,6 @@ static cmox_code_t check_path(ProtobufCBinaryData path, cmox_error_t *error) {
 
 static cmox_code_t check_create(const Cmdmox__V1__CreateSessionRequest *input,
                                 cmox_error_t *error) {
-  if (input->idle_timeout_ms)
-    return cmox_fail(error, CMOX_E_UNIMPLEMENTED, "this server does not know idle_timeout_ms yet");
   bool bounded = input->journal_bound_case ==
                  CMDMOX__V1__CREATE_SESSION_REQUEST__JOURNAL_BOUND_MAX_JOURNAL_ENTRIES;
   if (bounded && input->max_journal_entries == 0)
@@ -102,14 +100,30 @@ HANDLER(create_session, CreateSession) {
   cmox_created(call, hosted);
 }
 
+static bool is_unverified(const cmox_hosted_t *hosted) {
+  return cmox_session_phase(hosted->session) == CMOX_PHASE_REPLAY;
+}
+
+static void answer_deleted(cmox_rpc_call_t *call, cmox_hosted_t *hosted,
+                           Cmdmox__V1__VerifyResponse *verification) {
+  Cmdmox__V1__DeleteSessionResponse response = CMDMOX__V1__DELETE_SESSION_RESPONSE__INIT;
+  response.unverified = verification || is_unverified(hosted);
+  response.verification = verification;
+  if (!verification) cmox_hosted_end(hosted);
+  cmox_rpc_answer(&response.base, call);
+  if (verification) cmox_hosted_end(hosted); /* which it was borrowed from */
+}
+
+static void after_drain(cmox_rpc_call_t *call);
+
 HANDLER(delete_session, DeleteSession) {
   UNUSED_SERVICE;
+  if (input->verify) {
+    after_drain(data);
+    return;
+  }
   cmox_hosted_t *hosted = cmox_hosted_of(data, input->session_id);
-  if (!hosted) return;
-  Cmdmox__V1__DeleteSessionResponse response = CMDMOX__V1__DELETE_SESSION_RESPONSE__INIT;
-  response.unverified = cmox_session_phase(hosted->session) == CMOX_PHASE_REPLAY;
-  cmox_hosted_end(hosted);
-  cmox_rpc_answer(&response.base, data);
+  if (hosted) answer_deleted(data, hosted, NULL);
 }
 
 /* One step without actions; false: the request has been failed. */
@@ -321,10 +335,11 @@ static void fit_frame(Cmdmox__V1__VerifyResponse *response) {
   }
 }
 
-static void verify_now(cmox_rpc_call_t *call) {
-  const Cmdmox__V1__VerifyRequest *input = (const Cmdmox__V1__VerifyRequest *)call->input;
-  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
-  if (!hosted) return;
+/* Verifies the session; `answer` is to answer with the outcome, which is gone after it. */
+static void verify_session(cmox_rpc_call_t *call, cmox_hosted_t *hosted,
+                           cmox_report_options_t options,
+                           void (*answer)(cmox_rpc_call_t *call, cmox_hosted_t *hosted,
+                                          Cmdmox__V1__VerifyResponse *response)) {
   const cmox_rpc_host_t *host = &call->peer->rpc->host;
   cmox_event_t event = {.kind = CMOX_EVENT_VERIFY};
   if (host->site_reach) event.reach = host->site_reach(hosted->site);
@@ -333,9 +348,7 @@ static void verify_now(cmox_rpc_call_t *call) {
   if (!step(call, hosted, &event)) return;
   const cmox_findings_t *findings = cmox_session_findings(hosted->session);
   Cmdmox__V1__VerifyResponse response = CMDMOX__V1__VERIFY_RESPONSE__INIT;
-  const cmox_report_options_t options = {.format = (cmox_report_format_t)input->format,
-                                         .color = input->color,
-                                         .label = cmox_session_label(hosted->session)};
+  options.label = cmox_session_label(hosted->session);
   char *text = cmox_report(findings, &options);
   cmox_code_t code = text ? cmox_convert_findings(findings, &response, &call->error)
                           : cmox_fail(&call->error, CMOX_E_NO_MEMORY, "report: out of memory");
@@ -343,12 +356,39 @@ static void verify_now(cmox_rpc_call_t *call) {
     response.passed = cmox_findings_passed(findings);
     response.text = text;
     fit_frame(&response);
-    cmox_rpc_answer(&response.base, call);
+    answer(call, hosted, &response);
     cmox_convert_findings_clear(&response);
   } else {
     cmox_rpc_fail(call);
   }
   cmox_free_block(text);
+}
+
+static void answer_verified(cmox_rpc_call_t *call, cmox_hosted_t *hosted,
+                            Cmdmox__V1__VerifyResponse *response) {
+  (void)hosted;
+  cmox_rpc_answer(&response->base, call);
+}
+
+static void verify_now(cmox_rpc_call_t *call) {
+  const Cmdmox__V1__VerifyRequest *input = (const Cmdmox__V1__VerifyRequest *)call->input;
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
+  if (!hosted) return;
+  const cmox_report_options_t options = {.format = (cmox_report_format_t)input->format,
+                                         .color = input->color};
+  verify_session(call, hosted, options, answer_verified);
+}
+
+static void delete_now(cmox_rpc_call_t *call) {
+  const Cmdmox__V1__DeleteSessionRequest *input =
+      (const Cmdmox__V1__DeleteSessionRequest *)call->input;
+  cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
+  if (!hosted) return;
+  const cmox_report_options_t options = {.format = CMOX_REPORT_TEXT};
+  if (is_unverified(hosted))
+    verify_session(call, hosted, options, answer_deleted);
+  else
+    answer_deleted(call, hosted, NULL);
 }
 
 static void count_now(cmox_rpc_call_t *call) {
@@ -368,6 +408,8 @@ static void on_drained(void *data) {
   const ProtobufCMessageDescriptor *type = call->method->input;
   if (type == &cmdmox__v1__verify_request__descriptor)
     verify_now(call);
+  else if (type == &cmdmox__v1__delete_session_request__descriptor)
+    delete_now(call);
   else if (type == &cmdmox__v1__list_invocations_request__descriptor)
     cmox_list_now(call);
   else if (type == &cmdmox__v1__assert_calls_request__descriptor)

@@ -18,21 +18,49 @@ static void on_timer_closed(uv_handle_t *handle) {
   cmox_rpc_check_closed(rpc);
 }
 
-static void close_timer(cmox_hosted_t *hosted) {
-  if (!hosted->tick) return;
-  hosted->tick->data = hosted->rpc;
-  uv_close((uv_handle_t *)hosted->tick, on_timer_closed);
-  hosted->tick = NULL;
+static void close_timer(cmox_hosted_t *hosted, uv_timer_t **timer) {
+  if (!*timer) return;
+  (*timer)->data = hosted->rpc;
+  uv_close((uv_handle_t *)*timer, on_timer_closed);
+  *timer = NULL;
 }
 
-static cmox_code_t open_timer(cmox_hosted_t *hosted) {
-  hosted->tick = cmox_malloc(sizeof *hosted->tick);
-  if (!hosted->tick) return CMOX_E_NO_MEMORY;
-  (void)uv_timer_init(hosted->rpc->loop, hosted->tick); /* cannot fail */
-  hosted->tick->data = hosted;
-  hosted->rpc->open_handles++;
-  return CMOX_OK;
+static void close_timers(cmox_hosted_t *hosted) {
+  close_timer(hosted, &hosted->tick);
+  close_timer(hosted, &hosted->idle);
 }
+
+static bool open_timer(cmox_hosted_t *hosted, uv_timer_t **timer) {
+  *timer = cmox_malloc(sizeof **timer);
+  if (!*timer) return false;
+  (void)uv_timer_init(hosted->rpc->loop, *timer); /* cannot fail */
+  (*timer)->data = hosted;
+  hosted->rpc->open_handles++;
+  return true;
+}
+
+static bool open_timers(cmox_hosted_t *hosted) {
+  return open_timer(hosted, &hosted->tick) &&
+         (!hosted->idle_ms || open_timer(hosted, &hosted->idle));
+}
+
+/* ---- Idleness --------------------------------------------------------------- */
+
+static void on_idle(uv_timer_t *timer) {
+  cmox_hosted_t *hosted = timer->data;
+  if (hosted->shims || hosted->work)
+    cmox_hosted_used(hosted); /* a call may take longer than a test is silent */
+  else
+    cmox_hosted_end(hosted);
+}
+
+void cmox_hosted_used(cmox_hosted_t *hosted) {
+  if (!hosted->idle) return;
+  uv_update_time(hosted->rpc->loop);
+  (void)uv_timer_start(hosted->idle, on_idle, hosted->idle_ms, 0);
+}
+
+/* ---- Steps ------------------------------------------------------------------ */
 
 static void set_timer(cmox_hosted_t *hosted, uint64_t now_ns) {
   uint64_t at = hosted->actions.next_tick_ns;
@@ -81,7 +109,7 @@ static cmox_code_t fill(cmox_hosted_t *hosted, const Cmdmox__V1__CreateSessionRe
   hosted->session = cmox_session_new(&options);
   hosted->spare = cmox_malloc(sizeof *hosted->spare);
   hosted->spare_capacity = 1;
-  if (!hosted->session || !hosted->spare || !hosted->path || open_timer(hosted) != CMOX_OK)
+  if (!hosted->session || !hosted->spare || !hosted->path || !open_timers(hosted))
     return cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   return CMOX_OK;
 }
@@ -94,13 +122,14 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
   hosted->rpc = rpc;
   hosted->owner = owner;
   hosted->answers = owner;
+  hosted->idle_ms = request->idle_timeout_ms;
   cmox_code_t code = fill(hosted, request, error);
   if (code == CMOX_OK) {
     HASH_ADD(hh, rpc->sessions, id, sizeof hosted->id, hosted);
     if (hosted->oom) code = cmox_fail(error, CMOX_E_NO_MEMORY, "session: out of memory");
   }
   if (code != CMOX_OK) {
-    close_timer(hosted);
+    close_timers(hosted);
     cmox_session_free(hosted->session);
     if (hosted->site) rpc->host.close_site(hosted->site);
     cmox_free_block(hosted->spare);
@@ -110,6 +139,8 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
   }
   CMOX_TRACE(HOST_SESSION_OPEN, cmox_trace_text(hosted->name),
              cmox_trace_text(rpc->host.site_bin(hosted->site)));
+  cmox_hosted_used(hosted);
+  cmox_rpc_populated(rpc);
   *out = hosted;
   return CMOX_OK;
 }
@@ -132,31 +163,37 @@ static void dismiss(cmox_peer_t *peer) {
 }
 
 void cmox_hosted_end(cmox_hosted_t *hosted) {
+  cmox_rpc_t *rpc = hosted->rpc;
   CMOX_TRACE(HOST_SESSION_CLOSE, cmox_trace_text(hosted->name));
-  HASH_DEL(hosted->rpc->sessions, hosted);
+  HASH_DEL(rpc->sessions, hosted);
   cmox_callback_end(hosted);
   cmox_peer_t *peer, *next;
   HASH_ITER(hh, hosted->shims, peer, next) {
     HASH_DEL(hosted->shims, peer);
     dismiss(peer);
   }
-  close_timer(hosted);
+  close_timers(hosted);
   cmox_work_forget(hosted);
   cmox_session_free(hosted->session); /* which uses its site to the end */
-  hosted->rpc->host.close_site(hosted->site);
+  rpc->host.close_site(hosted->site);
   cmox_actions_clear(&hosted->actions);
   cmox_free_block(hosted->spare);
   cmox_free_block(hosted->path);
   cmox_free_block(hosted);
+  cmox_rpc_populated(rpc);
 }
 
 cmox_hosted_t *cmox_hosted_find(cmox_peer_t *peer, ProtobufCBinaryData id, cmox_error_t *error) {
   cmox_hosted_t *hosted = NULL;
   if (id.len == CMOX_SESSION_ID_BYTES)
     HASH_FIND(hh, peer->rpc->sessions, id.data, CMOX_SESSION_ID_BYTES, hosted);
-  if (hosted) return hosted;
+  if (hosted) {
+    cmox_hosted_used(hosted);
+    return hosted;
+  }
   (void)cmox_fail(error, CMOX_E_NOT_FOUND,
-                  "there is no such session: it was deleted, or its client has gone");
+                  "there is no such session: it was deleted, its client has gone, or nobody asked "
+                  "anything about it for its idle_timeout_ms");
   return NULL;
 }
 

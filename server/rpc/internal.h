@@ -79,6 +79,8 @@ struct cmox_hosted {
   char *path;         /* owned; PATH from before the session */
   cmox_peer_t *shims; /* hash, by number */
   uv_timer_t *tick;
+  uv_timer_t *idle; /* NULL: it may be idle for ever */
+  uint32_t idle_ms;
   cmox_work_t *work; /* NULL: none */
   cmox_actions_t actions;
   cmox_action_t *spare; /* room for at least one: see cmox_hosted_act() */
@@ -91,6 +93,7 @@ struct cmox_rpc {
   cmox_hosted_t *sessions; /* hash */
   cmox_peer_t *peers;      /* list */
   uint64_t last_number;
+  size_t clients; /* peers that are no shims */
   Cmdmox__V1__ShimService_Service shim_service;
   Cmdmox__V1__ControlService_Service control_service;
   Cmdmox__V1__AgentService_Service agent_service;
@@ -114,6 +117,8 @@ void cmox_peer_go_away(cmox_peer_t *peer, cmox_error_t *error);
 cmox_peer_t *cmox_peer_ref(cmox_peer_t *peer);
 void cmox_peer_unref(cmox_peer_t *peer);
 void cmox_rpc_check_closed(cmox_rpc_t *rpc);
+/* The number of clients or sessions has changed. */
+void cmox_rpc_populated(cmox_rpc_t *rpc);
 
 /* ---- dispatch.c ---- */
 void cmox_dispatch(cmox_peer_t *peer, uint32_t id, const Cmdmox__V1__Request *request);
@@ -189,6 +194,8 @@ void cmox_callback_end(cmox_hosted_t *hosted);
 cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionRequest *request,
                             cmox_hosted_t **out, cmox_error_t *error);
 void cmox_hosted_end(cmox_hosted_t *hosted);
+/* Somebody asked something about it. */
+void cmox_hosted_used(cmox_hosted_t *hosted);
 cmox_hosted_t *cmox_hosted_find(cmox_peer_t *peer, ProtobufCBinaryData id, cmox_error_t *error);
 /* The session a request names; NULL: the request has been failed. */
 cmox_hosted_t *cmox_hosted_of(cmox_rpc_call_t *call, ProtobufCBinaryData id);

@@ -187,10 +187,13 @@ static void on_closed(cmox_link_t *link, cmox_code_t why) {
   cmox_rpc_t *rpc = peer->rpc;
   peer->link = NULL;
   if (why == CMOX_E_NO_MEMORY) cmox_rpc_note_unanswered(peer);
-  if (peer->shim)
+  if (peer->shim) {
     cmox_shim_lost(peer);
-  else
+  } else {
     end_sessions_of(peer);
+    rpc->clients--;
+    cmox_rpc_populated(rpc);
+  }
   cmox_callback_lost(peer);
   if (peer->previous)
     peer->previous->next = peer->next;
@@ -251,6 +254,8 @@ cmox_code_t cmox_rpc_accept_control(cmox_rpc_t *rpc, cmox_link_t *link, void (*g
   if (!peer) return cmox_fail(error, CMOX_E_NO_MEMORY, "link: out of memory");
   peer->gone = gone;
   peer->gone_user = user;
+  rpc->clients++;
+  cmox_rpc_populated(rpc);
   return CMOX_OK;
 }
 

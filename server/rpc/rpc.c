@@ -19,6 +19,11 @@ cmox_code_t cmox_rpc_new(uv_loop_t *loop, const cmox_rpc_host_t *host, cmox_rpc_
   return code;
 }
 
+void cmox_rpc_populated(cmox_rpc_t *rpc) {
+  if (rpc->host.populated)
+    rpc->host.populated(rpc->host.populated_user, rpc->clients, HASH_COUNT(rpc->sessions));
+}
+
 void cmox_rpc_check_closed(cmox_rpc_t *rpc) {
   if (!rpc->closing || rpc->peers || rpc->open_handles) return;
   void (*closed)(void *) = rpc->closed;

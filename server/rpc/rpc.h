@@ -53,6 +53,10 @@ typedef struct cmox_rpc_host {
   cmox_code_t (*follow_path)(cmox_site_t *site, cmox_span_t path, cmox_error_t *error);
   cmox_code_t (*check_shims)(cmox_site_t *site, cmox_error_t *error);
   void (*close_site)(cmox_site_t *site); /* its shims answer 125 from now on */
+  /* So many test clients are connected and so many sessions there are by now, which is another
+   * number than before. NULL: nobody wants to know. */
+  void (*populated)(void *user, size_t clients, size_t sessions);
+  void *populated_user;
 } cmox_rpc_host_t;
 
 /* CMOX_E_INTERNAL when a service lacks a method; the library would call NULL. */

@@ -10,7 +10,10 @@
  * reserve for that. Here the connections wait in the backlog and accepting starts again
  * after RETRY_MS. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -102,18 +105,59 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   }
 }
 
-/* Says why a path is taken: the caller must know whether it may be removed. */
-static cmox_code_t explain_taken(const char *path, const struct sockaddr_un *address,
-                                 cmox_error_t *error) {
-  struct stat info;
-  if (lstat(path, &info) < 0 || !S_ISSOCK(info.st_mode))
-    return cmox_fail(error, CMOX_E_IO, "cannot listen on %s: in use: a file is there", path);
+/* ---- A path that is taken ---- */
+
+typedef enum holder { NO_SOCKET, DEAD_SERVER, SERVER } holder_t;
+
+static holder_t who_holds(const char *path, const struct sockaddr_un *address, struct stat *info) {
+  if (lstat(path, info) < 0 || !S_ISSOCK(info->st_mode)) return NO_SOCKET;
   int fd = cmox_peer_socket();
   int failure = fd < 0 ? errno : 0;
   if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
     failure = errno;
   if (fd >= 0) (void)close(fd);
-  if (failure == ECONNREFUSED && info.st_uid == geteuid())
+  return failure == ECONNREFUSED && info->st_uid == geteuid() ? DEAD_SERVER : SERVER;
+}
+
+static struct sockaddr_un address_of(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  memcpy(address.sun_path, path, strlen(path));
+  return address;
+}
+
+int cmox_listener_take_turn(const char *path) {
+  enum { ATTEMPTS = 100, PAUSE_MS = 10 }; /* whoever holds it longer is no server */
+  char directory[CMOX_SOCKET_PATH_MAX + 2];
+  const char *slash = strrchr(path, '/');
+  if (strlen(path) > CMOX_SOCKET_PATH_MAX) return -1;
+  (void)snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path + 1) : 1,
+                 slash ? path : ".");
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+    if (errno != EWOULDBLOCK && errno != EINTR) break;
+    (void)poll(NULL, 0, PAUSE_MS);
+  }
+  (void)close(fd);
+  return -1;
+}
+
+void cmox_listener_clear_dead(const char *path, int turn) {
+  struct stat info;
+  if (turn < 0 || strlen(path) == 0 || strlen(path) > CMOX_SOCKET_PATH_MAX) return;
+  const struct sockaddr_un address = address_of(path);
+  if (who_holds(path, &address, &info) == DEAD_SERVER) unlink_own(path, info.st_dev, info.st_ino);
+}
+
+/* Says why a path is taken: the caller must know whether it may be removed. */
+static cmox_code_t explain_taken(const char *path, const struct sockaddr_un *address,
+                                 cmox_error_t *error) {
+  struct stat info;
+  const holder_t holder = who_holds(path, address, &info);
+  if (holder == NO_SOCKET)
+    return cmox_fail(error, CMOX_E_IO, "cannot listen on %s: in use: a file is there", path);
+  if (holder == DEAD_SERVER)
     return cmox_fail(error, CMOX_E_IO,
                      "cannot listen on %s: in use: a socket that a dead server left; remove it "
                      "with rm",
@@ -122,8 +166,7 @@ static cmox_code_t explain_taken(const char *path, const struct sockaddr_un *add
 }
 
 static cmox_code_t bind_path(int fd, const char *path, struct stat *info, cmox_error_t *error) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  memcpy(address.sun_path, path, strlen(path));
+  const struct sockaddr_un address = address_of(path);
   (void)fchmod(fd, 0600); /* Linux gives the path this mode, less the umask */
   if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
     if (errno == EADDRINUSE) return explain_taken(path, &address, error);

@@ -86,6 +86,14 @@ typedef struct cmox_listener_events {
 cmox_code_t cmox_listener_open(uv_loop_t *loop, const char *path,
                                const cmox_listener_events_t *events, void *user,
                                cmox_listener_t **out, cmox_error_t *error);
+
+/* For a path that servers may leave behind when they are killed. Between these two steps of one
+ * server and its cmox_listener_open() no other server takes its turn in that directory: so a socket
+ * that refuses connections is no server that is about to listen. The turn is a descriptor, which
+ * the caller closes; -1: it could not be had, and nothing is removed. */
+int cmox_listener_take_turn(const char *path);
+void cmox_listener_clear_dead(const char *path, int turn);
+
 void *cmox_listener_user(const cmox_listener_t *listener);
 /* Stops accepting, unlinks the path. Links that were accepted live on. */
 void cmox_listener_close(cmox_listener_t *listener);

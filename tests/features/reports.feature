@@ -58,7 +58,7 @@ Feature: What a failing test reads
       | dialect | line                                                      |
       | c       | cmox_with_args(cmox_mock(mox, "git"), "add", "a file");   |
       | python  | mox.mock("git").with_args("add", "a file")                |
-      | shell   | cmdmox mock git -- add 'a file'                           |
+      | shell   | cmdmox mock git add 'a file'                              |
 
   Scenario Outline: A line to paste for other variables and another directory, in <dialect>
     Given the session has the dialect "<dialect>"
@@ -80,7 +80,7 @@ Feature: What a failing test reads
       | dialect | line                                                                              |
       | c       | cmox_with_cwd(cmox_with_matching_env(cmox_with_matching_env(cmox_with_args(cmox_mock(mox, "make"), "all"), "LEVEL", CMOX_EQ("4")), "CERTAINLY_NOT_SET", CMOX_UNSET), "/"); |
       | python  | mox.mock("make").with_args("all").with_env({"LEVEL": "4"}).with_cwd("/")          |
-      | shell   | cmdmox mock make -- all                                                           |
+      | shell   | cmdmox mock make all                                                              |
 
   Scenario: Secrets are masked wherever they would be shown
     Given a stub of "curl" with any arguments, called curl

@@ -21,6 +21,10 @@ typedef struct cmox_engine_options {
   const char *shim;
   /* Parent of shim directories; NULL: CMOX_TMPDIR, else /tmp, /var/tmp, TMPDIR. */
   const char *temporary_directory;
+  /* Called on the engine's thread whenever there is another number of test clients or of sessions:
+   * so many there are now. It must not block, nor call the engine. NULL: nobody wants to know. */
+  void (*populated)(void *user, size_t clients, size_t sessions);
+  void *populated_user;
 } cmox_engine_options_t;
 
 /* Starts an engine on a thread of its own, with all signals blocked there.
@@ -37,7 +41,8 @@ CMOX_API cmox_code_t cmox_engine_connect(cmox_engine_t *engine, int *fd, char *e
 
 /* Lets clients connect at an address ("unix:/path"); may be called several times.
  * Returns when the address accepts connections. Only peers with this process's
- * user id, or root, are served. CMOX_E_UNSUPPORTED_SCHEME for pipe: and tcp: as yet. */
+ * user id, or root, are served. A socket that a dead server has left there is replaced.
+ * CMOX_E_UNSUPPORTED_SCHEME for pipe: and tcp: as yet. */
 CMOX_API cmox_code_t cmox_engine_listen(cmox_engine_t *engine, const char *address, char *error,
                                         size_t size);
 

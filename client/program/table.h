@@ -1,0 +1,11 @@
+/* The options of the verbs, where there are too many for table.c. */
+#ifndef CMOX_PROGRAM_TABLE_H
+#define CMOX_PROGRAM_TABLE_H
+
+#include "client/program/verbs.h"
+
+extern const cmox_option_t cmox_session_start_options[];
+extern const cmox_option_t cmox_double_options[];
+extern const cmox_option_t cmox_verify_options[];
+
+#endif

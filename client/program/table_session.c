@@ -1,0 +1,57 @@
+/* What the verbs of shell sessions take. */
+#include "client/program/table.h"
+
+const cmox_option_t cmox_session_start_options[] = {
+    {.id = CMOX_START_LABEL,
+     .name = "--label",
+     .operand = "TEXT",
+     .help = "What reports call it: the test's name."},
+    {.id = CMOX_START_CONTAINED,
+     .name = "--contained",
+     .help = "Nothing runs that has no double, but what cmdmox allow names."},
+    {.id = CMOX_START_ABSENT,
+     .name = "--absent",
+     .operand = "COMMAND",
+     .many = true,
+     .completes = CMOX_COMPLETES_COMMANDS,
+     .help = "Looks as if it were not installed."},
+    {.id = CMOX_START_TRAP,
+     .name = "--trap",
+     .help = "Have the shell end the session when it exits, with status 1 if something is wrong: "
+             "its trap on EXIT is replaced."},
+    {.id = CMOX_START_MAX_ENTRIES,
+     .name = "--max-journal-entries",
+     .operand = "N",
+     .help = "Keep the last N calls; verify knows of all of them anyway."},
+    {.id = CMOX_START_IDLE,
+     .name = "--idle-timeout",
+     .operand = "SECONDS",
+     .help = "End when for so long there was neither a call nor a verb."},
+    {.id = CMOX_START_PARENT,
+     .name = "--parent",
+     .operand = "PID",
+     .help = "End when this process has ended, instead of the shell."},
+    {0},
+};
+
+const cmox_option_t cmox_double_options[] = {
+    {.id = CMOX_DOUBLE_OUT,
+     .name = "--out",
+     .operand = "TEXT",
+     .help = "It writes this to stdout."},
+    {.id = CMOX_DOUBLE_ERR, .name = "--err", .operand = "TEXT", .help = "And this to stderr."},
+    {.id = CMOX_DOUBLE_EXIT, .name = "--exit", .operand = "N", .help = "Its exit status."},
+    {.id = CMOX_DOUBLE_TIMES, .name = "--times", .operand = "N", .help = "Exactly so many calls."},
+    {.id = CMOX_DOUBLE_NO_ARGS, .name = "--no-args", .help = "Only calls without arguments."},
+    {0},
+};
+
+const cmox_option_t cmox_verify_options[] = {
+    {.id = CMOX_VERIFY_JSON,
+     .name = "--json",
+     .alternative = 1,
+     .help = "Print the report as JSON, also when all is well."},
+    {.id = CMOX_VERIFY_JUNIT, .name = "--junit", .alternative = 1, .help = "As JUnit's XML."},
+    {.id = CMOX_VERIFY_TAP, .name = "--tap", .alternative = 1, .help = "As TAP 14."},
+    {0},
+};
