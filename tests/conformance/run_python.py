@@ -156,7 +156,7 @@ class PythonStage(common.Stage):
     @property
     def mox(self):
         if self.session is None:
-            self.session = CmdMox()
+            self.session = CmdMox(connect=self.address)
         return self.session
 
     def count(self, name):
@@ -184,7 +184,7 @@ class PythonStage(common.Stage):
         if "report" in options:
             os.environ["CMOX_REPORT"] = options.pop("report")
         with self.refused(fails):
-            self.session = CmdMox(callback_deadline=deadline and deadline / 1000, **options)
+            self.session = CmdMox(connect=self.address, callback_deadline=deadline and deadline / 1000, **options)
         os.environ.pop("CMOX_REPORT", None)
 
     def declare(self, kind, command, name=None, that=(), fails=None):
