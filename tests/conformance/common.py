@@ -90,6 +90,7 @@ class Stage:
     dialect = "c"
     provided = frozenset()
     lacking = {}  # what scenarios may need and this client has not, and why
+    address = None  # of a server that runs already
 
     def __init__(self):
         self.texts = Texts(self.dialect)
@@ -273,8 +274,9 @@ def scenarios(folder, names, smoke):
 def main(stage_class):
     options = {word for word in sys.argv[1:] if word.startswith("--")}
     words = [word for word in sys.argv[1:] if word not in options]
-    if not words or options - {"--smoke", "--broken"}:
-        sys.exit(f"usage: {os.path.basename(sys.argv[0])} [--smoke] [--broken] FOLDER [NAME...]")
+    stage_class.address = next((word.partition("=")[2] for word in options if word.startswith("--connect=")), None)
+    if not words or {word.partition("=")[0] for word in options} - {"--smoke", "--broken", "--connect"}:
+        sys.exit(f"usage: {os.path.basename(sys.argv[0])} [--smoke] [--broken] [--connect=ADDRESS] FOLDER [NAME...]")
     tally = {"ok": 0, "skip": 0, "not ok": 0}
     for name, scenario in scenarios(words[0], words[1:], "--smoke" in options):
         why = skipped(stage_class, scenario)

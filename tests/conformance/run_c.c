@@ -45,6 +45,8 @@ static int said; /* where the scenario's process says how it went */
 static json_t
     *root; /* of the file at work; known here, so that it is no leak of a scenario's process */
 
+static const char *address; /* of a server that runs already, or NULL */
+
 /* ---- In the scenario's process ---- */
 
 static void take(stage_t *stage, json_t *step) {
@@ -75,7 +77,7 @@ static void install(stage_t *stage, json_t *programs, const char *folder) {
 }
 
 _Noreturn static void act(json_t *scenario, const char *file) {
-  stage_t stage = {.file = file, .said = said};
+  stage_t stage = {.file = file, .said = said, .address = address};
   (void)alarm(GUARD_S);
   (void)snprintf(stage.place, sizeof stage.place, "%s/place", scratch_place());
   (void)snprintf(stage.programs, sizeof stage.programs, "%s/programs", scratch_place());
@@ -208,9 +210,11 @@ int main(int argc, char **argv) {
   for (; at < argc && argv[at][0] == '-'; at++) {
     options.broken |= strcmp(argv[at], "--broken") == 0;
     options.smoke |= strcmp(argv[at], "--smoke") == 0;
+    if (strncmp(argv[at], "--connect=", 10) == 0) address = argv[at] + 10;
   }
   if (at == argc) {
-    (void)fprintf(stderr, "usage: conformance_c [--smoke] [--broken] FOLDER [NAME...]\n");
+    (void)fprintf(
+        stderr, "usage: conformance_c [--smoke] [--broken] [--connect=ADDRESS] FOLDER [NAME...]\n");
     return 2;
   }
   options.folder = argv[at++];

@@ -11,7 +11,7 @@ import threading
 
 import cmdmox
 import common
-from cmdmox import Chunk, CmdMox, CmdMoxError, File, Predicate, Response, UnverifiedError, VerificationError
+from cmdmox import Chunk, CmdMox, CmdMoxError, File, Predicate, UnverifiedError, VerificationError
 from common import Mismatch, bytes_of, list_of, require, told
 
 ENDING = threading.Event()  # what hangs does so until the scenario ends
@@ -53,6 +53,17 @@ def handler_of(words):
     return lambda call: function(call, *rest)
 
 
+# ---- Texts, as a test in Python has them: any bytes
+
+
+def text_of(value):
+    return bytes_of(value).decode("utf-8", "surrogateescape")
+
+
+def texts_of(values):
+    return [text.decode("utf-8", "surrogateescape") for text in list_of(values)]
+
+
 # ---- Matchers
 
 
@@ -63,14 +74,14 @@ def all_of(values):
 MATCHERS = {
     "any": lambda _: cmdmox.Any(),
     "unset": lambda _: cmdmox.Unset(),
-    "starts_with": lambda text: cmdmox.StartsWith(bytes_of(text)),
-    "ends_with": lambda text: cmdmox.EndsWith(bytes_of(text)),
-    "contains": lambda text: cmdmox.Contains(bytes_of(text)),
-    "regex": lambda text: cmdmox.Regex(bytes_of(text)),
-    "glob": lambda text: cmdmox.Glob(bytes_of(text)),
-    "json_equals": lambda text: cmdmox.JsonEquals(bytes_of(text)),
+    "starts_with": lambda text: cmdmox.StartsWith(text_of(text)),
+    "ends_with": lambda text: cmdmox.EndsWith(text_of(text)),
+    "contains": lambda text: cmdmox.Contains(text_of(text)),
+    "regex": lambda text: cmdmox.Regex(text_of(text)),
+    "glob": lambda text: cmdmox.Glob(text_of(text)),
+    "json_equals": lambda text: cmdmox.JsonEquals(text_of(text)),
     "is_a": cmdmox.IsA,
-    "one_of": lambda texts: cmdmox.OneOf(*list_of(texts)),
+    "one_of": lambda texts: cmdmox.OneOf(*texts_of(texts)),
     "all_of": lambda values: cmdmox.AllOf(*all_of(values)),
     "any_of": lambda values: cmdmox.AnyOf(*all_of(values)),
     "not": lambda value: cmdmox.Not(matcher_of(value)),
@@ -84,7 +95,7 @@ MATCHERS = {
 
 def matcher_of(value):
     if isinstance(value, str) or "base64" in value or "repeat" in value:
-        return bytes_of(value)
+        return text_of(value)
     (name, said), = value.items()
     require(name in MATCHERS, f"no such matcher: {name}")
     return MATCHERS[name](said)
@@ -94,17 +105,17 @@ def matcher_of(value):
 
 
 def chunk_of(stdout=None, stderr=None, after_ms=0):
-    return Chunk(bytes_of(stderr if stdout is None else stdout), after_ms / 1000, stdout is None)
+    return Chunk(text_of(stderr if stdout is None else stdout), after_ms / 1000, stdout is None)
 
 
 def file_of(path, content="", mode=None):
-    return File(bytes_of(path), bytes_of(content), mode and int(mode, 8))
+    return File(text_of(path), text_of(content), mode and int(mode, 8))
 
 
 def reply_of(stdout="", stderr="", exit_code=0, signal=None, delay_ms=0, hang=False, gate=None, chunks=(), files=(), **times):
-    response = Response(bytes_of(stdout), bytes_of(stderr), exit_code, signal, delay_ms / 1000, hang,
-                        [chunk_of(**each) for each in chunks], [file_of(**each) for each in files])
-    return {"stdout": response, "gate": gate, **times}
+    return {"stdout": text_of(stdout), "stderr": text_of(stderr), "exit_code": exit_code, "signal": signal, "delay": delay_ms / 1000,
+            "hang": hang, "gate": gate, "chunks": [chunk_of(**each) for each in chunks], "files": [file_of(**each) for each in files],
+            **times}
 
 
 def passing_of(timeout_ms=None, kill_after_ms=None, **how):
@@ -121,11 +132,11 @@ def capture_of(max_bytes=None, deadline_ms=None):
 
 # How the value of a refinement is given to the method of that name.
 ARGUMENTS = {
-    "with_args": lambda stage, value: (list_of(value), {}),
+    "with_args": lambda stage, value: (texts_of(value), {}),
     "with_matching_args": lambda stage, value: (all_of(value), {}),
     "with_stdin": lambda stage, value: ([matcher_of(value)], {}),
     "with_cwd": lambda stage, value: ([matcher_of(value)], {}),
-    "with_env": lambda stage, value: ([{name: its and bytes_of(its) for name, its in value.items()}], {}),
+    "with_env": lambda stage, value: ([{name: None if its is None else text_of(its) for name, its in value.items()}], {}),
     "capture_stdin": lambda stage, value: ([], capture_of(**value)),
     "between": lambda stage, value: (value, {}),
     "after": lambda stage, value: ([stage.doubles[value]], {}),
@@ -156,7 +167,7 @@ class PythonStage(common.Stage):
     @property
     def mox(self):
         if self.session is None:
-            self.session = CmdMox()
+            self.session = CmdMox(connect=self.address)
         return self.session
 
     def count(self, name):
@@ -184,12 +195,12 @@ class PythonStage(common.Stage):
         if "report" in options:
             os.environ["CMOX_REPORT"] = options.pop("report")
         with self.refused(fails):
-            self.session = CmdMox(callback_deadline=deadline and deadline / 1000, **options)
+            self.session = CmdMox(connect=self.address, callback_deadline=deadline and deadline / 1000, **options)
         os.environ.pop("CMOX_REPORT", None)
 
     def declare(self, kind, command, name=None, that=(), fails=None):
         with self.refused(fails):
-            double = self.doubles[name or command] = getattr(self.mox, kind)(bytes_of(command))
+            double = self.doubles[name or command] = getattr(self.mox, kind)(text_of(command))
             self.refine(double, that)
 
     def step_mock(self, command, **others):
@@ -310,6 +321,10 @@ class PythonStage(common.Stage):
         for entry, call in zip(wanted, actual):
             for field, value in entry.items():
                 self.call_field(field, value, call)
+            for name in ("command", "args", "stdin", "stdout", "stderr", "cwd"):
+                twin = getattr(call, f"{name}_bytes")
+                decoded = [each.decode("utf-8", "surrogateescape") for each in twin] if name == "args" else twin.decode("utf-8", "surrogateescape")
+                require(getattr(call, name) == decoded, f"call {call.id}: {name} is not {name}_bytes")
 
     def call_field(self, field, value, call):
         texts = {"command": call.command_bytes, "stdin": call.stdin_bytes, "stdout": call.stdout_bytes, "cwd": call.cwd_bytes,

@@ -14,6 +14,7 @@ void session_begin(stage_t *stage, json_t *options) {
                "callback_deadline_ms", &deadline, "max_journal_entries", &entries, "label", &label,
                "report", &report);
   if (stage->mox) stage_fail(stage, "the session has already begun");
+  how.address = stage->address;
   how.contained = contained;
   how.callback_deadline_ms = (uint32_t)deadline;
   how.max_journal_entries = entries;

@@ -20,6 +20,7 @@ typedef struct running {
 typedef struct stage {
   const char *file;               /* of the scenario: where its doubles are declared */
   unsigned step;                  /* from 1 */
+  const char *address;            /* of a server that runs already, or NULL */
   int said;                       /* where a failure is written */
   char place[160], programs[160]; /* the working directory, and one for programs of the scenario */
   cmox_t *mox;

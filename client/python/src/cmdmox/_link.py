@@ -260,6 +260,9 @@ class Link:
                 waiter.heard = time.monotonic()
         elif body == "hello_reply":
             self._greeted = frame.hello_reply
+            refused = frame.hello_reply.error
+            if refused.reason:  # here: the end of the link comes next, and the first reason is the one that stays
+                self.end(refused.message, refused.reason)
             self._greeting.wake()
         elif body == "go_away":
             self.end(f"the server closed the link: {frame.go_away.status.message}", frame.go_away.status.reason)
