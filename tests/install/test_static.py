@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from mocking import BUILD, CLEAN, cmdmox, is_static, mocked_call, run, skip
+from mocking import BUILD, CLEAN, ROOT, cmdmox, is_static, mocked_call, run, skip
 
 PROGRAM = os.path.join(BUILD, "bin/cmdmox")
 SHIM = os.path.join(BUILD, "libexec/cmdmox/cmdmox-shim")
@@ -63,6 +63,16 @@ class Static(unittest.TestCase):
             cmdmox.Session(client)
         self.assertIn(os.path.join(os.path.dirname(program), "cmdmox-shim"), str(caught.exception))
         self.assertNotIn(os.path.join(self.place, "other"), str(caught.exception))
+
+    def test_configuring_says_what_is_missing(self):
+        def configure(name, ok, *options):
+            return run("cmake", "-G", "Ninja", "-S", ROOT, "-B", os.path.join(self.place, name), "-DBUILD_TESTING=OFF",
+                       "-DCMDMOX_ARCHIVE_md=", "-DCMAKE_C_COMPILER=" + os.environ.get("CC", "cc"), *options, ok=ok)
+
+        said = configure("auto", True)
+        self.assertIn("cmdmox is linked dynamically and starts slower: no libmd.a\n", said)
+        said = " ".join(configure("on", False, "-DCMDMOX_STATIC_PROGRAM=ON").split())
+        self.assertIn("CMDMOX_STATIC_PROGRAM=ON: no libmd.a; install what is missing, or leave the option at AUTO", said)
 
 
 if __name__ == "__main__":
