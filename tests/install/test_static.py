@@ -9,6 +9,7 @@ import unittest
 from mocking import BUILD, CLEAN, ROOT, cmdmox, is_static, mocked_call, run, skip
 
 PROGRAM = os.path.join(BUILD, "bin/cmdmox")
+TWIN = os.path.join(BUILD, "client/cmdmox-dynamic")
 SHIM = os.path.join(BUILD, "libexec/cmdmox/cmdmox-shim")
 CONFIGURED = os.environ["CMDMOX_PREFIX"]
 
@@ -52,7 +53,7 @@ class Static(unittest.TestCase):
         """A file of the working directory that has the program's name says nothing of where the program is."""
         if any(os.path.exists(os.path.join(top, "libexec/cmdmox/cmdmox-shim")) for top in ("/usr", CONFIGURED)):
             self.skipTest("a shim is installed")
-        program = self.put(PROGRAM, "own", "cmdmox")
+        program = self.put(TWIN, "own", "cmdmox")  # a static one has no loader that takes that name for a place
         other = os.path.dirname(self.put("/bin/true", "other", "bin", "cmdmox"))
         self.put(SHIM, "other", "libexec", "cmdmox", "cmdmox-shim")
         process = subprocess.Popen(["cmdmox", "serve", "--stdio"], executable=program, cwd=other, env=CLEAN,
