@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced: packages of the distribution without touching the system. Its own sources and keys are read; lists and
 # packages go to a folder of ours. What fails ends the script with status 1 and one line that says why.
 #

@@ -3,6 +3,7 @@
 # installed, into DIR. Only where there is apt-get; the system's own configuration is read and stays as it is.
 # Status 1: they cannot be had, and one line says why.
 set -eu
+# shellcheck source=cmake/apt.sh
 . "$(dirname -- "$0")/apt.sh"
 target=$1
 apt_begin "$target.$$" "nanopb's sources" # others may be at it too

@@ -2,6 +2,7 @@
 # sysroot.sh ARCHITECTURE DIR: unpacks into DIR what cmdmox is linked with, as Debian has it for that architecture. Only
 # where there is apt-get; the system learns of no further architecture. Status 1: it cannot be had, and one line says why.
 set -eu
+# shellcheck source=cmake/apt.sh
 . "$(dirname -- "$0")/apt.sh"
 architecture=$1 target=$2
 apt_begin "$target.$$" "the libraries for $architecture"

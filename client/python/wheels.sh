@@ -1,7 +1,7 @@
 #!/bin/sh
 # wheels.sh FOLDER PACKAGE [BUILD...]: makes wheels into FOLDER: one of the package alone, which finds an installed
 # cmdmox, and for each BUILD, a build folder with a static program, one that has that program and its shim in it.
-# PACKAGE is the assembled package, build/PRESET/python. The same sources give the same bytes; SOURCE_DATE_EPOCH is
+# PACKAGE is the assembled package, build/PRESET/python, for the messages in it. The same sources give the same bytes; SOURCE_DATE_EPOCH is
 # the time that the files in them have, else that of the last commit.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -27,9 +27,9 @@ done
 
 sources() {
   rm -rf "$stage/src"
-  mkdir -p "$stage/src"
+  cp -R "$here/src" "$stage"
+  cp "$package"/cmdmox/v1/*_pb2.py "$package"/cmdmox/v1/*_pb2.pyi "$stage/src/cmdmox/v1"
   cp "$here/pyproject.toml" "$here/setup.py" "$here/README.md" "$top/LICENSE" "$stage"
-  cp -R "$package"/* "$stage/src"
   find "$stage/src" -name __pycache__ -prune -exec rm -rf {} +
   find "$stage" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
 }

@@ -62,6 +62,8 @@ if __name__ == "__main__":
             skip(f"{tool} is not installed; ./dev build static-aarch64 installs it")
     if not os.path.isdir(SYSROOT):
         skip("the libraries for aarch64 are missing; ./dev build static-aarch64 fetches them")
+    if " " in SYSROOT:
+        skip("the folder of the sources has a space in its name: pkg-config cannot look into a sysroot there")
     if REGISTERED not in sys.argv:
         build()
         registered = ["unshare", "-rm", "sh", "-c", REGISTER, MAGIC.rstrip("\n")]

@@ -6,9 +6,10 @@ import subprocess
 import tempfile
 import unittest
 
-from mocking import BUILD, CLEAN, cmdmox, is_static, mocked_call, run, skip
+from mocking import BUILD, CLEAN, ROOT, cmdmox, is_static, mocked_call, run, skip
 
 PROGRAM = os.path.join(BUILD, "bin/cmdmox")
+TWIN = os.path.join(BUILD, "client/cmdmox-dynamic")
 SHIM = os.path.join(BUILD, "libexec/cmdmox/cmdmox-shim")
 CONFIGURED = os.environ["CMDMOX_PREFIX"]
 
@@ -52,7 +53,7 @@ class Static(unittest.TestCase):
         """A file of the working directory that has the program's name says nothing of where the program is."""
         if any(os.path.exists(os.path.join(top, "libexec/cmdmox/cmdmox-shim")) for top in ("/usr", CONFIGURED)):
             self.skipTest("a shim is installed")
-        program = self.put(PROGRAM, "own", "cmdmox")
+        program = self.put(TWIN, "own", "cmdmox")  # a static one has no loader that takes that name for a place
         other = os.path.dirname(self.put("/bin/true", "other", "bin", "cmdmox"))
         self.put(SHIM, "other", "libexec", "cmdmox", "cmdmox-shim")
         process = subprocess.Popen(["cmdmox", "serve", "--stdio"], executable=program, cwd=other, env=CLEAN,
@@ -63,6 +64,16 @@ class Static(unittest.TestCase):
             cmdmox.Session(client)
         self.assertIn(os.path.join(os.path.dirname(program), "cmdmox-shim"), str(caught.exception))
         self.assertNotIn(os.path.join(self.place, "other"), str(caught.exception))
+
+    def test_configuring_says_what_is_missing(self):
+        def configure(name, ok, *options):
+            return run("cmake", "-G", "Ninja", "-S", ROOT, "-B", os.path.join(self.place, name), "-DBUILD_TESTING=OFF",
+                       "-DCMDMOX_ARCHIVE_md=", "-DCMAKE_C_COMPILER=" + os.environ.get("CC", "cc"), *options, ok=ok)
+
+        said = configure("auto", True)
+        self.assertIn("cmdmox is linked dynamically and starts slower: no libmd.a\n", said)
+        said = " ".join(configure("on", False, "-DCMDMOX_STATIC_PROGRAM=ON").split())
+        self.assertIn("CMDMOX_STATIC_PROGRAM=ON: no libmd.a; install what is missing, or leave the option at AUTO", said)
 
 
 if __name__ == "__main__":

@@ -90,9 +90,11 @@ class Holds(unittest.TestCase):
         for tag in (PLATFORM, "py3-none-any"):
             with zipfile.ZipFile(wheel(tag)) as archive:
                 names = archive.namelist()
-            package = os.path.join(BUILD, "python")
-            built = [os.path.relpath(os.path.join(folder, name), package) for folder, _, files in os.walk(package)
+            sources = os.path.join(ROOT, "client/python/src")
+            built = [os.path.relpath(os.path.join(folder, name), sources) for folder, _, files in os.walk(sources)
                      for name in files if not name.endswith(".pyc")]
+            built += [f"cmdmox/v1/{name[:-6]}_pb2.{end}" for name in os.listdir(os.path.join(ROOT, "proto/cmdmox/v1"))
+                      if name.endswith(".proto") for end in ("py", "pyi")]
             ours = [name for name in names if not name.startswith(f"cmdmox-{version()}.") and "/_bin/" not in name]
             self.assertEqual(sorted(ours), sorted(built))
             self.assertIn("cmdmox/v1/control_pb2.py", ours)
