@@ -5,7 +5,7 @@ import contextlib
 import os
 import re
 import signal
-import stat
+import socket
 import subprocess
 import sys
 import time
@@ -28,13 +28,17 @@ def until(happened):
     return answer
 
 
-def ended(pid):
-    """Whether a process is gone, or waits for whoever started it."""
+def state_of(pid):
+    """T: stopped; Z: it waits for whoever started it; nothing: it is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+            return file.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return True
+        return ""
+
+
+def ended(pid):
+    return state_of(pid) in ("", "Z")
 
 
 @pytest.fixture
@@ -147,6 +151,7 @@ def test_a_server_that_is_stopped(monkeypatch):
     mox = CmdMox(environment="none")
     try:
         os.kill(mox.server.process.pid, signal.SIGSTOP)
+        until(lambda: state_of(mox.server.process.pid) == "T")
         with pytest.raises(ServerError) as caught:
             mox.mock("git")
         assert caught.value.reason == "DEADLINE_EXCEEDED"
@@ -240,18 +245,17 @@ def test_a_listening_server_that_is_gone(tmp_path_factory):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_a_server_of_another_user(tmp_path_factory):
     place = tmp_path_factory.mktemp("foreign")
-    for folder in (place, place.parent, place.parent.parent):
-        folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
-    listener = f"import socket; s = socket.socket(socket.AF_UNIX); s.bind({str(place / 's')!r}); s.listen(); print(flush=True); input()"
-    os.chown(place, 12345, 12345)
-    with subprocess.Popen([sys.executable, "-c", listener], stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=12345, group=12345,
-                          cwd="/") as server:
-        server.stdout.readline()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place / "s"))
+        os.seteuid(12345)  # whose it is is decided here
+        try:
+            listener.listen()
+        finally:
+            os.seteuid(0)
         with pytest.raises(ServerError) as caught:
             CmdMox(connect=f"unix:{place}/s")
-        assert caught.value.reason == "PERMISSION_DENIED"
-        assert "belongs to another user (uid 12345): its commands would run as you; start one of your own" in str(caught.value)
-        server.kill()
+    assert caught.value.reason == "PERMISSION_DENIED"
+    assert "belongs to another user (uid 12345): its commands would run as you; start one of your own" in str(caught.value)
 
 
 # ---- Clients that go away ------------------------------------------------------------------------------------------------
@@ -350,8 +354,8 @@ with CmdMox() as mox:
     child = subprocess.Popen(["git"], stdin=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     while not mox.call_count():
         pass
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         child.wait()
     except KeyboardInterrupt:
         print("interrupted", mox.release("never"), child.wait(), mox.call_count(), flush=True)
