@@ -60,13 +60,14 @@ class _Waiter:
 
     def __init__(self, patience: Optional[float]) -> None:
         self.response: Optional[frame_pb2.Response] = None
-        self._patience = patience
-        self._woken = threading.Semaphore(0)
         self.heard = time.monotonic()
+        self._patience = patience
+        # Of all that one can wait for this is what an interrupt cannot break: a Semaphore is Python, and would.
+        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def wake(self, response: Optional[frame_pb2.Response] = None) -> None:
         self.response = response
-        self._woken.release()
+        self._woken.put(None)
 
     def wait(self) -> bool:
         """False: nothing was heard for too long."""
@@ -74,9 +75,13 @@ class _Waiter:
             left = self.heard + self._patience - time.monotonic()
             if left <= 0:
                 return False
-            if self._woken.acquire(timeout=left):
+            try:
+                self._woken.get(timeout=left)
                 return True
-        return self._woken.acquire()
+            except queue.Empty:
+                continue
+        self._woken.get()
+        return True
 
 
 class Link:
