@@ -80,7 +80,7 @@ ONE = [
 ]
 
 
-@pytest.mark.parametrize("matcher, accepted, refused", ONE, ids=[repr(row[0])[:40] for row in ONE])
+@pytest.mark.parametrize("matcher, accepted, refused", ONE, ids=[f"{number}-{type(row[0]).__name__}" for number, row in enumerate(ONE)])
 def test_a_matcher_of_one_argument(run, matcher, accepted, refused):
     with CmdMox() as mox:
         stub = mox.stub("git").with_matching_args("x", matcher)
@@ -104,7 +104,7 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize("matchers, accepted, refused", LISTS, ids=[repr(row[0])[:40] for row in LISTS])
+@pytest.mark.parametrize("matchers, accepted, refused", LISTS, ids=[str(number) for number in range(len(LISTS))])
 def test_matchers_of_several_arguments(run, matchers, accepted, refused):
     with CmdMox() as mox:
         mox.stub("git").with_matching_args(*matchers)

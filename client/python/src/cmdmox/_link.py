@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import threading
 import time
 from typing import Callable, Dict, Optional, Type, TypeVar, Union
@@ -24,8 +25,8 @@ from cmdmox.v1 import frame_pb2, shim_pb2, status_pb2
 MAGIC = 0x584D4443
 VERSION = 1
 FRAME_MOST = 16 << 20
-FRAME_LEAST = 64 << 10  # what every peer takes; room beside a payload for the rest of its frame
-PATIENCE = 30.0  # seconds that a server may say nothing of a request
+PATIENCE = 30.0  # seconds that a server may say nothing of a request, unless CMOX_IPC_TIMEOUT says otherwise
+PATIENCE_MOST = 86400
 SERVICE = "cmdmox.v1.ControlService"
 
 M = TypeVar("M", bound=Message)
@@ -42,34 +43,52 @@ def length_prefix(length: int) -> bytes:
     return bytes(prefix)
 
 
+def read_patience() -> Optional[float]:
+    """CMOX_IPC_TIMEOUT: seconds, or none for as long as it takes."""
+    text = os.environ.get("CMOX_IPC_TIMEOUT")
+    if text is None:
+        return PATIENCE
+    if text == "none":
+        return None
+    if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) and 0 < float(text) <= PATIENCE_MOST:
+        return float(text)
+    raise error_of("BAD_TIMEOUT", f"CMOX_IPC_TIMEOUT is \"{text}\": write seconds, such as 5 or 0.5, or none")
+
+
 class _Waiter:
     """One request: who made it sleeps until there is a response, or none will come."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: Optional[float]) -> None:
         self.response: Optional[frame_pb2.Response] = None
-        self._patience = patience
-        self._woken = threading.Semaphore(0)
         self.heard = time.monotonic()
+        self._patience = patience
+        # Of all that one can wait for this is what an interrupt cannot break: a Semaphore is Python, and would.
+        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def wake(self, response: Optional[frame_pb2.Response] = None) -> None:
         self.response = response
-        self._woken.release()
+        self._woken.put(None)
 
     def wait(self) -> bool:
         """False: nothing was heard for too long."""
-        while True:
+        while self._patience is not None:
             left = self.heard + self._patience - time.monotonic()
             if left <= 0:
                 return False
-            if self._woken.acquire(timeout=left):
+            try:
+                self._woken.get(timeout=left)
                 return True
+            except queue.Empty:
+                continue
+        self._woken.get()
+        return True
 
 
 class Link:
     """A connection that a server has accepted; made by greet()."""
 
     def __init__(self, read_fd: int, write_fd: int, on_request: OnRequest, why_ended: Callable[[], str],
-                 patience: float = PATIENCE) -> None:
+                 patience: Optional[float]) -> None:
         self._read_fd, self._write_fd = read_fd, write_fd
         self._on_request, self._why_ended, self._patience = on_request, why_ended, patience
         self._pid = os.getpid()
@@ -79,7 +98,7 @@ class Link:
         self._next_id = 1
         self._frame_most = FRAME_MOST
         self._broken: Optional[CmdMoxError] = None
-        self._greeting = _Waiter(patience)
+        self._greeting = _Waiter(self._patience)
         self._greeted: Optional[frame_pb2.HelloReply] = None
         self._reading = threading.Thread(target=self._reader, name="cmdmox reader", daemon=True)
         self._writing = threading.Thread(target=self._writer, name="cmdmox writer", daemon=True)
@@ -92,7 +111,7 @@ class Link:
         self._writing.start()
         self._send(frame_pb2.Frame(hello=frame_pb2.Hello(
             magic=MAGIC, min_version=VERSION, max_version=VERSION, role=frame_pb2.ROLE_CONTROLLER, software=software,
-            max_frame_bytes=FRAME_MOST, silence_ms=int(self._patience * 1000))))
+            max_frame_bytes=FRAME_MOST, silence_ms=int((self._patience or 0) * 1000))))
         if not self._greeting.wait():
             raise self.end(f"the server did not answer within {self._patience:g} s: it hangs, or is none of cmdmox",
                            "DEADLINE_EXCEEDED")

@@ -22,15 +22,15 @@ from typing import Dict, Optional, Tuple
 from cmdmox import _program
 from cmdmox._callbacks import Callbacks
 from cmdmox._errors import CmdMoxError, error_of
-from cmdmox._link import Link
+from cmdmox._link import Link, read_patience
 from cmdmox._version import SOFTWARE
 from cmdmox._workers import Workers
 from cmdmox.v1 import control_pb2, frame_pb2
 
 ENDING = 10.0  # seconds that a server has for ending
 SOCKET_PATH_MOST = 107
-#: What a server reads from its environment once.
-VARIABLES = ("CMOX_SHIM", "CMOX_TMPDIR", "CMOX_TRACE", "CMOX_WATCH")
+#: What a server, or its link, reads from the environment once.
+VARIABLES = ("CMOX_IPC_TIMEOUT", "CMOX_SHIM", "CMOX_TMPDIR", "CMOX_TRACE", "CMOX_WATCH")
 
 Key = Tuple[Optional[str], ...]
 
@@ -43,9 +43,10 @@ class Server:
     def __init__(self) -> None:
         self.callbacks: weakref.WeakValueDictionary[bytes, Callbacks] = weakref.WeakValueDictionary()
         self._workers = Workers()
+        self._patience = read_patience()
 
     def greet(self, read_fd: int, write_fd: int) -> None:
-        self.link = Link(read_fd, write_fd, self._serve, self.why_ended)
+        self.link = Link(read_fd, write_fd, self._serve, self.why_ended, self._patience)
         self.link.greet(SOFTWARE)
 
     def why_ended(self) -> str:
