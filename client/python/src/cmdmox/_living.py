@@ -1,7 +1,7 @@
 """The sessions of this process that were replayed and not ended: what nobody looks at must not pass.
 
 At exit each of them is verified, what there is to say is written to stderr, and the process ends with status 1. Whoever
-runs tests does the same after each test, with settle(), and fails the test.
+runs tests does the same after each test, for those of sessions() that it made, and fails the test.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ def add(mox: CmdMox) -> None:
 
 def remove(mox: CmdMox) -> None:
     _living[:] = [entry for entry in _living if entry[1] is not mox]
+
+
+def sessions() -> List[CmdMox]:
+    """Those of this process."""
+    return [mox for pid, mox in _living if pid == os.getpid()]
 
 
 def settle() -> List[str]:

@@ -227,13 +227,15 @@ class CmdMox:
                 _living.add(self)
             self._replayed = self._unverified = True
 
-    def verify(self) -> Report:
+    def verify(self, *, keep_environment: bool = False) -> Report:
         """Compares what was declared with what happened, and takes the shims off os.environ. Raises VerificationError with the report;
-        what is only worth saying is in the report that is returned. May be called again."""
+        what is only worth saying is in the report that is returned. May be called again. keep_environment: the shims stay until
+        close(), so that commands that still run meet one that refuses, and not the real command."""
         with said("verify"):
             control = self._open()
             control.forbid_in_callback("verify")
-            self._applied.restore()
+            if not keep_environment:
+                self._applied.restore()
             if not self._replayed:
                 raise error_of("BAD_STATE", "this session was never replayed: call replay() before the code under test runs")
             self._unverified = False
