@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/program/run_document.h"
+#include "client/program/trace.h"
 
 static const cmox_option_t serve_where[] = {
     {.id = CMOX_SERVE_STDIO,
@@ -60,6 +61,24 @@ const cmox_verb_t cmox_verbs[] = {
                  "cmdmox run --mock curl --exit 7 --print >doubles.json\n"
                  "cmdmox run -f doubles.json -- ./download.sh\n",
      .run = cmox_verb_run},
+    {.name = "trace",
+     .synopsis = "[OPTION...] [--] COMMAND [ARGUMENT...]",
+     .summary = "Run a command and list every command that it runs",
+     .description =
+         "Everything runs for real, and the status is the command's. Of each call that is looked "
+         "up on PATH the list has when it began, how long it took, its exit status or signal, and "
+         "its words, with what looks secret as ***.\n\n"
+         "Not seen are absolute paths (/bin/mv), what a shell has built in, what is called after "
+         "the command has set another PATH, and commands that are not installed.",
+     .groups = {{NULL, cmox_trace_options}},
+     .words_max = SIZE_MAX,
+     .words_end = true,
+     .completes = CMOX_COMPLETES_COMMANDS,
+     .examples = "# what does it do?\n"
+                 "cmdmox trace xdg-open https://example.com\n"
+                 "# for a program to read\n"
+                 "cmdmox trace --json --output calls.json --only git -- ./release.sh\n",
+     .run = cmox_verb_trace},
     {.name = "serve",
      .synopsis = "--stdio | --listen ADDRESS [--idle-timeout SECONDS] [--parent PID]",
      .summary = "Run an engine for test clients in other processes and languages",

@@ -141,6 +141,7 @@ int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_session_end(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_session_start(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_verify(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_trace(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_version(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 
 enum { CMOX_HELP_MAN = 1 };
