@@ -44,7 +44,7 @@ static int say_unknown(const cmox_verb_t *verb, const char *word) {
   if (nearest.best)
     return cmox_usage_error(verb, "there is no option \"%s\"; did you mean %s?", name,
                             nearest.best);
-  return cmox_usage_error(verb, "unexpected argument \"%s\"", word);
+  return cmox_usage_error(verb, "there is no option \"%s\"", name);
 }
 
 static int check_alternatives(const cmox_verb_t *verb, const cmox_arguments_t *arguments,
