@@ -274,8 +274,10 @@ static int append(const char *data, size_t len, void *out) {
 
 bool cmox_message_to_json(const ProtobufCMessage *message, bool pretty, cmox_buf_t *out) {
   json_t *document = write_message(NULL, message);
-  const bool written = document && json_dump_callback(document, append, out,
-                                                      pretty ? JSON_INDENT(2) : JSON_COMPACT) == 0;
+  const bool written =
+      document &&
+      json_dump_callback(document, append, out,
+                         JSON_ENCODE_ANY | (pretty ? JSON_INDENT(2) : JSON_COMPACT)) == 0;
   json_decref(document);
   if (pretty && written) cmox_buf_putc(out, '\n');
   return written && !out->failed;

@@ -307,7 +307,7 @@ cmox_code_t cmox_message_from_json(const ProtobufCMessageDescriptor *type, const
                      name ? ": " : "", CMOX_DOCUMENT_MAX >> 20);
   json_error_t why;
   json_t *document = json_loadb(text.len ? (const char *)text.data : "", text.len,
-                                JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+                                JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
   if (!document)
     return json_error_code(&why) == json_error_out_of_memory ? no_memory(&reader)
                                                              : cmox_fail_syntax(&reader, &why);

@@ -14,6 +14,11 @@ void cmox_put_varint(cmox_buf_t *out, uint64_t value) {
 }
 
 void cmox_put_number(cmox_buf_t *out, const cmox_field_t *field, uint64_t value) {
+  if (field->type == PROTOBUF_C_TYPE_FIXED32) {
+    cmox_put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_32BIT);
+    for (unsigned bits = 0; bits < 32; bits += 8) cmox_buf_putc(out, (char)(value >> bits));
+    return;
+  }
   cmox_put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_VARINT);
   cmox_put_varint(out, value);
 }
@@ -40,7 +45,7 @@ static bool number_of_text(const char *text, size_t len, uint64_t *out) {
 
 static cmox_code_t read_number(const cmox_reader_t *reader, const cmox_field_t *field,
                                const json_t *value, const cmox_place_t *place, cmox_buf_t *out) {
-  const uint64_t most = field->type == PROTOBUF_C_TYPE_UINT32 ? UINT32_MAX : UINT64_MAX;
+  const uint64_t most = field->type == PROTOBUF_C_TYPE_UINT64 ? UINT64_MAX : UINT32_MAX;
   uint64_t number = 0;
   bool is = json_is_integer(value) && json_integer_value(value) >= 0;
   if (is) number = (uint64_t)json_integer_value(value);
@@ -146,6 +151,7 @@ cmox_code_t cmox_read_scalar(const cmox_reader_t *reader, const cmox_field_t *fi
   cmox_code_t code = CMOX_OK;
   switch (field->type) {
     case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
     case PROTOBUF_C_TYPE_UINT64:
       return read_number(reader, field, value, place, out);
     case PROTOBUF_C_TYPE_BOOL:
