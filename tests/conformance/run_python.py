@@ -150,7 +150,7 @@ ARGUMENTS = {
 
 class PythonStage(common.Stage):
     dialect = "python"
-    provided = frozenset(["handlers", "predicates", "failing-predicates", "refine", "recording", "mistakes", "gates", "passthrough",
+    provided = frozenset(["handlers", "predicates", "failing-predicates", "refine", "live", "recording", "mistakes", "gates", "passthrough",
                           "contained", "absent", "assertions", "drain_stdin", "journal-bound", "raw", "reports", "forget", "findings"])
 
     def __init__(self):
