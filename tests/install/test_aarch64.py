@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import unittest
+import zipfile
 
 from mocking import BUILD, ROOT, is_static, mocked_call, run, skip
 
@@ -35,6 +36,18 @@ class Aarch64(unittest.TestCase):
             version = next(line.split()[2] for line in file if line.startswith("project("))
         self.assertEqual(run(QEMU, self.program, "version"), f"cmdmox {version}\n")
         self.assertIn(f"cmdmox-shim {version} protocol", run(QEMU, self.shim, "--probe"))
+
+    def test_its_wheel_says_so(self):
+        if os.system(f"{sys.executable} -c 'import build, setuptools, wheel' 2>/dev/null") != 0:
+            self.skipTest("what makes wheels is not installed; ./dev wheels installs it")
+        with tempfile.TemporaryDirectory() as folder:
+            run("sh", os.path.join(ROOT, "client/python/wheels.sh"), folder, os.path.join(BUILD, "python"), CROSS,
+                env={"CMDMOX_PYTHON": sys.executable})
+            name = next(name for name in os.listdir(folder) if "-any" not in name)
+            self.assertRegex(name, r"\Acmdmox-[\d.]+-py3-none-manylinux_2_17_aarch64\.musllinux_1_1_aarch64\.whl\Z")
+            with zipfile.ZipFile(os.path.join(folder, name)) as archive:
+                for file in ("cmdmox/_bin/cmdmox", "cmdmox/_bin/cmdmox-shim"):
+                    self.assertIn("AArch64", run("readelf", "-h", archive.extract(file, folder)))
 
     @unittest.skipUnless(REGISTERED in sys.argv, "qemu cannot be registered in a user namespace here: nothing starts the shim")
     def test_a_call_is_mocked(self):
