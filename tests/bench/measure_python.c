@@ -1,0 +1,45 @@
+/* What it costs when a function of Python answers a call or judges an argument, against /bin/true.
+ * A script of the Python client takes the samples, in turn, and prints the medians of each run:
+ * python_calls.py. */
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "tests/bench/bench.h"
+
+void bench_python(const bench_options_t *options) {
+  static bench_row_t rows[] = {
+      {.measure = "python",
+       .what = "call with a Python handler, p50 / /bin/true",
+       .unit = "x",
+       .target = 5},
+      {.measure = "python",
+       .what = "call with a Python predicate, p50 / /bin/true",
+       .unit = "x",
+       .target = 5},
+      {.measure = "python", .what = "call with a Python handler, p50", .unit = "us"},
+      {.measure = "python", .what = "call with a Python predicate, p50", .unit = "us"},
+  };
+  char command[8192];
+  (void)snprintf(command, sizeof command, "exec '%s' -B '%s' '%s' '%s' %u %u", CMOX_BENCH_PYTHON,
+                 CMOX_BENCH_PYTHON_CALLS, CMOX_BENCH_PYTHON_PACKAGE, CMOX_BENCH_PROGRAM,
+                 options->runs, options->calls);
+  FILE *medians = popen(command, "r"); /* NOLINT(cert-env33-c): paths of our own build */
+  if (!medians) broken("cannot start %s", CMOX_BENCH_PYTHON);
+  double reference;
+  double handler;
+  double predicate;
+  unsigned runs = 0;
+  while (fscanf(medians, "%lf %lf %lf", &reference, &handler, &predicate) ==
+         3) { /* NOLINT(cert-err34-c) */
+    bench_row_add(&rows[0], handler / reference);
+    bench_row_add(&rows[1], predicate / reference);
+    bench_row_add(&rows[2], handler);
+    bench_row_add(&rows[3], predicate);
+    runs++;
+  }
+  const int status = pclose(medians);
+  if (status != 0 || runs != options->runs)
+    broken("python_calls.py gave %u runs of %u and ended with wait status %#x", runs, options->runs,
+           (unsigned)status);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) bench_report(&rows[i]);
+}
