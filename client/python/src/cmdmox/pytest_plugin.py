@@ -147,6 +147,8 @@ def pytest_configure(config: pytest.Config) -> None:
     names = _names()
     for name in names:
         config.addinivalue_line("markers", f"{name}(auto_lifecycle=True): whether the {name} fixture replays and verifies by itself.")
+    if len(names) == len(NAMES):
+        config.pluginmanager.import_plugin("cmdmox._cmd_mox_fixture")
 
 
 def _auto_of_param(request: pytest.FixtureRequest) -> Optional[bool]:
@@ -194,7 +196,7 @@ def _label(request: pytest.FixtureRequest) -> str:
     return f"{request.node.nodeid} [{worker}]" if worker else str(request.node.nodeid)
 
 
-def _lend(request: pytest.FixtureRequest) -> Iterator[Held]:
+def lend(request: pytest.FixtureRequest) -> Iterator[Held]:
     """The session of this test, which both fixtures share."""
     item = request.node
     held = item.stash.get(_HELD, None)
@@ -219,7 +221,7 @@ def _lend(request: pytest.FixtureRequest) -> Iterator[Held]:
 @pytest.fixture
 def cmdmox(request: pytest.FixtureRequest) -> Iterator[CmdMox]:
     """A session of command doubles for this test: replays before its body, and is verified after it."""
-    for held in _lend(request):
+    for held in lend(request):
         yield held.mox
 
 
