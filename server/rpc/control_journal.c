@@ -48,6 +48,10 @@ static size_t fill_page(const cmox_journal_t *journal, size_t index, size_t page
     if (!is_asked_for(entry, input)) continue;
     Cmdmox__V1__Invocation *view = NULL;
     if (cmox_convert_call(entry, &view, &call->error) != CMOX_OK) return SIZE_MAX;
+    if (cmox_convert_line(view, &call->error) != CMOX_OK) {
+      cmox_convert_call_clear(view);
+      return SIZE_MAX;
+    }
     bytes += cmdmox__v1__invocation__get_packed_size(view);
     if (response->n_invocations && bytes > PAGE_BYTES_MAX) {
       cmox_convert_call_clear(view);

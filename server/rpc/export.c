@@ -1,4 +1,5 @@
 /* The engine's nouns as messages. Each view borrows from what it shows. */
+#include "server/match/explain.h"
 #include "server/rpc/internal.h"
 
 /* A journal entry with everything the message points to, in one block. */
@@ -8,6 +9,7 @@ typedef struct call_view {
   uint8_t digests[3][CMOX_DIGEST_BYTES];
   const cmox_call_t *call;
   cmox_span_t lent[3]; /* by its streams; to be given back */
+  char *line;
   ProtobufCBinaryData bytes[];
 } call_view_t;
 
@@ -172,6 +174,16 @@ cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **
   return CMOX_OK;
 }
 
+cmox_code_t cmox_convert_line(Cmdmox__V1__Invocation *message, cmox_error_t *error) {
+  call_view_t *view = (call_view_t *)message;
+  cmox_buf_t line = CMOX_BUF_EMPTY;
+  cmox_describe_call(&line, view->call);
+  view->line = cmox_buf_take_text(&line);
+  if (!view->line) return cmox_fail(error, CMOX_E_NO_MEMORY, "journal: out of memory");
+  message->line = view->line;
+  return CMOX_OK;
+}
+
 void cmox_convert_call_clear(Cmdmox__V1__Invocation *message) {
   if (!message) return;
   call_view_t *view = (call_view_t *)message;
@@ -180,6 +192,7 @@ void cmox_convert_call_clear(Cmdmox__V1__Invocation *message) {
     cmox_stream_done(&view->call->passed->out, view->lent[1]);
     cmox_stream_done(&view->call->passed->err, view->lent[2]);
   }
+  cmox_free_block(view->line);
   cmox_free_block(view);
 }
 

@@ -240,6 +240,8 @@ cmox_code_t cmox_convert_default(const Cmdmox__V1__DoubleAction *from, cmox_answ
 /* Message views of the engine's objects; borrowed from them, freed by the _clear. */
 cmox_code_t cmox_convert_call(const cmox_call_t *call, Cmdmox__V1__Invocation **out,
                               cmox_error_t *error);
+/* Adds the call's line for people, which takes time that a handler's caller has not. */
+cmox_code_t cmox_convert_line(Cmdmox__V1__Invocation *message, cmox_error_t *error);
 void cmox_convert_call_clear(Cmdmox__V1__Invocation *message); /* NULL is fine */
 cmox_code_t cmox_convert_findings(const cmox_findings_t *findings, Cmdmox__V1__VerifyResponse *out,
                                   cmox_error_t *error);

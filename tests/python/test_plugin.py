@@ -59,3 +59,22 @@ def test_the_bodys_own_exception_wins_and_the_report_is_a_section(suite):
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*AssertionError*", "*- cmdmox -*", "cmdmox: verification failed: 2 problems", "1. unexpected call: git pull"])
+
+
+def test_the_calls_are_a_section_without_their_secrets(suite):
+    word = "hunter" + "2"
+    result = suite(f"""
+    def test_it(cmdmox):
+        cmdmox.stub("curl").returns("x", exit_code=3)
+        run("curl", "--token={word}", "a b")
+        assert False
+    """)
+    result.stdout.fnmatch_lines(["*cmdmox: the calls*", "1. curl '--token=[*][*][*]' 'a b': status 3, stub (*test_it.py:9)"])
+    result = suite("""
+    def test_it(cmdmox):
+        for _ in range(52):
+            cmdmox.stub("curl")
+            run("curl")
+        assert False
+    """)
+    result.stdout.fnmatch_lines(["50. curl: status 0, stub *", "and 2 more"])

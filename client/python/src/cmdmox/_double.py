@@ -361,7 +361,7 @@ class Double:
             if found == whole(n, "the number of calls"):
                 return
             shown = self._control.invocations(self.id)[:20]
-        calls = "".join(f"\n  {' '.join([each.command, *each.args])}" for each in shown)
+        calls = "".join(f"\n  {each.line}" for each in shown)
         more = f"\n  and {found - len(shown)} more" if found > len(shown) else ""
         raise VerificationError(f"{where}: {function}: {self.kind} {self.command} ({self.location}): expected "
                                 f"{n} call{'s' * (n != 1)}, actual {found}{calls}{more}")

@@ -170,6 +170,8 @@ class Invocation(CallData):
         self.replaced: bool = message.replaced
         #: Why the real command could not be run; "": it could.
         self.passthrough_failure: str = message.passthrough_failure
+        #: For people: the call as a shell would write it, cut, with *** for what looks secret.
+        self.line: str = message.line
 
     @property
     def program(self) -> str:

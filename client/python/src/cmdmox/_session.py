@@ -317,7 +317,7 @@ class CmdMox:
         except CmdMoxError as ours:
             if error is None:
                 raise
-            _attach(error, ours.message)
+            attach(error, ours.message)
         finally:
             self._unverified = False  # the test has said so, or is told already
             self.settle()
@@ -410,7 +410,7 @@ class CmdMox:
         return self._control
 
 
-def _attach(error: BaseException, text: str) -> None:
+def attach(error: BaseException, text: str) -> None:
     """Tells of the report beside an exception that is on its way: as its note, or on stderr where Python has none."""
     if hasattr(error, "add_note"):
         error.add_note(text)

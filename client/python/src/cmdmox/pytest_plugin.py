@@ -24,11 +24,14 @@ from _pytest._code.code import ExceptionChainRepr, ReprFileLocation
 
 from cmdmox import _living
 from cmdmox._errors import CmdMoxError, UnverifiedError
+from cmdmox._invocation import Invocation
 from cmdmox._location import Location, short
 from cmdmox._session import CmdMox
 
 #: The names of what a test, the command line and the ini file may say; the second is the ancestor's.
 NAMES = ("cmdmox", "cmd_mox")
+
+CALLS_SHOWN = 50
 
 Hook = Generator[None, "_Outcome", None]
 H = TypeVar("H", bound=Callable[..., Hook])
@@ -81,6 +84,16 @@ class Held:
             pass  # there is no server any more: that is said already
         return error
 
+    def account(self) -> str:
+        """The first calls, one a line."""
+        try:
+            journal = self.mox.journal if self.mox.phase != "closed" else []
+        except CmdMoxError:
+            return ""
+        lines = [_line(self.mox, call) for call in journal[:CALLS_SHOWN]]
+        more = self.mox.call_count() - len(lines) if journal else 0
+        return "\n".join([*lines, f"and {more} more"] if more else lines)
+
     def late(self) -> Optional[str]:
         """What is to be said of calls after that."""
         if self.calls < 0 or self.mox.phase == "closed" or self.mox.call_count() == self.calls:
@@ -93,6 +106,13 @@ class Held:
             "Something that the test started still runs; or the teardown of a fixture called them. One that needs the real command",
             "is set up before cmdmox: it does not ask for cmdmox, and the test names it first. One that needs doubles has a session of",
             "its own, or the test verifies by itself: @pytest.mark.cmdmox(auto_lifecycle=False)"])
+
+
+def _line(mox: CmdMox, call: Invocation) -> str:
+    double = mox.double(call.double_id)
+    by = f"{double.kind} ({double.location})" if double is not None and call.verdict == "accepted" else call.verdict
+    how = call.signal or (f"status {call.exit_code}" if call.exit_code is not None else call.state)
+    return f"{call.id}. {call.line}: {how}, {by}" if by else f"{call.id}. {call.line}: {how}"
 
 
 _HELD: pytest.StashKey[Held] = pytest.StashKey()
@@ -127,6 +147,8 @@ def pytest_configure(config: pytest.Config) -> None:
     names = _names()
     for name in names:
         config.addinivalue_line("markers", f"{name}(auto_lifecycle=True): whether the {name} fixture replays and verifies by itself.")
+    if len(names) == len(NAMES):
+        config.pluginmanager.import_plugin("cmdmox._cmd_mox_fixture")
 
 
 def _auto_of_param(request: pytest.FixtureRequest) -> Optional[bool]:
@@ -174,7 +196,7 @@ def _label(request: pytest.FixtureRequest) -> str:
     return f"{request.node.nodeid} [{worker}]" if worker else str(request.node.nodeid)
 
 
-def _lend(request: pytest.FixtureRequest) -> Iterator[Held]:
+def lend(request: pytest.FixtureRequest) -> Iterator[Held]:
     """The session of this test, which both fixtures share."""
     item = request.node
     held = item.stash.get(_HELD, None)
@@ -199,7 +221,7 @@ def _lend(request: pytest.FixtureRequest) -> Iterator[Held]:
 @pytest.fixture
 def cmdmox(request: pytest.FixtureRequest) -> Iterator[CmdMox]:
     """A session of command doubles for this test: replays before its body, and is verified after it."""
-    for held in _lend(request):
+    for held in lend(request):
         yield held.mox
 
 
@@ -230,15 +252,19 @@ def pytest_runtest_call(item: pytest.Item) -> Hook:
 @_around
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Hook:
     outcome = yield
-    error = item.stash.get(_ERROR, None)
     report = outcome.get_result()
-    if error is None or call.when != "call" or not report.failed or call.excinfo is None:
+    if call.when != "call" or not report.failed or call.excinfo is None:
         return
-    if call.excinfo.value is error:
+    error = item.stash.get(_ERROR, None)
+    if error is not None and call.excinfo.value is error:
         report.longrepr = _plain(item, call.excinfo)
-    else:
+    elif error is not None:
         report.sections.append(("cmdmox", error.message))
-    cause = error.__cause__
+    held = item.stash.get(_HELD, None)
+    account = held.account() if held is not None else ""
+    if account:
+        report.sections.append(("cmdmox: the calls", account))
+    cause = error.__cause__ if error is not None else None
     if cause is not None:
         raised = traceback.format_exception(type(cause), cause, cause.__traceback__)
         report.sections.append(("cmdmox: what a handler or a predicate raised", "".join(raised)))
