@@ -14,15 +14,17 @@ static bool is_asked_for(const cmox_call_t *call, const request_t *input) {
          cmox_span_equal(call->data.command, cmox_from_bytes(input->command));
 }
 
-/* The page token is the id of the next call, little-endian. */
+enum { TOKEN_BYTES = 8 };
+
+/* The page token is the id of the next call, little-endian; empty: from the beginning. */
 static uint64_t token_read(ProtobufCBinaryData token) {
   uint64_t id = 0;
-  for (size_t i = 0; i < token.len && i < 8; i++) id |= (uint64_t)token.data[i] << (8 * i);
+  for (size_t i = 0; i < token.len; i++) id |= (uint64_t)token.data[i] << (8 * i);
   return id;
 }
 
-static void token_write(uint64_t id, uint8_t token[8]) {
-  for (size_t i = 0; i < 8; i++) token[i] = (uint8_t)(id >> (8 * i));
+static void token_write(uint64_t id, uint8_t token[TOKEN_BYTES]) {
+  for (size_t i = 0; i < TOKEN_BYTES; i++) token[i] = (uint8_t)(id >> (8 * i));
 }
 
 /* Those there were, less those in the list. */
@@ -62,9 +64,21 @@ static size_t fill_page(const cmox_journal_t *journal, size_t index, size_t page
   return index;
 }
 
+/* The session that is asked of; NULL, with the error of the call set: the request is wrong. */
+static cmox_hosted_t *check_list(cmox_rpc_call_t *call, const request_t *input) {
+  cmox_hosted_t *hosted = cmox_hosted_find(call->peer, input->session_id, &call->error);
+  if (!hosted ||
+      cmox_session_check_double(hosted->session, input->double_id, &call->error) != CMOX_OK)
+    return NULL;
+  if (input->page_token.len == 0 || input->page_token.len == TOKEN_BYTES) return hosted;
+  (void)cmox_fail(&call->error, CMOX_E_INVALID_ARGUMENT,
+                  "page_token: send back next_page_token of the page before, as it is");
+  return NULL;
+}
+
 void cmox_list_now(cmox_rpc_call_t *call) {
   const request_t *input = (const request_t *)call->input;
-  cmox_hosted_t *hosted = cmox_hosted_find(call->peer, input->session_id, &call->error);
+  cmox_hosted_t *hosted = check_list(call, input);
   if (!hosted) {
     cmox_rpc_fail(call);
     return;
@@ -79,7 +93,7 @@ void cmox_list_now(cmox_rpc_call_t *call) {
   if (index < cmox_journal_listed(journal)) index = cmox_journal_listed(journal);
   index =
       fill_page(journal, index, smaller ? input->page_size : PAGE_SIZE_DEFAULT, &response, call);
-  uint8_t token[8];
+  uint8_t token[TOKEN_BYTES];
   if (index < cmox_journal_count(journal)) {
     token_write(cmox_journal_at(journal, index)->id, token);
     response.next_page_token = cmox_to_bytes(cmox_span(token, sizeof token));

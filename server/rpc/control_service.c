@@ -396,6 +396,10 @@ static void count_now(cmox_rpc_call_t *call) {
       (const Cmdmox__V1__GetCallCountRequest *)call->input;
   cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
+  if (cmox_session_check_double(hosted->session, input->double_id, &call->error) != CMOX_OK) {
+    cmox_rpc_fail(call);
+    return;
+  }
   Cmdmox__V1__GetCallCountResponse response = CMDMOX__V1__GET_CALL_COUNT_RESPONSE__INIT;
   response.count =
       cmox_session_call_count(hosted->session, input->double_id, cmox_from_bytes(input->command));

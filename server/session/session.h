@@ -155,6 +155,9 @@ const cmox_findings_t *cmox_session_findings(const cmox_session_t *session);
 cmox_code_t cmox_session_assert(const cmox_session_t *session, uint64_t double_id,
                                 cmox_assertion_kind_t kind, const cmox_facets_t *patterns,
                                 size_t count, char **text, cmox_error_t *error);
+/* CMOX_E_NOT_FOUND where there is no such double; 0 is none, and fine. */
+cmox_code_t cmox_session_check_double(const cmox_session_t *session, uint64_t double_id,
+                                      cmox_error_t *error);
 /* Calls that this double took, or (double_id 0) calls of this command, or
  * (command empty too) all calls. */
 uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_id,

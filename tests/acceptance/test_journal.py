@@ -39,6 +39,15 @@ class Bound(Case):
         self.assertEqual(session.count(command=b"tool"), 27)
         self.assertTrue(session.verify().passed)
 
+    def test_what_nobody_has_declared_or_handed_out_is_refused(self):
+        session = self.session(spy(b"tool"))
+        for method in (self.client.GetCallCount, self.client.ListInvocations):
+            with self.subTest(method=method):
+                self.assert_reason("NOT_FOUND", method, session_id=session.id, double_id=99)
+        for token in (b"x", b"123456789"):
+            error = self.assert_reason("INVALID_ARGUMENT", self.client.ListInvocations, session_id=session.id, page_token=token)
+            self.assertIn("next_page_token of the page before", error.message)
+
 
 class Streams(Case):
     def capture(self, blocks, **policy):
