@@ -153,8 +153,9 @@ const cmox_findings_t *cmox_session_findings(const cmox_session_t *session);
 /* Asserts something about the calls that a double took: *text is NULL when it holds, else what is
  * wrong, for people; owned by the caller. The patterns' facets stay the caller's. */
 cmox_code_t cmox_session_assert(const cmox_session_t *session, uint64_t double_id,
-                                cmox_assertion_kind_t kind, const cmox_facets_t *patterns,
-                                size_t count, char **text, cmox_error_t *error);
+                                cmox_span_t command, cmox_assertion_kind_t kind,
+                                const cmox_facets_t *patterns, size_t count, char **text,
+                                cmox_error_t *error);
 /* Calls that this double took, or (double_id 0) calls of this command, or
  * (command empty too) all calls. */
 uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_id,
