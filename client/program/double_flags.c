@@ -336,6 +336,14 @@ int cmox_draft_finish(cmox_draft_t *draft, const cmox_verb_t *verb, uint32_t pos
   return done ? 0 : no_memory();
 }
 
+int cmox_draft_hold(cmox_draft_t *draft, const char *gate) {
+  Cmdmox__V1__DoubleAction *action = reply_of(draft->message) ? action_of(draft->message) : NULL;
+  char *name = action ? strdup(gate) : NULL;
+  if (!name) return no_memory();
+  action->gate = name;
+  return 0;
+}
+
 bool cmox_draft_in_order(const cmox_draft_t *draft) {
   return draft->given & CMOX_DOUBLE_BIT(IN_ORDER);
 }

@@ -26,6 +26,8 @@ int cmox_draft_begin(cmox_draft_t *draft, const cmox_verb_t *verb, Cmdmox__V1__D
 int cmox_draft_take(cmox_draft_t *draft, const cmox_verb_t *verb, const cmox_given_t *given);
 /* position: in the default sequence, of one that is --in-order. */
 int cmox_draft_finish(cmox_draft_t *draft, const cmox_verb_t *verb, uint32_t position);
+/* Has its calls wait at a gate. */
+int cmox_draft_hold(cmox_draft_t *draft, const char *gate);
 bool cmox_draft_in_order(const cmox_draft_t *draft);
 /* Frees what it holds; hand off by taking the message and setting it NULL. */
 void cmox_draft_clear(cmox_draft_t *draft);

@@ -1,113 +1,239 @@
-/* cmdmox mock, stub and spy: one double of a session of a shell. */
+/* cmdmox mock, stub, spy, default and assert: what is said of calls with the flags of a double. */
 #include <cmdmox/codes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/program/double_flags.h"
+#include "client/program/files.h"
 #include "client/program/session.h"
+#include "server/json/json.h"
 
-/* A double as the words and options say it; borrowed from them. */
-typedef struct wish {
-  Cmdmox__V1__Double message;
-  Cmdmox__V1__Location location;
-  Cmdmox__V1__ArgvMatcher argv;
-  Cmdmox__V1__DoubleAction action, *action_list[1];
-  Cmdmox__V1__ActionList actions;
-  Cmdmox__V1__Reply reply;
-  Cmdmox__V1__Count count;
-  Cmdmox__V1__MatcherNode *nodes, **node_list;
-  Cmdmox__V1__ArgvItem *items, **item_list;
-} wish_t;
-
-static ProtobufCBinaryData bytes_of(const char *text) { return cmox_to_bytes(cmox_span_str(text)); }
-
-static bool put_arguments(wish_t *wish, char **words, size_t count, bool none) {
-  if (count == 0 && !none) return true;
-  wish->nodes = calloc(count + 1, sizeof *wish->nodes);
-  wish->node_list = calloc(count + 1, sizeof *wish->node_list);
-  wish->items = calloc(count + 1, sizeof *wish->items);
-  wish->item_list = calloc(count + 1, sizeof *wish->item_list);
-  if (!wish->nodes || !wish->node_list || !wish->items || !wish->item_list) return false;
-  for (size_t i = 0; i < count; i++) {
-    cmdmox__v1__matcher_node__init(&wish->nodes[i]);
-    wish->nodes[i].test_case = CMDMOX__V1__MATCHER_NODE__TEST_EQUALS;
-    wish->nodes[i].equals = bytes_of(words[i]);
-    wish->node_list[i] = &wish->nodes[i];
-    cmdmox__v1__argv_item__init(&wish->items[i]);
-    wish->items[i].kind_case = CMDMOX__V1__ARGV_ITEM__KIND_ONE;
-    wish->items[i].one = (uint32_t)i;
-    wish->item_list[i] = &wish->items[i];
-  }
-  wish->message.n_matchers = count;
-  wish->message.matchers = wish->node_list;
-  cmdmox__v1__argv_matcher__init(&wish->argv);
-  wish->argv.n_items = count;
-  wish->argv.items = wish->item_list;
-  wish->message.argv = &wish->argv;
-  return true;
+static int no_memory(const cmox_verb_t *verb) {
+  const cmox_error_t error = {CMOX_E_NO_MEMORY, "out of memory"};
+  return cmox_shell_fail(verb->name, &error);
 }
 
-static bool put_answer(const cmox_verb_t *verb, const cmox_arguments_t *arguments, wish_t *wish) {
-  uint64_t exit_code = 0;
-  uint64_t times = 0;
-  if (!cmox_given_number(verb, arguments, CMOX_DOUBLE_EXIT, 0, 255, 0, &exit_code) ||
-      !cmox_given_number(verb, arguments, CMOX_DOUBLE_TIMES, 0, UINT32_MAX, 0, &times))
-    return false;
-  const char *out = cmox_given(arguments, CMOX_DOUBLE_OUT);
-  const char *err = cmox_given(arguments, CMOX_DOUBLE_ERR);
-  cmdmox__v1__reply__init(&wish->reply);
-  if (out) wish->reply.stdout_data = bytes_of(out);
-  if (err) wish->reply.stderr_data = bytes_of(err);
-  wish->reply.end_case = CMDMOX__V1__REPLY__END_EXIT_CODE;
-  wish->reply.exit_code = (uint32_t)exit_code;
-  cmdmox__v1__double_action__init(&wish->action);
-  wish->action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_REPLY;
-  wish->action.reply = &wish->reply;
-  wish->action_list[0] = &wish->action;
-  cmdmox__v1__action_list__init(&wish->actions);
-  wish->actions.n_items = 1;
-  wish->actions.items = wish->action_list;
-  wish->message.actions = &wish->actions;
-  if (!cmox_given(arguments, CMOX_DOUBLE_TIMES)) return true;
-  cmdmox__v1__count__init(&wish->count);
-  wish->count.minimum = wish->count.maximum = times;
-  wish->count.upper_case = CMDMOX__V1__COUNT__UPPER_MAXIMUM;
-  wish->message.count = &wish->count;
-  return true;
+/* Takes the flags of a double from the command line. */
+static int take_flags(cmox_draft_t *draft, const cmox_verb_t *verb,
+                      const cmox_arguments_t *arguments) {
+  for (size_t i = 0; i < arguments->given_count; i++) {
+    const cmox_given_t *given = &arguments->given[i];
+    if (!cmox_is_double_flag(given->option)) continue;
+    const int status = cmox_draft_take(draft, verb, given);
+    if (status != 0) return status;
+  }
+  return cmox_draft_finish(draft, verb, 0);
 }
 
-static int declare(const cmox_verb_t *verb, const cmox_arguments_t *arguments, wish_t *wish,
-                   Cmdmox__V1__DoubleKind kind) {
-  cmdmox__v1__double__init(&wish->message);
-  wish->message.kind = kind;
-  wish->message.command = bytes_of(arguments->words[0]);
-  if (!put_answer(verb, arguments, wish)) return CMOX_EXIT_USAGE;
-  if (!put_arguments(wish, arguments->words + 1, arguments->word_count - 1,
-                     cmox_given(arguments, CMOX_DOUBLE_NO_ARGS) != NULL)) {
-    const cmox_error_t error = {CMOX_E_NO_MEMORY, "out of memory"};
-    return cmox_shell_fail(verb->name, &error);
+/* ---- mock, stub, spy ---------------------------------------------------------- */
+
+static Cmdmox__V1__DoubleKind kind_of(const cmox_verb_t *verb) {
+  if (strcmp(verb->name, "mock") == 0) return CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_MOCK;
+  if (strcmp(verb->name, "stub") == 0) return CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_STUB;
+  return CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_SPY;
+}
+
+static int put_place(Cmdmox__V1__Double *message, const cmox_verb_t *verb, const char *place) {
+  const char *colon = strrchr(place, ':');
+  char *end = NULL;
+  if (colon && colon > place && !colon[1]) return 0; /* a shell without LINENO, such as dash */
+  const unsigned long line = colon ? strtoul(colon + 1, &end, 10) : 0;
+  if (!colon || colon == place || end == colon + 1 || *end || line > UINT32_MAX)
+    return cmox_usage_error(verb, "--at %s: write FILE:LINE, such as \"$0:$LINENO\"", place);
+  if (message->location) cmdmox__v1__location__free_unpacked(message->location, NULL);
+  message->location = calloc(1, sizeof *message->location);
+  char *file = strndup(place, (size_t)(colon - place));
+  if (!message->location || !file) {
+    free(file);
+    return no_memory(verb);
   }
+  cmdmox__v1__location__init(message->location);
+  message->location->file = file;
+  message->location->line = (uint32_t)line;
+  return 0;
+}
+
+static int read_json(cmox_draft_t *draft, const cmox_verb_t *verb,
+                     const cmox_arguments_t *arguments, const char *path) {
+  if (arguments->word_count > 0)
+    return cmox_usage_error(verb, "--json says it all: leave the words out");
+  for (size_t i = 0; i < arguments->given_count; i++)
+    if (cmox_is_double_flag(arguments->given[i].option))
+      return cmox_usage_error(verb, "--json says it all: leave %s out",
+                              arguments->given[i].option->name);
+  cmox_buf_t text = CMOX_BUF_EMPTY;
+  cmox_error_t error;
+  ProtobufCMessage *read = NULL;
+  int status = cmox_file_read(verb, path, &text);
+  if (status == 0 && cmox_message_from_json(&cmdmox__v1__double__descriptor,
+                                            strcmp(path, "-") == 0 ? "stdin" : path,
+                                            cmox_buf_span(&text), &read, &error) != CMOX_OK)
+    status = cmox_shell_fail(verb->name, &error);
+  cmox_buf_clear(&text);
+  /* By way of its bytes: a draft is the C library's. */
+  if (status == 0) cmox_wire_pack(read, &text);
+  cmox_wire_free(read);
+  draft->message =
+      status == 0 && !text.failed ? cmdmox__v1__double__unpack(NULL, text.len, text.data) : NULL;
+  cmox_buf_clear(&text);
+  if (status == 0 && !draft->message) status = no_memory(verb);
+  if (status == 0 && draft->message->kind == CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_UNSPECIFIED)
+    draft->message->kind = kind_of(verb);
+  if (status == 0 && draft->message->kind != kind_of(verb))
+    status = cmox_usage_error(verb, "--json %s: its kind is not %s", path, verb->name);
+  return status;
+}
+
+static int draft_double(cmox_draft_t *draft, const cmox_verb_t *verb,
+                        const cmox_arguments_t *arguments) {
+  const char *json = cmox_given(arguments, CMOX_DOUBLE_JSON);
+  const char *place = cmox_given(arguments, CMOX_DOUBLE_AT);
+  const char *gate = cmox_given(arguments, CMOX_DOUBLE_GATE);
+  int status =
+      json ? read_json(draft, verb, arguments, json)
+           : cmox_draft_begin(draft, verb, kind_of(verb), arguments->words, arguments->word_count);
+  if (status == 0 && !json) status = take_flags(draft, verb, arguments);
+  if (status == 0 && gate && json)
+    status = cmox_usage_error(verb, "--json says it all: leave --gate out");
+  if (status == 0 && gate) status = cmox_draft_hold(draft, gate);
+  if (status == 0 && place) status = put_place(draft->message, verb, place);
+  return status;
+}
+
+/* The order of declaration is the order of the calls: who comes later has a greater id. */
+static int put_in_order(cmox_shell_session_t *session, uint64_t id) {
+  Cmdmox__V1__SequenceStep step = CMDMOX__V1__SEQUENCE_STEP__INIT;
+  Cmdmox__V1__SequenceStep *steps[] = {&step};
+  Cmdmox__V1__SequenceList sequences = CMDMOX__V1__SEQUENCE_LIST__INIT;
+  Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
+  Cmdmox__V1__UpdateDoubleRequest request = CMDMOX__V1__UPDATE_DOUBLE_REQUEST__INIT;
+  step.position = (uint32_t)id;
+  sequences.n_steps = 1;
+  sequences.steps = steps;
+  patch.sequences = &sequences;
+  request.session_id = cmox_shell_id(session);
+  request.double_id = id;
+  request.patch = &patch;
+  return cmox_shell_do(session, "UpdateDouble", &request.base);
+}
+
+static int declare(cmox_draft_t *draft, const cmox_verb_t *verb) {
   cmox_shell_session_t session;
   int status = cmox_shell_open(&session, verb);
-  Cmdmox__V1__Double *doubles[] = {&wish->message};
   Cmdmox__V1__CreateDoublesRequest request = CMDMOX__V1__CREATE_DOUBLES_REQUEST__INIT;
   request.session_id = cmox_shell_id(&session);
   request.n_doubles = 1;
-  request.doubles = doubles;
-  if (status == 0) status = cmox_shell_do(&session, "CreateDoubles", &request.base);
+  request.doubles = &draft->message;
+  ProtobufCMessage *answer = NULL;
+  if (status == 0) status = cmox_shell_call(&session, "CreateDoubles", &request.base, &answer);
+  const Cmdmox__V1__CreateDoublesResponse *made = (const Cmdmox__V1__CreateDoublesResponse *)answer;
+  if (status == 0 && cmox_draft_in_order(draft) && made->n_double_ids == 1)
+    status = put_in_order(&session, made->double_ids[0]);
+  cmox_wire_free(answer);
   cmox_shell_close(&session);
   return status;
 }
 
 int cmox_verb_double(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
-  const Cmdmox__V1__DoubleKind kind =
-      strcmp(verb->name, "mock") == 0   ? CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_MOCK
-      : strcmp(verb->name, "stub") == 0 ? CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_STUB
-                                        : CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_SPY;
-  wish_t wish = {0};
-  const int status = declare(verb, arguments, &wish, kind);
-  free(wish.nodes);
-  free(wish.node_list);
-  free(wish.items);
-  free(wish.item_list);
+  cmox_draft_t draft = {0};
+  int status = draft_double(&draft, verb, arguments);
+  if (status == 0) status = declare(&draft, verb);
+  cmox_draft_clear(&draft);
+  return status;
+}
+
+/* ---- default --------------------------------------------------------------------- */
+
+int cmox_verb_default(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
+  static char name[] = "default";
+  char *const words[] = {name, NULL}; /* no command is meant */
+  const bool none = cmox_given(arguments, CMOX_DEFAULT_REFUSE) != NULL;
+  if (none ? arguments->given_count > 1 : arguments->given_count == 0)
+    return cmox_usage_error(verb, none ? "--refuse goes without an answer" : "say what it answers");
+  cmox_draft_t draft = {0};
+  cmox_shell_session_t session = {.control = {.channel = {.fd = -1}}};
+  int status = cmox_draft_begin(&draft, verb, CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_STUB, words, 1);
+  if (status == 0) status = take_flags(&draft, verb, arguments);
+  if (status == 0) status = cmox_shell_open(&session, verb);
+  Cmdmox__V1__SetDefaultActionRequest request = CMDMOX__V1__SET_DEFAULT_ACTION_REQUEST__INIT;
+  request.session_id = cmox_shell_id(&session);
+  if (status == 0 && !none && draft.message->actions)
+    request.action = draft.message->actions->items[0];
+  if (status == 0) status = cmox_shell_do(&session, "SetDefaultAction", &request.base);
+  cmox_draft_clear(&draft);
+  cmox_shell_close(&session);
+  return status;
+}
+
+/* ---- assert ------------------------------------------------------------------------ */
+
+typedef struct claim {
+  Cmdmox__V1__CallAssertion alone;   /* with the command only */
+  Cmdmox__V1__CallAssertion pattern; /* with arguments, too */
+  bool negated;                      /* the latter */
+} claim_t;
+
+static const claim_t claims[] = {
+    {CMDMOX__V1__CALL_ASSERTION__CALL_ASSERTION_CALLED,
+     CMDMOX__V1__CALL_ASSERTION__CALL_ASSERTION_ANY_CALL, false},
+    {CMDMOX__V1__CALL_ASSERTION__CALL_ASSERTION_NOT_CALLED,
+     CMDMOX__V1__CALL_ASSERTION__CALL_ASSERTION_ANY_CALL, true},
+    {CMDMOX__V1__CALL_ASSERTION__CALL_ASSERTION_CALLED,
+     CMDMOX__V1__CALL_ASSERTION__CALL_ASSERTION_CALLED_WITH, false},
+};
+
+static const claim_t *claim_of(const cmox_verb_t *verb) {
+  if (strcmp(verb->name, "assert called") == 0) return &claims[0];
+  return strcmp(verb->name, "assert not-called") == 0 ? &claims[1] : &claims[2];
+}
+
+static void say_called(char *const *words) {
+  (void)fputs("cmdmox: assertion failed: there was such a call:", stderr);
+  for (; *words; words++) (void)fprintf(stderr, " %s", *words);
+  (void)fputs("\n   cmdmox journal lists them all\n", stderr);
+}
+
+static bool is_plain(const Cmdmox__V1__Double *pattern) {
+  return !pattern->argv && !pattern->stdin_match && !pattern->env_match && !pattern->cwd_match &&
+         !pattern->env_injection;
+}
+
+static int ask(cmox_shell_session_t *session, const claim_t *claim, Cmdmox__V1__Double *pattern,
+               char *const *words) {
+  const bool plain = is_plain(pattern);
+  Cmdmox__V1__AssertCallsRequest request = CMDMOX__V1__ASSERT_CALLS_REQUEST__INIT;
+  request.session_id = cmox_shell_id(session);
+  request.command = cmox_to_bytes(cmox_span_str(words[0]));
+  request.assertion = plain ? claim->alone : claim->pattern;
+  request.n_patterns = plain ? 0 : 1;
+  request.patterns = &pattern;
+  ProtobufCMessage *answer = NULL;
+  int status = cmox_shell_call(session, "AssertCalls", &request.base, &answer);
+  if (status == 0) {
+    const Cmdmox__V1__AssertCallsResponse *verdict =
+        (const Cmdmox__V1__AssertCallsResponse *)answer;
+    const bool negated = !plain && claim->negated;
+    if (verdict->passed == negated) status = CMOX_EXIT_FAILED;
+    if (!verdict->passed && !negated) (void)fputs(verdict->text, stderr);
+    if (verdict->passed && negated) say_called(words);
+  }
+  cmox_wire_free(answer);
+  return status;
+}
+
+int cmox_verb_assert(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
+  cmox_draft_t draft = {0};
+  cmox_shell_session_t session = {.control = {.channel = {.fd = -1}}};
+  int status = cmox_draft_begin(&draft, verb, CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_UNSPECIFIED,
+                                arguments->words, arguments->word_count);
+  if (status == 0) status = take_flags(&draft, verb, arguments);
+  if (status == 0) {
+    free(draft.message->command.data); /* the request has it */
+    draft.message->command = (ProtobufCBinaryData){0, NULL};
+    status = cmox_shell_open(&session, verb);
+  }
+  if (status == 0) status = ask(&session, claim_of(verb), draft.message, arguments->words);
+  cmox_draft_clear(&draft);
+  cmox_shell_close(&session);
   return status;
 }

@@ -110,6 +110,21 @@ static cmox_code_t create_session(keeper_t *keeper, cmox_error_t *error) {
   return code;
 }
 
+/* In a contained session the verbs of the shell run as before, where they are on its PATH. */
+static cmox_code_t allow_ourselves(keeper_t *keeper, cmox_error_t *error) {
+  char name[] = "cmdmox";
+  ProtobufCBinaryData names[] = {{sizeof name - 1, (uint8_t *)name}};
+  Cmdmox__V1__AllowCommandsRequest request = CMDMOX__V1__ALLOW_COMMANDS_REQUEST__INIT;
+  request.session_id = cmox_shell_id(&keeper->session);
+  request.n_commands = 1;
+  request.commands = names;
+  if (!keeper->wishes->contained) return CMOX_OK;
+  ProtobufCMessage *answer = NULL;
+  const cmox_code_t code = call(keeper, "AllowCommands", &request.base, &answer, error);
+  cmox_wire_free(answer);
+  return code == CMOX_E_NOT_FOUND ? CMOX_OK : code;
+}
+
 static cmox_code_t make_absent(keeper_t *keeper, cmox_error_t *error) {
   const cmox_keeper_wishes_t *wishes = keeper->wishes;
   if (wishes->absent_count == 0) return CMOX_OK;
@@ -177,6 +192,7 @@ static cmox_code_t open_keeper(keeper_t *keeper, cmox_error_t *error) {
   if (error->code != CMOX_OK) return error->code;
   cmox_control_open(&keeper->session.control, fd, 0);
   cmox_code_t code = create_session(keeper, error);
+  if (code == CMOX_OK) code = allow_ourselves(keeper, error);
   if (code == CMOX_OK) code = make_absent(keeper, error);
   if (code == CMOX_OK) code = replay(keeper, error);
   if (code == CMOX_OK) code = offer(keeper, error);

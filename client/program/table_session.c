@@ -34,15 +34,35 @@ const cmox_option_t cmox_session_start_options[] = {
     {0},
 };
 
-const cmox_option_t cmox_double_options[] = {
-    {.id = CMOX_DOUBLE_OUT,
-     .name = "--out",
-     .operand = "TEXT",
-     .help = "It writes this to stdout."},
-    {.id = CMOX_DOUBLE_ERR, .name = "--err", .operand = "TEXT", .help = "And this to stderr."},
-    {.id = CMOX_DOUBLE_EXIT, .name = "--exit", .operand = "N", .help = "Its exit status."},
-    {.id = CMOX_DOUBLE_TIMES, .name = "--times", .operand = "N", .help = "Exactly so many calls."},
-    {.id = CMOX_DOUBLE_NO_ARGS, .name = "--no-args", .help = "Only calls without arguments."},
+const cmox_option_t cmox_shell_double_options[] = {
+    {.id = CMOX_DOUBLE_GATE,
+     .name = "--gate",
+     .operand = "NAME",
+     .help = "Its calls wait until cmdmox release names this gate."},
+    {.id = CMOX_DOUBLE_AT,
+     .name = "--at",
+     .operand = "FILE:LINE",
+     .help =
+         "Where it is declared, for reports: \"$0:$LINENO\", in bash \"$BASH_SOURCE:$LINENO\"."},
+    {.id = CMOX_DOUBLE_JSON,
+     .name = "--json",
+     .operand = "FILE",
+     .completes = CMOX_COMPLETES_FILES,
+     .help = "All of it as JSON, a Double of the schema; -: from stdin."},
+    {0},
+};
+
+const cmox_option_t cmox_default_options[] = {
+    {.id = CMOX_DEFAULT_REFUSE,
+     .name = "--refuse",
+     .help = "Refuse such calls again, as at first."},
+    {0},
+};
+
+const cmox_option_t cmox_journal_options[] = {
+    {.id = CMOX_JOURNAL_JSON,
+     .name = "--json",
+     .help = "Everything that is known of each call, as JSON: one call a line."},
     {0},
 };
 

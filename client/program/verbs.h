@@ -128,13 +128,16 @@ void cmox_man_verb(const cmox_verb_t *verb);             /* cmdmox-VERB.1 */
 /* ---- Verbs ------------------------------------------------------------------- */
 
 int cmox_verb_allow(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_assert(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_calls(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_completion(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_default(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_double(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_env(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_help(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_run(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_journal(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_register(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_release(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
@@ -154,13 +157,9 @@ enum {
   CMOX_START_IDLE,
   CMOX_START_PARENT
 };
-enum {
-  CMOX_DOUBLE_OUT = 1,
-  CMOX_DOUBLE_ERR,
-  CMOX_DOUBLE_EXIT,
-  CMOX_DOUBLE_TIMES,
-  CMOX_DOUBLE_NO_ARGS
-};
+enum { CMOX_DOUBLE_JSON = 1, CMOX_DOUBLE_AT, CMOX_DOUBLE_GATE };
+enum { CMOX_DEFAULT_REFUSE = 1 };
+enum { CMOX_JOURNAL_JSON = 1 };
 enum { CMOX_VERIFY_JSON = 1, CMOX_VERIFY_JUNIT, CMOX_VERIFY_TAP };
 enum { CMOX_SERVE_STDIO = 1, CMOX_SERVE_LISTEN, CMOX_SERVE_IDLE, CMOX_SERVE_PARENT };
 

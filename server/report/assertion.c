@@ -1,9 +1,17 @@
 #include <inttypes.h>
 
 #include "server/base/alloc.h"
+#include "server/base/quote.h"
 #include "server/report/report.h"
 
 enum { CALLS_SHOWN_MAX = 10 };
+
+static void describe_subject(cmox_buf_t *out, const cmox_expect_t *subject) {
+  if (subject->id)
+    cmox_describe_double(out, subject);
+  else
+    cmox_quote_shell(out, subject->command, CMOX_QUOTE_ALL);
+}
 
 static void headline(cmox_buf_t *out, const cmox_assertion_t *assertion, size_t kept,
                      const cmox_assertion_result_t *result) {
@@ -12,7 +20,7 @@ static void headline(cmox_buf_t *out, const cmox_assertion_t *assertion, size_t 
   if (assertion->kind == CMOX_ASSERT_CALLED_WITH && count > 0)
     cmox_buf_puts(out, kept ? "the last call is another one than expected of "
                             : "the journal does not hold the last call any more of ");
-  cmox_describe_double(out, assertion->subject);
+  describe_subject(out, assertion->subject);
   if (count == 0)
     cmox_buf_puts(out, " was never called");
   else if (assertion->kind == CMOX_ASSERT_NOT_CALLED)

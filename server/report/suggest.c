@@ -92,7 +92,7 @@ static const dialect_t dialects[] = {
     {"shell",
      "cmdmox mock ",
      " ",
-     "cmdmox mock ",
+     "cmdmox mock --glob ",
      " ",
      " ",
      "",
@@ -277,6 +277,11 @@ char *cmox_suggest_allow(const char *dialect_name, cmox_span_t command) {
   const dialect_t *dialect = find(dialect_name);
   cmox_buf_t out = CMOX_BUF_EMPTY;
   cmox_buf_puts(&out, "declare a double of it, or allow the real one: ");
+  if (dialect->shell) {
+    cmox_buf_puts(&out, "cmdmox allow ");
+    value(&out, dialect, command);
+    return cmox_buf_take_text(&out);
+  }
   if (dialect != &dialects[0]) {
     cmox_buf_puts(&out, "AllowCommands");
     return cmox_buf_take_text(&out);

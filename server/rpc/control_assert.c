@@ -39,7 +39,7 @@ void cmox_assert_now(cmox_rpc_call_t *call) {
   char *text = NULL;
   if (code == CMOX_OK) code = convert_patterns(input, patterns, &call->error);
   if (hosted && code == CMOX_OK)
-    code = cmox_session_assert(hosted->session, input->double_id,
+    code = cmox_session_assert(hosted->session, input->double_id, cmox_from_bytes(input->command),
                                (cmox_assertion_kind_t)input->assertion, patterns, input->n_patterns,
                                &text, &call->error);
   for (size_t i = 0; patterns && i < input->n_patterns; i++) cmox_facets_clear(&patterns[i]);

@@ -7,7 +7,7 @@ static cmox_code_t no_memory(cmox_error_t *error) {
 static cmox_code_t check(const cmox_session_t *session, const cmox_assertion_t *assertion,
                          char **text, cmox_error_t *error) {
   size_t count;
-  const cmox_call_t **calls = cmox_calls_of(session->journal, assertion->subject->id, &count);
+  const cmox_call_t **calls = cmox_calls_of(session->journal, assertion->subject, &count);
   if (!calls) return no_memory(error);
   cmox_assertion_result_t result;
   cmox_code_t code = cmox_assertion_check(assertion, calls, count, &result, error);
@@ -20,10 +20,15 @@ static cmox_code_t check(const cmox_session_t *session, const cmox_assertion_t *
 }
 
 cmox_code_t cmox_session_assert(const cmox_session_t *session, uint64_t double_id,
-                                cmox_assertion_kind_t kind, const cmox_facets_t *patterns,
-                                size_t count, char **text, cmox_error_t *error) {
+                                cmox_span_t command, cmox_assertion_kind_t kind,
+                                const cmox_facets_t *patterns, size_t count, char **text,
+                                cmox_error_t *error) {
   *text = NULL;
-  const cmox_expect_t *subject = cmox_doubles_find(session->doubles, double_id);
+  const cmox_expect_t all = {.kind = CMOX_KIND_SPY,
+                             .command = command,
+                             .taken = cmox_journal_total(session->journal, command)};
+  const bool by_command = double_id == 0 && command.len > 0;
+  const cmox_expect_t *subject = by_command ? &all : cmox_doubles_find(session->doubles, double_id);
   if (!subject) return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
   cmox_expect_t *expects = cmox_calloc(count, sizeof *expects);
   if (!expects) return no_memory(error);

@@ -153,8 +153,9 @@ const cmox_findings_t *cmox_session_findings(const cmox_session_t *session);
 /* Asserts something about the calls that a double took: *text is NULL when it holds, else what is
  * wrong, for people; owned by the caller. The patterns' facets stay the caller's. */
 cmox_code_t cmox_session_assert(const cmox_session_t *session, uint64_t double_id,
-                                cmox_assertion_kind_t kind, const cmox_facets_t *patterns,
-                                size_t count, char **text, cmox_error_t *error);
+                                cmox_span_t command, cmox_assertion_kind_t kind,
+                                const cmox_facets_t *patterns, size_t count, char **text,
+                                cmox_error_t *error);
 /* CMOX_E_NOT_FOUND where there is no such double; 0 is none, and fine. */
 cmox_code_t cmox_session_check_double(const cmox_session_t *session, uint64_t double_id,
                                       cmox_error_t *error);

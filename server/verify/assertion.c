@@ -3,15 +3,19 @@
 #include "server/base/alloc.h"
 #include "server/match/explain.h"
 
-const cmox_call_t **cmox_calls_of(const cmox_journal_t *journal, uint64_t double_id,
+static bool belongs(const cmox_call_t *call, const cmox_expect_t *subject) {
+  if (subject->id == 0) return cmox_span_equal(call->data.command, subject->command);
+  return call->double_id == subject->id && call->verdict == CMOX_VERDICT_ACCEPTED;
+}
+
+const cmox_call_t **cmox_calls_of(const cmox_journal_t *journal, const cmox_expect_t *subject,
                                   size_t *count) {
   size_t all = cmox_journal_count(journal);
   const cmox_call_t **calls = cmox_calloc(all, sizeof *calls);
   *count = 0;
   for (size_t i = cmox_journal_listed(journal); calls && i < all; i++) {
     const cmox_call_t *call = cmox_journal_at(journal, i);
-    if (call->double_id == double_id && call->verdict == CMOX_VERDICT_ACCEPTED)
-      calls[(*count)++] = call;
+    if (belongs(call, subject)) calls[(*count)++] = call;
   }
   return calls;
 }

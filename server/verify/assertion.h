@@ -19,14 +19,15 @@ typedef enum cmox_assertion_kind { /* numbers as in control.proto */
 
 typedef struct cmox_assertion {
   cmox_assertion_kind_t kind;
-  const cmox_expect_t *subject;  /* the double whose calls are meant */
+  const cmox_expect_t *subject;  /* whose calls are meant: see cmox_calls_of() */
   const cmox_expect_t *patterns; /* their facets count, and nothing else */
   size_t count;
 } cmox_assertion_t;
 
-/* The calls that a double took, in the order of start; owned by the caller (cmox_free_block). NULL
- * when memory is out. */
-const cmox_call_t **cmox_calls_of(const cmox_journal_t *journal, uint64_t double_id, size_t *count);
+/* The calls that the subject took, in the order of start; one without an id stands for all calls of
+ * its command. Owned by the caller (cmox_free_block). NULL when memory is out. */
+const cmox_call_t **cmox_calls_of(const cmox_journal_t *journal, const cmox_expect_t *subject,
+                                  size_t *count);
 
 typedef struct cmox_assertion_result {
   bool passed;

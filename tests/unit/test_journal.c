@@ -133,9 +133,9 @@ static char *asserted(uint64_t id, cmox_assertion_kind_t kind, size_t patterns) 
   cmox_facets_t any = {0};
   char *text = NULL;
   cmox_error_t error = {.message = ""};
-  ck_assert_msg(
-      cmox_session_assert(bounded.session, id, kind, &any, patterns, &text, &error) == CMOX_OK,
-      "%s", error.message);
+  ck_assert_msg(cmox_session_assert(bounded.session, id, CMOX_ANY_COMMAND, kind, &any, patterns,
+                                    &text, &error) == CMOX_OK,
+                "%s", error.message);
   return text;
 }
 
