@@ -19,10 +19,10 @@
 enum { FILES_MAX = 64, GUARD_S = 120, MISMATCH = 1 };
 
 /* What scenarios may need and this client has, and what it has not. */
-static const char *const provided[] = {"handlers",  "predicates", "refine",     "live",
-                                       "recording", "gates",      "mistakes",   "passthrough",
-                                       "contained", "absent",     "assertions", "journal-bound",
-                                       "reports",   "forget",     "raw"};
+static const char *const provided[] = {
+    "handlers", "predicates",  "refine",    "live",    "recording",  "gates",
+    "mistakes", "passthrough", "contained", "absent",  "assertions", "journal-bound",
+    "reports",  "forget",      "raw",       "journal", "reasons"};
 static const struct {
   const char *need, *why;
 } lacking[] = {

@@ -33,8 +33,10 @@ class ProgramStage(common.Stage):
         "live": "of the calls it tells when they are over",
         "assertions": "the file says what is expected; nothing is asked afterwards",
         "forget": "it always verifies",
+        "journal": "its report is all that it tells of the calls",
+        "reasons": "it tells mistakes in words",
     }
-    passed_over = frozenset(["call_count", "journal", "invocations"])  # the report is all that is told of the calls
+    passed_over = frozenset(["call_count", "journal", "invocations"])
 
     def __init__(self):
         super().__init__()

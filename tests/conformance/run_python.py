@@ -151,7 +151,7 @@ ARGUMENTS = {
 class PythonStage(common.Stage):
     dialect = "python"
     provided = frozenset(["handlers", "predicates", "failing-predicates", "refine", "live", "recording", "mistakes", "gates", "passthrough",
-                          "contained", "absent", "assertions", "drain_stdin", "journal-bound", "raw", "reports", "forget", "findings"])
+                          "contained", "absent", "assertions", "drain_stdin", "journal-bound", "raw", "reports", "forget", "findings", "journal", "reasons"])
 
     def __init__(self):
         super().__init__()
