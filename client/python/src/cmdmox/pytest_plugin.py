@@ -13,10 +13,11 @@ calls replay() and verify() by itself. What is said of one test wins over the co
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import sys
 import traceback
-from importlib import util
 from typing import Callable, Generator, Iterator, List, Optional, Tuple, TypeVar, cast
 
 import pytest
@@ -66,6 +67,8 @@ class Held:
 
     def judge(self) -> Optional[CmdMoxError]:
         """After the body. The shims stay until the fixture ends, so that no real command runs for a double."""
+        if self.mox.phase == "record" and self.mox.doubles:
+            return UnverifiedError("cmdmox: the test has declared doubles, and never called replay(): its commands were the real ones")
         if self.mox.phase != "replay":
             return None  # the test did it by itself
         error = None
@@ -127,7 +130,7 @@ def _names() -> Tuple[str, ...]:
     if "cmd_mox" in sys.modules:
         ours = getattr(sys.modules["cmd_mox"], "__file__", "") == os.path.join(os.path.dirname(__file__), "compat", "__init__.py")
         return NAMES if ours else NAMES[:1]
-    found = util.find_spec("cmd_mox")
+    found = importlib.util.find_spec("cmd_mox")
     return NAMES if found is None or found.origin is None else NAMES[:1]
 
 
@@ -148,7 +151,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in names:
         config.addinivalue_line("markers", f"{name}(auto_lifecycle=True): whether the {name} fixture replays and verifies by itself.")
     if len(names) == len(NAMES):
-        config.pluginmanager.import_plugin("cmdmox._cmd_mox_fixture")
+        config.pluginmanager.register(importlib.import_module("cmdmox._cmd_mox_fixture"), "cmdmox-cmd_mox")
 
 
 def _auto_of_param(request: pytest.FixtureRequest) -> Optional[bool]:
