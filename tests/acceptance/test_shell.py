@@ -62,7 +62,7 @@ class Ends(Shell):
 
     def test_not_with_a_subshell(self):
         self.in_each_shell("( " + START + "cmdmox stub --out x git; cmdmox env ) >" + self.place + "/e\n. "
-                           + self.place + "/e\nrm " + self.place + "/e\ngit; cmdmox calls git\n" + END, (0, b"x1\n", b""))
+                           + self.place + "/e\nrm " + self.place + "/e\ngit; cmdmox calls git\n" + END, (0, b"x\n1\n", b""))
 
 
 if __name__ == "__main__":
