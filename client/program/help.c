@@ -97,7 +97,7 @@ void cmox_help_verb(const cmox_verb_t *verb) {
 void cmox_help_list(FILE *to) {
   (void)fprintf(to, "usage: cmdmox VERB [ARGUMENT...]\n\n");
   for (const cmox_verb_t *verb = cmox_verbs; verb->name; verb++)
-    (void)fprintf(to, "  %-17s %s\n", verb->name, verb->summary);
+    (void)fprintf(to, "  %-17s  %s\n", verb->name, verb->summary);
   (void)fprintf(to, "\nMore about one of them: cmdmox help VERB\n");
 }
 

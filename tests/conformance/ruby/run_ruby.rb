@@ -7,7 +7,7 @@ require 'fiddle'
 require_relative 'cmdmox'
 
 PROVIDED = %w[handlers predicates failing-predicates refine recording mistakes gates passthrough contained absent assertions
-              drain_stdin journal-bound raw reports forget live findings journal].freeze
+              drain_stdin journal-bound raw reports forget live findings journal reasons].freeze
 LACKED = {}.freeze # need => why
 DIALECT = 'python'
 PLACE = / \([^() ]*:[0-9]+\)/n
