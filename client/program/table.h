@@ -10,5 +10,7 @@ extern const cmox_option_t cmox_shell_double_options[];
 extern const cmox_option_t cmox_default_options[];
 extern const cmox_option_t cmox_journal_options[];
 extern const cmox_option_t cmox_verify_options[];
+extern const cmox_option_t cmox_doctor_options[];
+extern const cmox_option_t cmox_gc_options[];
 
 #endif

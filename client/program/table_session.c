@@ -1,4 +1,4 @@
-/* What the verbs of shell sessions take. */
+/* What the verbs of shell sessions take, and those that look after the machine. */
 #include "client/program/table.h"
 
 const cmox_option_t cmox_session_start_options[] = {
@@ -63,6 +63,20 @@ const cmox_option_t cmox_journal_options[] = {
     {.id = CMOX_JOURNAL_JSON,
      .name = "--json",
      .help = "Everything that is known of each call, as JSON: one call a line."},
+    {0},
+};
+
+const cmox_option_t cmox_doctor_options[] = {
+    {.id = CMOX_DOCTOR_JSON, .name = "--json", .help = "As JSON: check, state, text."},
+    {.id = CMOX_DOCTOR_REPORT,
+     .name = "--report",
+     .help = "More of the system, to be pasted into a bug report; no secrets."},
+    {0},
+};
+
+const cmox_option_t cmox_gc_options[] = {
+    {.id = CMOX_GC_DRY_RUN, .name = "--dry-run", .help = "Only say what would be done."},
+    {.id = CMOX_GC_JSON, .name = "--json", .help = "As JSON: path, state."},
     {0},
 };
 

@@ -132,8 +132,10 @@ int cmox_verb_assert(const cmox_verb_t *verb, const cmox_arguments_t *arguments)
 int cmox_verb_calls(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_completion(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_default(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_doctor(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_double(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_env(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_gc(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_help(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_run(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
@@ -160,6 +162,8 @@ enum {
 enum { CMOX_DOUBLE_JSON = 1, CMOX_DOUBLE_AT, CMOX_DOUBLE_GATE };
 enum { CMOX_DEFAULT_REFUSE = 1 };
 enum { CMOX_JOURNAL_JSON = 1 };
+enum { CMOX_DOCTOR_JSON = 1, CMOX_DOCTOR_REPORT };
+enum { CMOX_GC_DRY_RUN = 1, CMOX_GC_JSON };
 enum { CMOX_VERIFY_JSON = 1, CMOX_VERIFY_JUNIT, CMOX_VERIFY_TAP };
 enum { CMOX_SERVE_STDIO = 1, CMOX_SERVE_LISTEN, CMOX_SERVE_IDLE, CMOX_SERVE_PARENT };
 

@@ -142,3 +142,25 @@ void cmox_quote_value(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
   else
     cmox_quote_c(out, text, shown_max);
 }
+
+void cmox_quote_json(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
+  const size_t shown = text.len < shown_max ? text.len : shown_max;
+  cmox_buf_putc(out, '"');
+  for (size_t i = 0; i < shown;) {
+    const uint8_t byte = text.data[i];
+    size_t len = byte < 0x80 ? 1 : cmox_utf8_length(cmox_span(text.data + i, text.len - i));
+    if (byte == '"' || byte == '\\') {
+      cmox_buf_printf(out, "\\%c", byte);
+    } else if (byte < 0x20 || byte == 0x7f) {
+      cmox_buf_printf(out, "\\u%04x", byte);
+    } else if (len == 0) {
+      cmox_buf_puts(out, "\xef\xbf\xbd");
+      len = 1;
+    } else {
+      cmox_buf_append(out, text.data + i, len);
+    }
+    i += len;
+  }
+  if (shown < text.len) cmox_buf_puts(out, "...");
+  cmox_buf_putc(out, '"');
+}

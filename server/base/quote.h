@@ -23,6 +23,10 @@ void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
  * $'...' where control characters need it. */
 void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 
+/* A string of JSON, in its quotes. What is no UTF-8 becomes U+FFFD; above shown_max bytes of text
+ * it is cut. */
+void cmox_quote_json(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
+
 /* The value of a key in a line for machines: bare when it is plain, else as cmox_quote_c. */
 void cmox_quote_value(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 

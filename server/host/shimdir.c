@@ -251,15 +251,35 @@ static bool is_about_place(cmox_code_t code) {
          code == CMOX_E_NOT_EXECUTABLE || code == CMOX_E_PATH_TOO_LONG || code == CMOX_E_IO;
 }
 
+size_t cmox_shimdir_places(const cmox_shimdir_settings_t *settings,
+                           const char *places[CMOX_SHIMDIR_PLACES_MAX]) {
+  places[0] = settings->temporary_directory ? settings->temporary_directory : "/tmp";
+  places[1] = "/var/tmp";
+  places[2] = settings->tmpdir;
+  if (settings->temporary_directory) return 1;
+  const char *last = settings->tmpdir;
+  return last && strcmp(last, places[0]) != 0 && strcmp(last, places[1]) != 0 ? 3 : 2;
+}
+
+cmox_code_t cmox_shimdir_find_shim(const cmox_shimdir_settings_t *settings, char *path, size_t size,
+                                   cmox_error_t *error) {
+  cmox_launcher_t launcher;
+  const cmox_code_t code = cmox_launcher_find(settings, &launcher, error);
+  if (code != CMOX_OK) return code;
+  (void)snprintf(path, size, "%s", launcher.path);
+  (void)close(launcher.fd);
+  return CMOX_OK;
+}
+
 static cmox_code_t create_anywhere(const cmox_shimdir_settings_t *settings,
                                    const cmox_launcher_t *launcher, cmox_shimdir_t **out,
                                    cmox_error_t *error) {
-  const char *const places[] = {"/tmp", "/var/tmp", settings->tmpdir};
+  const char *places[CMOX_SHIMDIR_PLACES_MAX];
+  const size_t count = cmox_shimdir_places(settings, places);
   cmox_error_t one = {0};
   cmox_buf_t all = CMOX_BUF_EMPTY;
   cmox_code_t code = CMOX_E_TEMP_DIRECTORY;
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    if (!places[i]) continue;
+  for (size_t i = 0; i < count; i++) {
     code = create_in(places[i], launcher, settings->probe_ms, out, &one);
     if (!is_about_place(code)) break;
     cmox_buf_printf(&all, "%s%s", all.len ? "; " : "", one.message);

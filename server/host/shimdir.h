@@ -121,6 +121,29 @@ void cmox_shimdir_entomb(cmox_shimdir_t *dir);
 /* Removes the directories under parent that dead processes of this user left. Returns how many. */
 size_t cmox_shimdir_sweep(const char *parent);
 
+/* What has become of a directory. */
+typedef enum cmox_remains {
+  CMOX_REMAINS_LIVING,  /* its owner lives */
+  CMOX_REMAINS_USED,    /* its owner is dead, and another process was started with it on its PATH */
+  CMOX_REMAINS_LEFT,    /* nobody uses it: it may be removed */
+  CMOX_REMAINS_REMOVED, /* it was removed */
+  CMOX_REMAINS_STUCK    /* it could not be, or somebody put more into it */
+} cmox_remains_t;
+
+/* Tells of each directory of this user under parent, and removes those that nobody uses any more if
+ * `remove` says so. False: parent cannot be read. */
+bool cmox_shimdir_survey(const char *parent, bool remove,
+                         void (*tell)(void *user, const char *path, cmox_remains_t remains),
+                         void *user);
+
+#define CMOX_SHIMDIR_PLACES_MAX 3u
+/* Where directories are made, in the order in which places are tried; borrowed from settings. */
+size_t cmox_shimdir_places(const cmox_shimdir_settings_t *settings,
+                           const char *places[CMOX_SHIMDIR_PLACES_MAX]);
+/* The path of the shim that is copied there. */
+cmox_code_t cmox_shimdir_find_shim(const cmox_shimdir_settings_t *settings, char *path, size_t size,
+                                   cmox_error_t *error);
+
 /* CMOX_OK when this may be a command's name: 1..255 bytes, no '/', no NUL, not "." or "..". */
 cmox_code_t cmox_command_name_check(cmox_span_t command, cmox_error_t *error);
 

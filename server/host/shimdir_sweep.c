@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -139,37 +140,81 @@ static bool take_dead(int parent, const char *name, treatment_t treatment) {
   return dead;
 }
 
-static size_t remove_unused(int parent, cmox_litter_t *litter, size_t count) {
-  if (count == 0) return 0;
-  size_t removed = 0;
-  treatment_t treatment = cmox_litter_mark(litter, count) ? REMOVE : REMOVE_OLD;
-  for (size_t i = 0; i < count; i++)
-    if (!litter[i].used && take_dead(parent, litter[i].name, treatment) &&
-        faccessat(parent, litter[i].name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-      removed++;
-  return removed;
+typedef struct survey {
+  const char *parent;
+  int fd; /* of it */
+  bool remove;
+  void (*tell)(void *user, const char *path, cmox_remains_t remains);
+  void *user;
+  size_t count;
+  cmox_litter_t litter[BATCH]; /* of dead owners */
+} survey_t;
+
+static void tell(const survey_t *survey, const char *name, cmox_remains_t remains) {
+  char path[PATH_MAX];
+  (void)snprintf(path, sizeof path, "%s/%s", survey->parent, name);
+  survey->tell(survey->user, path, remains);
+}
+
+static cmox_remains_t treat(const survey_t *survey, const char *name, treatment_t treatment) {
+  if (!survey->remove) return CMOX_REMAINS_LEFT;
+  if (!take_dead(survey->fd, name, treatment)) return CMOX_REMAINS_LIVING;
+  if (faccessat(survey->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0) return CMOX_REMAINS_REMOVED;
+  return treatment == REMOVE ? CMOX_REMAINS_STUCK : CMOX_REMAINS_USED; /* it may be: it is young */
+}
+
+static void treat_all(survey_t *survey) {
+  if (survey->count == 0) return;
+  const treatment_t treatment =
+      cmox_litter_mark(survey->litter, survey->count) ? REMOVE : REMOVE_OLD;
+  for (size_t i = 0; i < survey->count; i++) {
+    const cmox_litter_t *litter = &survey->litter[i];
+    tell(survey, litter->name,
+         litter->used ? CMOX_REMAINS_USED : treat(survey, litter->name, treatment));
+  }
+  survey->count = 0;
+}
+
+static bool is_own(int parent, const char *name) {
+  struct stat info;
+  return fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode) &&
+         info.st_uid == geteuid();
+}
+
+bool cmox_shimdir_survey(const char *parent, bool remove,
+                         void (*told)(void *user, const char *path, cmox_remains_t remains),
+                         void *user) {
+  survey_t survey = {.parent = parent, .remove = remove, .tell = told, .user = user};
+  survey.fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *stream = survey.fd >= 0 ? fdopendir(survey.fd) : NULL;
+  if (!stream) {
+    if (survey.fd >= 0) (void)close(survey.fd);
+    return false;
+  }
+  for (const struct dirent *entry; (entry = readdir(stream));) {
+    if (!is_our_name(entry->d_name) || !is_own(survey.fd, entry->d_name)) continue;
+    if (!take_dead(survey.fd, entry->d_name, LOOK)) {
+      tell(&survey, entry->d_name, CMOX_REMAINS_LIVING);
+      continue;
+    }
+    cmox_litter_t *litter = &survey.litter[survey.count++];
+    *litter = (cmox_litter_t){.used = false};
+    memcpy(litter->name, entry->d_name, CMOX_SHIMDIR_NAME_LEN);
+    if (survey.count == BATCH) treat_all(&survey);
+  }
+  treat_all(&survey);
+  (void)closedir(stream);
+  return true;
+}
+
+static void count_removed(void *user, const char *path, cmox_remains_t remains) {
+  size_t *removed = user;
+  (void)path;
+  *removed += remains == CMOX_REMAINS_REMOVED;
 }
 
 size_t cmox_shimdir_sweep(const char *parent) {
-  int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  DIR *stream = fdopendir(fd);
-  if (!stream) {
-    (void)close(fd);
-    return 0;
-  }
-  cmox_litter_t litter[BATCH];
-  size_t count = 0;
   size_t removed = 0;
-  for (const struct dirent *entry; (entry = readdir(stream));) {
-    if (!is_our_name(entry->d_name) || !take_dead(fd, entry->d_name, LOOK)) continue;
-    litter[count] = (cmox_litter_t){.used = false};
-    memcpy(litter[count++].name, entry->d_name, CMOX_SHIMDIR_NAME_LEN);
-    if (count < BATCH) continue;
-    removed += remove_unused(fd, litter, count);
-    count = 0;
-  }
-  removed += remove_unused(fd, litter, count);
-  (void)closedir(stream);
+  (void)cmox_shimdir_survey(parent, true, count_removed, &removed);
   return removed;
 }
