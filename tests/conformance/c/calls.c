@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "tests/conformance/c/stage.h"
-#include "tests/lib/served.h"
+#include "tests/lib/leftovers.h"
 
 enum { GUARD_MS = 30000, NAP_MS = 2 };
 
@@ -31,7 +31,10 @@ typedef struct command {
 
 /* A file without a name that holds these bytes, read from its beginning. */
 static int file_of(stage_t *stage, cmox_bytes_t bytes) {
-  const int fd = nameless_file();
+  char path[160];
+  (void)snprintf(path, sizeof path, "%s/stream", scratch_place());
+  const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 || unlink(path) != 0) stage_fail(stage, "%s: %s", path, strerror(errno));
   for (size_t at = 0; at < bytes.len;) {
     const ssize_t written = write(fd, bytes.data + at, bytes.len - at);
     if (written < 0) stage_fail(stage, "a file for stdin: %s", strerror(errno));
