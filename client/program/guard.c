@@ -71,7 +71,10 @@ bool cmox_guard_begin(const char *verb) {
     made = fcntl(wake_pipe[i], F_SETFD, FD_CLOEXEC) == 0 &&
            fcntl(wake_pipe[i], F_SETFL, O_NONBLOCK) == 0;
   if (!made) {
-    (void)fprintf(stderr, "cmdmox %s: cannot make a pipe: %s\n", verb, strerror(errno));
+    (void)fprintf(stderr,
+                  "cmdmox %s: cannot make a pipe: %s; close some files, or raise the limit (ulimit "
+                  "-n)\n",
+                  verb, strerror(errno));
     return false;
   }
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};

@@ -52,6 +52,7 @@ static const char *const shown[] = {
     "cmdmox.v1.CreateSessionRequest.dialect",
     "cmdmox.v1.CreateSessionResponse.shim_directory",
     "cmdmox.v1.Double.command",
+    "cmdmox.v1.DocumentSession.label",
     "cmdmox.v1.Double.label",
     "cmdmox.v1.DoubleAction.gate",
     "cmdmox.v1.FileEffect.command",
