@@ -54,13 +54,28 @@ static void escape_byte(cmox_buf_t *out, uint8_t byte, bool hex_may_follow) {
     cmox_buf_printf(out, "\\x%02x", byte);
 }
 
-static void escape_all(cmox_buf_t *out, cmox_span_t text, char quote) {
+/* The first byte of what cannot be shown. */
+typedef void (*escape_t)(cmox_buf_t *out, cmox_span_t rest);
+
+static void escape_in_c(cmox_buf_t *out, cmox_span_t rest) {
+  escape_byte(out, rest.data[0], rest.len > 1 && isxdigit(rest.data[1]));
+}
+
+/* \xHH would be a character there, and two bytes: what os.fsdecode() makes of a byte is its
+ * surrogate. */
+static void escape_in_python(cmox_buf_t *out, cmox_span_t rest) {
+  if (rest.data[0] >= 0x80)
+    cmox_buf_printf(out, "\\udc%02x", rest.data[0]);
+  else
+    escape_byte(out, rest.data[0], false);
+}
+
+static void escape_all(cmox_buf_t *out, cmox_span_t text, char quote, escape_t escape) {
   for (size_t i = 0; i < text.len;) {
     cmox_span_t rest = cmox_span(text.data + i, text.len - i);
     size_t len = cmox_utf8_length(rest);
     if (len == 0 || !is_printable(rest, len)) {
-      bool hex = rest.len > 1 && isxdigit(rest.data[1]);
-      escape_byte(out, rest.data[0], hex);
+      escape(out, rest);
       i++;
       continue;
     }
@@ -81,9 +96,15 @@ static void say_cut(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
 
 void cmox_quote_c(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
   cmox_buf_putc(out, '"');
-  escape_all(out, shown_part(text, shown_max), '"');
+  escape_all(out, shown_part(text, shown_max), '"', escape_in_c);
   cmox_buf_putc(out, '"');
   say_cut(out, text, shown_max);
+}
+
+void cmox_quote_python(cmox_buf_t *out, cmox_span_t text) {
+  cmox_buf_putc(out, '"');
+  escape_all(out, text, '"', escape_in_python);
+  cmox_buf_putc(out, '"');
 }
 
 void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
@@ -126,7 +147,7 @@ void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
     cmox_buf_append_span(out, shown);
   } else if (needs_escapes(shown)) {
     cmox_buf_puts(out, "$'");
-    escape_all(out, shown, '\'');
+    escape_all(out, shown, '\'', escape_in_c);
     cmox_buf_putc(out, '\'');
   } else {
     cmox_buf_putc(out, '\'');

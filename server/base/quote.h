@@ -16,6 +16,10 @@ bool cmox_is_utf8(cmox_span_t text);
  * shown_max bytes of text it is cut and the whole length is said. */
 void cmox_quote_c(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 
+/* text as a literal of Python that os.fsencode() makes these bytes of: \n, \t, \xHH, \udcHH for
+ * bytes that are no printable UTF-8, valid UTF-8 as it is. */
+void cmox_quote_python(cmox_buf_t *out, cmox_span_t text);
+
 /* One line as it is, with control characters escaped and tabs kept. */
 void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 

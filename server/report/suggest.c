@@ -33,8 +33,16 @@ typedef struct dialect {
   const char
       *repeat_open; /* around a whole expectation, to expect it several times; NULL: cannot */
   const char *repeat_args;
-  bool shell; /* values are shell words */
+  void (*quote)(cmox_buf_t *out, cmox_span_t value);
 } dialect_t;
+
+static void quote_c(cmox_buf_t *out, cmox_span_t value) {
+  cmox_quote_c(out, value, CMOX_QUOTE_ALL);
+}
+
+static void quote_shell(cmox_buf_t *out, cmox_span_t value) {
+  cmox_quote_shell(out, value, CMOX_QUOTE_ALL);
+}
 
 static const dialect_t dialects[] = {
     {"c",
@@ -62,7 +70,7 @@ static const dialect_t dialects[] = {
      ");",
      "cmox_times(",
      ", ",
-     false},
+     quote_c},
     {"python",
      "mox.mock(",
      ").with_args(",
@@ -88,7 +96,7 @@ static const dialect_t dialects[] = {
      ")",
      "",
      ".times(",
-     false},
+     cmox_quote_python},
     {"shell",
      "cmdmox mock ",
      " ",
@@ -114,7 +122,7 @@ static const dialect_t dialects[] = {
      "",
      NULL,
      NULL,
-     true},
+     quote_shell},
 };
 
 static const dialect_t *find(const char *name) {
@@ -124,10 +132,7 @@ static const dialect_t *find(const char *name) {
 }
 
 static void value(cmox_buf_t *out, const dialect_t *dialect, cmox_span_t bytes) {
-  if (dialect->shell)
-    cmox_quote_shell(out, bytes, CMOX_QUOTE_ALL);
-  else
-    cmox_quote_c(out, bytes, CMOX_QUOTE_ALL);
+  dialect->quote(out, bytes);
 }
 
 /* Whether a reader may not see all of the argument. */
