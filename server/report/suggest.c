@@ -33,6 +33,8 @@ typedef struct dialect {
   const char
       *repeat_open; /* around a whole expectation, to expect it several times; NULL: cannot */
   const char *repeat_args;
+  const char *allow_open; /* around a command that is to run for real */
+  const char *allow_close;
   void (*quote)(cmox_buf_t *out, cmox_span_t value);
 } dialect_t;
 
@@ -70,6 +72,8 @@ static const dialect_t dialects[] = {
      ");",
      "cmox_times(",
      ", ",
+     "cmox_allow(mox, ",
+     ");",
      quote_c},
     {"python",
      "mox.mock(",
@@ -96,6 +100,8 @@ static const dialect_t dialects[] = {
      ")",
      "",
      ".times(",
+     "mox.allow(",
+     ")",
      cmox_quote_python},
     {"shell",
      "cmdmox mock ",
@@ -122,6 +128,8 @@ static const dialect_t dialects[] = {
      "",
      NULL,
      NULL,
+     "cmdmox allow ",
+     "",
      quote_shell},
 };
 
@@ -282,17 +290,8 @@ char *cmox_suggest_allow(const char *dialect_name, cmox_span_t command) {
   const dialect_t *dialect = find(dialect_name);
   cmox_buf_t out = CMOX_BUF_EMPTY;
   cmox_buf_puts(&out, "declare a double of it, or allow the real one: ");
-  if (dialect->shell) {
-    cmox_buf_puts(&out, "cmdmox allow ");
-    value(&out, dialect, command);
-    return cmox_buf_take_text(&out);
-  }
-  if (dialect != &dialects[0]) {
-    cmox_buf_puts(&out, "AllowCommands");
-    return cmox_buf_take_text(&out);
-  }
-  cmox_buf_puts(&out, "cmox_allow(mox, ");
+  cmox_buf_puts(&out, dialect->allow_open);
   value(&out, dialect, command);
-  cmox_buf_puts(&out, dialect->close);
+  cmox_buf_puts(&out, dialect->allow_close);
   return cmox_buf_take_text(&out);
 }
