@@ -96,8 +96,11 @@ void cmox_help_verb(const cmox_verb_t *verb) {
 
 void cmox_help_list(FILE *to) {
   (void)fprintf(to, "usage: cmdmox VERB [ARGUMENT...]\n\n");
+  int width = 0;
   for (const cmox_verb_t *verb = cmox_verbs; verb->name; verb++)
-    (void)fprintf(to, "  %-17s  %s\n", verb->name, verb->summary);
+    if ((int)strlen(verb->name) > width) width = (int)strlen(verb->name);
+  for (const cmox_verb_t *verb = cmox_verbs; verb->name; verb++)
+    (void)fprintf(to, "  %-*s  %s\n", width, verb->name, verb->summary);
   (void)fprintf(to, "\nMore about one of them: cmdmox help VERB\n");
 }
 

@@ -11,6 +11,7 @@
 
 #include "client/program/guard.h"
 #include "client/program/verbs.h"
+#include "server/base/log.h"
 
 static int report(cmox_code_t code, const char *error) {
   (void)fprintf(stderr, "cmdmox serve: %s\n", error);
@@ -69,6 +70,9 @@ int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments) 
   if (!cmox_given_seconds(verb, arguments, CMOX_SERVE_IDLE, &guard.idle_ms) ||
       !cmox_given_number(verb, arguments, CMOX_SERVE_PARENT, 1, INT32_MAX, 0, &parent))
     return CMOX_EXIT_USAGE;
+  const char *log = cmox_given(arguments, CMOX_SERVE_LOG);
+  cmox_error_t error;
+  if (log && cmox_log_open(log, &error) != CMOX_OK) return report(error.code, error.message);
   if (!cmox_guard_begin(verb->name)) return cmox_code_exit_status(CMOX_E_IO);
   if (!cmox_guard_watch(&guard, verb->name, (pid_t)parent)) return CMOX_EXIT_USAGE;
   return serve(address, &guard);

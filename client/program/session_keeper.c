@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "client/program/session.h"
+#include "server/base/log.h"
 #include "server/host/shimdir.h"
 
 #define TRAP                                 \
@@ -248,6 +249,7 @@ _Noreturn static void keep(const cmox_keeper_wishes_t *wishes, int to) {
   cmox_code_t code = CMOX_OK;
   if (!leave_shell(to, guard.parent_fd) || !cmox_guard_begin("session start"))
     code = cmox_fail(&error, CMOX_E_IO, "cannot leave the shell: %s", strerror(errno));
+  if (code == CMOX_OK && wishes->log) code = cmox_log_open(wishes->log, &error);
   if (code == CMOX_OK) code = open_keeper(&keeper, &error);
   (void)chdir("/"); /* what the shell stands in may go */
   if (code == CMOX_OK)

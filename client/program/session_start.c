@@ -21,6 +21,7 @@ static bool read_wishes(const cmox_verb_t *verb, const cmox_arguments_t *argumen
     return false;
   wishes->label = cmox_given(arguments, CMOX_START_LABEL);
   wishes->contained = cmox_given(arguments, CMOX_START_CONTAINED) != NULL;
+  wishes->log = cmox_given(arguments, CMOX_START_LOG);
   wishes->traps = cmox_given(arguments, CMOX_START_TRAP) != NULL;
   for (size_t i = 0; i < arguments->given_count; i++)
     if (arguments->given[i].option->id == CMOX_START_ABSENT)

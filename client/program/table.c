@@ -25,6 +25,11 @@ static const cmox_option_t serve_where[] = {
      .name = "--parent",
      .operand = "PID",
      .help = "End when this process has ended."},
+    {.id = CMOX_SERVE_LOG,
+     .name = "--log",
+     .operand = "FILE",
+     .completes = CMOX_COMPLETES_FILES,
+     .help = "Append what happens, one object of JSON a line; -: to stderr."},
     {0},
 };
 
@@ -80,7 +85,7 @@ const cmox_verb_t cmox_verbs[] = {
                  "cmdmox trace --json --output calls.json --only git -- ./release.sh\n",
      .run = cmox_verb_trace},
     {.name = "serve",
-     .synopsis = "--stdio | --listen ADDRESS [--idle-timeout SECONDS] [--parent PID]",
+     .synopsis = "--stdio | --listen ADDRESS [OPTION...]",
      .summary = "Run an engine for test clients in other processes and languages",
      .groups = {{NULL, serve_where}},
      .run = cmox_verb_serve},

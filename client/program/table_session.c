@@ -31,6 +31,11 @@ const cmox_option_t cmox_session_start_options[] = {
      .name = "--parent",
      .operand = "PID",
      .help = "End when this process has ended, instead of the shell."},
+    {.id = CMOX_START_LOG,
+     .name = "--log",
+     .operand = "FILE",
+     .completes = CMOX_COMPLETES_FILES,
+     .help = "Append what happens, one object of JSON a line."},
     {0},
 };
 

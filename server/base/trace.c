@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/base/log.h"
 #include "server/base/quote.h"
 
 atomic_int cmox_trace_sink = -1;
@@ -30,7 +31,7 @@ static const char cut[] = " ...";
 
 /* 0, or the errno. A reader that has gone is no reason to end the process, whose SIGPIPE may have
  * its default: the signal of this write, and no other, is taken away again. */
-static int write_line(int sink, const void *data, size_t len) {
+int cmox_trace_write(int sink, const void *data, size_t len) {
   sigset_t pipe_signal, before, pending;
   (void)sigemptyset(&pipe_signal);
   (void)sigaddset(&pipe_signal, SIGPIPE);
@@ -64,7 +65,7 @@ static void complain(const char *value, const char *why, const char *loss) {
   }
   cmox_buf_printf(&text, ": %s; %s", why, loss);
   room[text.len++] = '\n';
-  (void)write_line(STDERR_FILENO, room, text.len);
+  (void)cmox_trace_write(STDERR_FILENO, room, text.len);
 }
 
 /* A caller that closed its stdin, stdout or stderr must not find the trace there. */
@@ -154,7 +155,7 @@ void cmox_trace_end(cmox_trace_line_t *line) {
   }
   line->room[len++] = '\n';
   int sink = atomic_load_explicit(&cmox_trace_sink, memory_order_relaxed);
-  int failure = sink >= 0 ? write_line(sink, line->room, len) : 0;
+  int failure = sink >= 0 ? cmox_trace_write(sink, line->room, len) : 0;
   /* A pipe that is full, or has no reader any more, loses lines without a word. */
   if (failure && failure != EAGAIN && failure != EPIPE && sink > STDERR_FILENO)
     complain(NULL, strerror(failure), "lines are missing in the trace");
@@ -162,7 +163,10 @@ void cmox_trace_end(cmox_trace_line_t *line) {
 }
 
 void cmox_trace(cmox_trace_event_t event, const cmox_trace_value_t *values, size_t count) {
-  cmox_trace_line_t line;
-  cmox_trace_begin(&line, event, values, count);
-  cmox_trace_end(&line);
+  if (cmox_trace_on()) {
+    cmox_trace_line_t line;
+    cmox_trace_begin(&line, event, values, count);
+    cmox_trace_end(&line);
+  }
+  if (cmox_log_on()) cmox_log(rows[event].name, rows[event].keys, values, count);
 }

@@ -31,9 +31,14 @@ void cmox_trace_hold(const char *value);
 void cmox_trace_release(void); /* the last one closes the sink */
 
 extern atomic_int cmox_trace_sink; /* -1: off */
+extern atomic_int cmox_log_sink;   /* the same of server/base/log.h */
 
 static inline bool cmox_trace_on(void) {
   return __builtin_expect(atomic_load_explicit(&cmox_trace_sink, memory_order_relaxed) >= 0, 0);
+}
+
+static inline bool cmox_log_on(void) {
+  return __builtin_expect(atomic_load_explicit(&cmox_log_sink, memory_order_relaxed) >= 0, 0);
 }
 
 /* One value of an event, borrowed. */
@@ -59,7 +64,7 @@ static inline cmox_trace_value_t cmox_trace_text(const char *text) { /* NULL is 
  * looked at only while a trace is written. */
 #define CMOX_TRACE(NAME, ...)                                                   \
   do {                                                                          \
-    if (cmox_trace_on()) {                                                      \
+    if (cmox_trace_on() || cmox_log_on()) {                                     \
       const cmox_trace_value_t values_[] = {__VA_ARGS__};                       \
       cmox_trace(CMOX_TRACE_##NAME, values_, sizeof values_ / sizeof *values_); \
     }                                                                           \
@@ -77,5 +82,8 @@ typedef struct cmox_trace_line {
 void cmox_trace_begin(cmox_trace_line_t *line, cmox_trace_event_t event,
                       const cmox_trace_value_t *values, size_t count);
 void cmox_trace_end(cmox_trace_line_t *line);
+
+/* Writes a line: 0, or the errno. Raises no SIGPIPE. */
+int cmox_trace_write(int sink, const void *data, size_t len);
 
 #endif

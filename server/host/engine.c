@@ -241,6 +241,7 @@ cmox_code_t cmox_engine_start(const cmox_engine_options_t *options, cmox_engine_
   cmox_streams_hold();
   if (code == CMOX_OK) code = open_loop(engine, &error);
   if (code == CMOX_OK) {
+    CMOX_TRACE(ENGINE_START, cmox_trace_text(CMDMOX_VERSION));
     *out = engine;
     return CMOX_OK;
   }
@@ -347,6 +348,7 @@ static cmox_code_t listen_job(cmox_engine_t *engine, job_t *job) {
   cmox_code_t code = cmox_listener_open(&engine->loop, job->path, &control_listener_events, own,
                                         &own->listener, &job->error);
   if (turn >= 0) (void)close(turn);
+  CMOX_TRACE(ENGINE_LISTEN, cmox_trace_text(job->path), cmox_trace_text(cmox_code_reason(code)));
   if (code != CMOX_OK) {
     cmox_free_block(own);
     return code;

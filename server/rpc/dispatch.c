@@ -1,6 +1,7 @@
 /* A request becomes a call of a service: the method's name is looked up, the
  * payload checked and unpacked, the handler invoked. The handler answers through
  * the closure, at once or many loop turns later, exactly once. */
+#include "server/base/trace.h"
 #include "server/rpc/internal.h"
 
 /* Declared in the schema, not built yet. */
@@ -76,6 +77,9 @@ void cmox_rpc_note_unanswered(cmox_peer_t *peer) {
 }
 
 void cmox_rpc_fail(cmox_rpc_call_t *call) {
+  CMOX_TRACE(REQUEST_FAIL, cmox_trace_number(call->peer->number),
+             cmox_trace_text(call->method->name),
+             cmox_trace_text(cmox_code_reason(call->error.code)));
   cmox_rpc_note_refusal(call->peer, &call->error);
   respond_error(call->peer, call->id, &call->error);
   call_free(call);
@@ -127,6 +131,8 @@ static cmox_code_t find_method(cmox_peer_t *peer, const char *full, ProtobufCSer
 }
 
 static void refuse(cmox_peer_t *peer, uint32_t id, cmox_error_t *error) {
+  CMOX_TRACE(REQUEST_FAIL, cmox_trace_number(peer->number), cmox_trace_text(""),
+             cmox_trace_text(cmox_code_reason(error->code)));
   cmox_rpc_note_refusal(peer, error);
   respond_error(peer, id, error);
 }

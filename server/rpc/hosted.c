@@ -1,7 +1,7 @@
 /* A session with its place on disk and the links of its shims. */
 #include <stdio.h>
 
-#include "server/base/trace.h"
+#include "server/base/log.h"
 #include "server/rpc/internal.h"
 
 static void on_tick(uv_timer_t *timer) {
@@ -78,7 +78,9 @@ cmox_code_t cmox_hosted_step(cmox_hosted_t *hosted, cmox_event_t *event, cmox_er
   const cmox_rpc_host_t *host = &hosted->rpc->host;
   event->now_ns = host->now_ns(host->context);
   uint64_t before = hosted->actions.next_tick_ns;
+  cmox_log_of(hosted->name);
   cmox_code_t code = cmox_session_step(hosted->session, event, &hosted->actions, error);
+  cmox_log_of(NULL);
   if (hosted->actions.next_tick_ns != before || event->kind == CMOX_EVENT_TICK)
     set_timer(hosted, event->now_ns);
   return code;
@@ -138,7 +140,7 @@ cmox_code_t cmox_hosted_new(cmox_peer_t *owner, const Cmdmox__V1__CreateSessionR
     return code;
   }
   CMOX_TRACE(HOST_SESSION_OPEN, cmox_trace_text(hosted->name),
-             cmox_trace_text(rpc->host.site_bin(hosted->site)));
+             cmox_trace_text(rpc->host.site_bin(hosted->site)), cmox_trace_text(request->label));
   cmox_hosted_used(hosted);
   cmox_rpc_populated(rpc);
   *out = hosted;

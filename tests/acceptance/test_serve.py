@@ -1,8 +1,11 @@
 """cmdmox serve: when it ends by itself, whose address it takes; a session that nobody asks for, and one that is verified
 as it is deleted."""
 
+import json
 import os
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 from support import DEADLINE, PROGRAM, Case, Listening, cmdmox, until
@@ -71,13 +74,14 @@ class Ending(Listening):
 
     def test_stdio_ends_with_its_parent_too(self):
         parent = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-        server = subprocess.Popen([PROGRAM, "serve", "--stdio", "--parent", str(parent.pid)], env=self.environment,
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        serving = cmdmox.serve([PROGRAM, "serve", "--stdio", "--parent", str(parent.pid)], self.environment)
+        client = serving.__enter__()
+        client.Ping()
         parent.kill()
         parent.wait()
-        self.assertEqual(server.wait(DEADLINE), 0)
-        for stream in (parent.stdin, server.stdin, server.stdout):
-            stream.close()
+        self.assertEqual(serving.process.wait(DEADLINE), 0)
+        client.close()
+        parent.stdin.close()
 
     def test_the_socket_of_a_killed_server_is_replaced(self):
         self.serve()
@@ -105,6 +109,82 @@ class Ending(Listening):
         self.assertEqual(self.serve(), b"")
         self.assertIn("in use: a file is there", self.server.stderr.read().decode())
         os.unlink(self.address)
+
+
+class Logged(Case):
+    """`--log`: what happens, as JSON."""
+
+    def serve(self, **env):
+        return cmdmox.serve([PROGRAM, "serve", "--stdio", "--log", self.log], {**self.environment, **env})
+
+    def own_place(self):
+        super().own_place()
+        folder = tempfile.mkdtemp(prefix="log-")
+        self.log = os.path.join(folder, "log")
+        self.prepare()
+        self.addCleanup(shutil.rmtree, folder)
+
+    def prepare(self):
+        pass
+
+    def events(self, name=None):
+        with open(self.log, encoding="utf-8") as file:
+            return [event for event in map(json.loads, file) if name in (None, event["event"])]
+
+    def test_what_happens_is_there_as_it_happens(self):
+        secret = "".join(("hun", "ter", "2"))
+        session = self.session(mock(b"git", [b"--token", secret.encode()]), label="a test")
+        self.run_in(session, ["git", "--token", secret])
+        self.run_in(session, ["git", "push"])
+        self.assertFalse(session.verify().passed)
+        self.assert_reason("NOT_FOUND", self.client.DeleteSession, session_id=b"x" * 16)
+        session.delete()
+        events = self.events()
+        name = session.id.hex()[:8]
+        self.assertEqual(events[0]["event"], "engine.start")
+        [opened] = self.events("host.session_open")
+        self.assertEqual((opened["session"], opened["label"]), (name, "a test"))
+        for event in ("session.replay", "session.match", "session.refuse", "session.reply", "session.verify"):
+            self.assertEqual({each["session"] for each in self.events(event)}, {name}, event)
+        [refused] = self.events("session.refuse")
+        self.assertEqual((refused["call"], refused["why"]), (2, "no double accepts it"))
+        [failed] = self.events("request.fail")
+        self.assertEqual((failed["method"], failed["why"]), ("DeleteSession", "NOT_FOUND"))
+        self.assertEqual(len(self.events("host.session_close")), 1)
+        self.assertRegex(events[0]["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+        with open(self.log, encoding="utf-8") as file:
+            self.assertNotIn(secret, file.read())
+
+    def test_a_log_that_cannot_be_opened(self):
+        done = subprocess.run([PROGRAM, "serve", "--stdio", "--log", "/nonexistent/log"], env=self.environment, check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE)
+        self.assertEqual((done.returncode, done.stderr), (3, b"cmdmox serve: --log /nonexistent/log: No such file or "
+                                                             b"directory\n"))
+
+
+class LoggedNowhere(Logged):
+    """A full disk and a reader that has gone disturb nobody."""
+
+    def prepare(self):
+        self.log = "/dev/full"
+
+    def test_what_happens_is_there_as_it_happens(self):
+        session = self.session(mock(b"git", None, returns(b"x\n")))
+        self.assertEqual(self.run_in(session, ["git"])[:2], (0, b"x\n"))
+        self.assert_passed(session)
+
+
+class LoggedToNobody(LoggedNowhere):
+    def prepare(self):
+        os.mkfifo(self.log)
+        self.reader = os.open(self.log, os.O_RDONLY | os.O_NONBLOCK)
+
+    def test_what_happens_is_there_as_it_happens(self):
+        os.close(self.reader)
+        super().test_what_happens_is_there_as_it_happens()
+
+    def test_a_log_that_cannot_be_opened(self):
+        os.close(self.reader)
 
 
 class Idle(Case):

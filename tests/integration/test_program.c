@@ -50,7 +50,7 @@ static const words_t cases[] = {
     {"$p --version", 0, "cmdmox ", NULL},
     {"$p help", 0, "usage: cmdmox VERB", NULL},
     {"$p --help", 0, "usage: cmdmox VERB", NULL},
-    {"$p help serve", 0, "usage: cmdmox serve --stdio | --listen ADDRESS [--idle", NULL},
+    {"$p help serve", 0, "usage: cmdmox serve --stdio | --listen ADDRESS [OPTION...]", NULL},
     {"$p", 2, "", "usage: cmdmox VERB"},
     {"$p frobnicate", 2, "", "there is no verb \"frobnicate\""},
     {"$p serv", 2, "", "there is no verb \"serv\"; did you mean \"serve\"? See: cmdmox help\n"},
