@@ -22,6 +22,7 @@ static const struct {
     {"passthrough", bench_passthrough,
      "the real command through the shim, captured, against itself"},
     {"program", bench_program, "starting the program, against /bin/true"},
+    {"verbs", bench_verbs, "the verbs of a shell session, against /bin/true"},
     {"python", bench_python, "calls that functions of Python answer and judge, against /bin/true"},
     {"size", bench_size, "the shim on disk"},
 };
