@@ -89,14 +89,15 @@ static Cmdmox__V1__ReportFormat format_of(const cmox_arguments_t *arguments) {
   return CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_UNSPECIFIED;
 }
 
-/* People get what is wrong, on stderr; programs get all of it on stdout. */
+/* People get what is wrong, and what is only worth a remark, on stderr; programs get all of it on
+ * stdout. */
 static int tell_verdict(const Cmdmox__V1__VerifyResponse *verdict, bool for_people) {
   if (!for_people) {
     (void)fputs(verdict->text, stdout);
     const int written = cmox_finish_output();
     if (written) return written;
-  } else if (!verdict->passed) {
-    (void)fputs(verdict->text, stderr);
+  } else {
+    (void)fputs(verdict->text, stderr); /* empty when there is nothing to tell */
   }
   return verdict->passed ? 0 : CMOX_EXIT_FAILED;
 }

@@ -31,7 +31,7 @@ class Call:
 
     def __init__(self, line):
         said = json.loads(line)
-        self.double = int(said.get("double_id", 0))
+        self.double = int(said.get("double_id", 0)) if said.get("verdict") == "accepted" else 0
         self.variables = [decoded(entry) for entry in said.get("env_block", [])]
         self.changes = [(decoded(change["name"]), decoded(change["value"]) if "value" in change else None)
                         for change in said.get("injected", [])]
