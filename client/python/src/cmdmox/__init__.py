@@ -53,8 +53,9 @@ from cmdmox.matchers import (
 )
 
 __all__ = [
-    "AllOf", "Any", "AnyOf", "AnyOrder", "ArgsContain", "BuilderError", "Call", "CapturedStream", "Chunk", "CmdMox", "CmdMoxError",
-    "Contains", "Difference", "Double", "EndsWith", "Eq", "File", "Finding", "Flag", "Glob", "Handler", "HandlerResult", "Invocation", "IsA",
-    "JsonEquals", "LifecycleError", "Location", "Matcher", "Not", "OneOf", "Predicate", "Regex", "Report", "Response", "Rest", "ServerError",
-    "SetupError", "StartsWith", "UnimplementedError", "Unset", "UnverifiedError", "VerificationError", "__version__",
+    "AllOf", "Any", "AnyOf", "AnyOrder", "ArgsContain", "BuilderError", "Call", "CapturedStream", "Chunk", "CmdMox",
+    "CmdMoxError", "Contains", "Difference", "Double", "EndsWith", "Eq", "File", "Finding", "Flag", "Glob",
+    "Handler", "HandlerResult", "Invocation", "IsA", "JsonEquals", "LifecycleError", "Location", "Matcher", "Not",
+    "OneOf", "Predicate", "Regex", "Report", "Response", "Rest", "ServerError", "SetupError", "StartsWith",
+    "UnimplementedError", "Unset", "UnverifiedError", "VerificationError", "__version__",
 ]

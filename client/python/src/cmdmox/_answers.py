@@ -40,8 +40,8 @@ Chunks = Iterable[Union[Chunk, Text]]
 
 @dataclass(frozen=True)
 class Response:
-    """What a command answers: first the chunks, then, after `delay` seconds, the files, stdout and stderr; then it exits, dies by
-    the signal ("SIGTERM", signal.SIGTERM), or hangs until it is killed."""
+    """What a command answers: first the chunks, then, after `delay` seconds, the files, stdout and stderr; then it
+    exits, dies by the signal ("SIGTERM", signal.SIGTERM), or hangs until it is killed."""
 
     stdout: Text = ""
     stderr: Text = ""
@@ -159,8 +159,8 @@ def handled(result: object) -> callback_pb2.HandleResponse:
     elif isinstance(result, tuple) and len(result) == 3:
         said = Response(*result)
     else:
-        raise BuilderError(f"it returned {describe(result)}: return None, a str or bytes (stdout), a tuple (stdout, stderr, exit_code), "
-                           "or a Response")
+        raise BuilderError(f"it returned {describe(result)}: return None, a str or bytes (stdout), a tuple (stdout, "
+                           "stderr, exit_code), or a Response")
     return callback_pb2.HandleResponse(reply=_reply(said), chunks=_chunks(said.chunks), files=_files(said.files))
 
 

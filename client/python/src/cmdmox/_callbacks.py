@@ -1,8 +1,8 @@
 """The handlers and predicates of a session: their numbers, and what they answer to the server.
 
 They run on threads of the link (Workers), so that a test that waits in subprocess.run() keeps none of them from
-answering. Whatever a function of the test's raises becomes the failure of the call: exception, text and place; and the first
-exception is kept, so that verify() can show its traceback.
+answering. Whatever a function of the test's raises becomes the failure of the call: exception, text and place; and the
+first exception is kept, so that verify() can show its traceback.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ class Callbacks:
             if inspect.isawaitable(said):
                 if inspect.iscoroutine(said):
                     said.close()
-                return callback_pb2.MatchResponse(failure=f"{predicate.shown_name()}: it returned a {type(said).__name__}, which is always "
-                                                  "true: give a plain function, not an async one")
+                return callback_pb2.MatchResponse(
+                    failure=f"{predicate.shown_name()}: it returned a {type(said).__name__}, which is always true: give a "
+                    "plain function, not an async one")
             return callback_pb2.MatchResponse(matched=bool(said))
         except BaseException as error:
             return callback_pb2.MatchResponse(failure=self._failed(error))

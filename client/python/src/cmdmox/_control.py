@@ -15,7 +15,7 @@ from cmdmox.v1 import control_pb2, double_pb2
 
 M = TypeVar("M", bound=Message)
 
-_PAGE = 64
+_PAGE = 64  # calls asked for at once
 
 
 class Control:
@@ -50,17 +50,11 @@ class Control:
         self.ask("UpdateDouble", request, control_pb2.UpdateDoubleResponse)
 
     def pages(self, double_id: int, command: bytes) -> Iterator[control_pb2.ListInvocationsResponse]:
-        """A page that is too complex for one message is asked for again with half as many calls."""
-        size, token = _PAGE, b""
+        token = b""
         while True:
-            request = control_pb2.ListInvocationsRequest(double_id=double_id, command=command, page_size=size, page_token=token)
-            try:
-                page = self.ask("ListInvocations", request, control_pb2.ListInvocationsResponse)
-            except CmdMoxError as error:
-                if error.reason != "TOO_COMPLEX" or size == 1:
-                    raise
-                size //= 2
-                continue
+            request = control_pb2.ListInvocationsRequest(double_id=double_id, command=command, page_size=_PAGE,
+                                                         page_token=token)
+            page = self.ask("ListInvocations", request, control_pb2.ListInvocationsResponse)
             yield page
             token = page.next_page_token
             if not token:

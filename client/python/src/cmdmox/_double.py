@@ -30,8 +30,8 @@ _NOTHING = object()  # where None is a value
 
 
 class Double:
-    """Made by CmdMox.mock(), stub() and spy(). Without further words it accepts every call of its command and answers with nothing
-    and exit status 0."""
+    """Made by CmdMox.mock(), stub() and spy(). Without further words it accepts every call of its command and answers
+    with nothing and exit status 0."""
 
     def __init__(self, mox: CmdMox, control: Control, kind: str, command: Value, where: Location) -> None:
         self.mox = mox
@@ -65,7 +65,8 @@ class Double:
         return self
 
     def with_matching_args(self: D, *matchers: Argument) -> D:
-        """As many arguments as matchers, each accepted by its own; Rest, AnyOrder, ArgsContain and Flag speak of several."""
+        """As many arguments as matchers, each accepted by its own; Rest, AnyOrder, ArgsContain and Flag speak of
+        several."""
         with said("with_matching_args"):
             self._match_args(matchers)
         return self
@@ -74,8 +75,8 @@ class Double:
         self._patch(pattern_of(self._table(), args))
 
     def with_stdin(self: D, expected: Matching) -> D:
-        """Calls whose whole stdin is this, or is accepted by the matcher. Reads the caller's stdin, to its end; a call whose
-        stdin has no end within 5 s is unexpected."""
+        """Calls whose whole stdin is this, or is accepted by the matcher. Reads the caller's stdin, to its end; a call
+        whose stdin has no end within 5 s is unexpected."""
         with said("with_stdin"):
             table = self._table()
             facet = matcher_pb2.StdinMatcher(node=table.add(expected))
@@ -101,7 +102,8 @@ class Double:
         return self
 
     def with_matching_env(self: D, name: Text, expected: Matching) -> D:
-        """Calls whose environment has this variable accepted by the matcher; with Unset(), calls that do not have it."""
+        """Calls whose environment has this variable accepted by the matcher; with Unset(), calls that do not have
+        it."""
         with said("with_matching_env"):
             table = self._table()
             item = matcher_pb2.EnvMatcherItem(name=variable_name(name))
@@ -120,8 +122,8 @@ class Double:
     def with_env(self: D, name: Text, value: Optional[Value]) -> D: ...
 
     def with_env(self: D, name: Union[Text, Mapping[str, Optional[str]]], value: object = _NOTHING) -> D:
-        """Gives the call these variables: one that has another value is not accepted, and where it is missing it is set for what
-        handles the call, and in the journal. A value of None removes it."""
+        """Gives the call these variables: one that has another value is not accepted, and where it is missing it is set
+        for what handles the call, and in the journal. A value of None removes it."""
         with said("with_env"):
             if not isinstance(name, Mapping) and value is _NOTHING:
                 raise BuilderError(f"the value of {name!r} is missing: give a text, or None to remove the variable")
@@ -136,8 +138,8 @@ class Double:
         return self
 
     def capture_stdin(self: D, max_bytes: Optional[int] = None, deadline: Optional[Duration] = None) -> D:
-        """Reads the caller's stdin into the journal: at most so many bytes (16 MiB), for so many seconds (5). Without this and
-        with_stdin() stdin is left alone: it belongs to the caller."""
+        """Reads the caller's stdin into the journal: at most so many bytes (16 MiB), for so many seconds (5). Without
+        this and with_stdin() stdin is left alone: it belongs to the caller."""
         with said("capture_stdin"):
             policy = double_pb2.StdinPolicy(
                 mode=double_pb2.STDIN_MODE_CAPTURE, max_bytes=0 if max_bytes is None else whole(max_bytes, "max_bytes", 1),
@@ -160,8 +162,8 @@ class Double:
     def returns(self: D, stdout: Union[Text, Response] = "", stderr: Text = "", exit_code: int = 0, *,
                 signal: Optional[Signal] = None, delay: Duration = 0, hang: bool = False, gate: Optional[str] = None,
                 chunks: Chunks = (), files: Files = ()) -> D:
-        """What it answers from here on: first the chunks, then, after `delay` seconds, the files, stdout and stderr; at a gate
-        only when release() names it. A Response says all of it at once."""
+        """What it answers from here on: first the chunks, then, after `delay` seconds, the files, stdout and stderr; at
+        a gate only when release() names it. A Response says all of it at once."""
         with said("returns"):
             self._act(_answers.action_of(stdout, stderr, exit_code, signal, delay, hang, gate, chunks, files), 0)
         return self
@@ -178,8 +180,8 @@ class Double:
     def returns_once(self: D, stdout: Union[Text, Response] = "", stderr: Text = "", exit_code: int = 0, *,
                      signal: Optional[Signal] = None, delay: Duration = 0, hang: bool = False, gate: Optional[str] = None,
                      chunks: Chunks = (), files: Files = ()) -> D:
-        """What it answers to the next call only. Said again, the turns follow each other; then comes what returns() said, or
-        else the last turn again."""
+        """What it answers to the next call only. Said again, the turns follow each other; then comes what returns()
+        said, or else the last turn again."""
         with said("returns_once"):
             self._act(_answers.action_of(stdout, stderr, exit_code, signal, delay, hang, gate, chunks, files), 1)
         return self
@@ -194,8 +196,9 @@ class Double:
         return self
 
     def runs(self: D, handler: Handler) -> D:
-        """Has a function of the test's answer. It gets a Call, and returns None, its stdout, a tuple (stdout, stderr, exit_code), or a
-        Response. It runs on a thread of its own, while the code under test waits; what it raises fails the call and the test."""
+        """Has a function of the test's answer. It gets a Call, and returns None, its stdout, a tuple (stdout, stderr,
+        exit_code), or a Response. It runs on a thread of its own, while the code under test waits; what it raises fails
+        the call and the test."""
         with said("runs"):
             self._run(handler, 0)
         return self
@@ -220,8 +223,9 @@ class Double:
 
     def passthrough(self: D, *, timeout: Optional[Duration] = None, kill_after: Optional[Duration] = None,
                     capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None) -> D:
-        """Has the real command run; the journal has what it wrote, and with capture_stdin() what it read. After `timeout` seconds it
-        gets TERM, and `kill_after` (5) seconds later KILL. captured=False: stdout and stderr are its own, and not kept."""
+        """Has the real command run; the journal has what it wrote, and with capture_stdin() what it read. After
+        `timeout` seconds it gets TERM, and `kill_after` (5) seconds later KILL. captured=False: stdout and stderr are
+        its own, and not kept."""
         with said("passthrough"):
             self._act(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate), 0)
         return self
@@ -380,7 +384,8 @@ class Double:
         self._assert("assert_any_call", control_pb2.CALL_ASSERTION_ANY_CALL, [args])
 
     def assert_has_calls(self, calls: Sequence[Sequence[Argument]], any_order: bool = False) -> None:
-        """These calls, each the list of its arguments, one after the other and nothing between; or each of them, in any order."""
+        """These calls, each the list of its arguments, one after the other and nothing between; or each of them, in any
+        order."""
         assertion = control_pb2.CALL_ASSERTION_HAS_CALLS_IN_ANY_ORDER if any_order else control_pb2.CALL_ASSERTION_HAS_CALLS
         self._assert("assert_has_calls", assertion, calls)
 

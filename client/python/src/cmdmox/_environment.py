@@ -1,6 +1,7 @@
 """The environment of this process while a session is applied to it: what was changed, and what it was before.
 
-One session at a time: two that put their shims on PATH would each find the other's. A child of fork() may apply one of its own.
+One session at a time: two that put their shims on PATH would each find the other's. A child of fork() may apply one of
+its own.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class Applied:
             return
         with _lock:
             if _taken and _taken[0] == os.getpid():
-                raise error_of("ENVIRONMENT_BUSY", f"{_taken[1]} is applied to this process's environment: end it first, with verify() or "
-                               "close(), or make this one with CmdMox(environment=\"none\") and start the code under test with "
-                               "env=mox.environ")
+                raise error_of("ENVIRONMENT_BUSY", f"{_taken[1]} is applied to this process's environment: end it first, with "
+                               "verify() or close(), or make this one with CmdMox(environment=\"none\") and start the code "
+                               "under test with env=mox.environ")
             _taken = (os.getpid(), whose)
         self._pid = os.getpid()
         for name, value in entries.items():

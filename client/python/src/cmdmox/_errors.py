@@ -1,5 +1,5 @@
-"""What this package raises. Every error has a `reason`, one of the stable words of docs/protocol.md, and a text that says
-what is wrong, where, and what to do about it. A text that the server gave is passed on whole."""
+"""What this package raises. Every error has a `reason`, one of the stable words of docs/protocol.md, and a text that
+says what is wrong, where, and what to do about it. A text that the server gave is passed on whole."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ def _checked(path: str, said: str) -> str:
 
 
 def find(named: Optional[str] = None) -> str:
-    """The argument, CMDMOX_PROGRAM, the program in this package (wheels have one), or cmdmox on PATH: the first there is."""
+    """The argument, CMDMOX_PROGRAM, the program in this package (wheels have one), or cmdmox on PATH: the first there
+    is."""
     if named is not None:
         return _checked(os.fspath(named), "cmdmox=")
     if os.environ.get(VARIABLE):

@@ -1,11 +1,13 @@
-"""The server that sessions live in: a child of this process that all of its sessions share, or one that listens somewhere.
+"""The server that sessions live in: a child of this process that all of its sessions share, or one that listens
+somewhere.
 
 The child is started with the first session, `cmdmox serve --stdio`. It has a session of its own in the terminal's
-sense, so that Ctrl-C does not reach it, and ends when its stdin is closed: by us at exit, or by the kernel when this process dies,
-whatever of. It reads its own CMOX_ variables at its start, so a session that needs others gets another child.
+sense, so that Ctrl-C does not reach it, and ends when its stdin is closed: by us at exit, or by the kernel when this
+process dies, whatever of. It reads its own CMOX_ variables at its start, so a session that needs others gets another
+child.
 
-A child of fork() closes its copies of the link at once, so that they do not keep the server from ending, and starts
-a server of its own with its first session.
+A child of fork() closes its copies of the link at once, so that they do not keep the server from ending, and starts a
+server of its own with its first session.
 """
 
 from __future__ import annotations
@@ -208,7 +210,8 @@ _connected: weakref.WeakSet[ListeningServer] = weakref.WeakSet()
 
 
 def shared(named: Optional[str]) -> Server:
-    """The child that sessions with this program and this environment share; starts it, also in place of one that has ended."""
+    """The child that sessions with this program and this environment share; starts it, also in place of one that has
+    ended."""
     program = _program.find(named)
     key: Key = (program, *(os.environ.get(name) for name in VARIABLES))
     with _lock:

@@ -33,14 +33,14 @@ class CmdMox:
             mox.replay()
             assert release_version() == "v1.4.0"
 
-    The block verifies when it is left, and ends the session. If it is left by an exception, that one is raised, with the report
-    as a note. replay() puts the shims on PATH in os.environ, and verify() takes them off again; with environment="none"
-    os.environ stays as it is, and `environ` is for the child that is started.
+    The block verifies when it is left, and ends the session. If it is left by an exception, that one is raised, with
+    the report as a note. replay() puts the shims on PATH in os.environ, and verify() takes them off again; with
+    environment="none" os.environ stays as it is, and `environ` is for the child that is started.
 
-    label: the test's name, for reports. contained: the shims stand in the place of PATH, so that nothing runs that has no double
-    and is not allowed. max_journal_entries: how many calls the journal keeps. callback_deadline: seconds that a handler or a
-    predicate may take (30). path: PATH of the code under test, if it is not this process's. cmdmox: the program. connect: the
-    address of a server that listens, in place of a child of this process.
+    label: the test's name, for reports. contained: the shims stand in the place of PATH, so that nothing runs that has
+    no double and is not allowed. max_journal_entries: how many calls the journal keeps. callback_deadline: seconds that
+    a handler or a predicate may take (30). path: PATH of the code under test, if it is not this process's. cmdmox: the
+    program. connect: the address of a server that listens, in place of a child of this process.
     """
 
     def __init__(self, *, label: str = "", contained: bool = False, max_journal_entries: Optional[int] = None,
@@ -129,7 +129,8 @@ class CmdMox:
             return self._position - 1
 
     def in_order(self, *doubles: Double) -> None:
-        """Mocks, of whatever commands, that must be called one after the other. Said again, the order goes on where it ended."""
+        """Mocks, of whatever commands, that must be called one after the other. Said again, the order goes on where it
+        ended."""
         with said("in_order"):
             self._line_up("", doubles)
 
@@ -228,9 +229,10 @@ class CmdMox:
             self._replayed = self._unverified = True
 
     def verify(self, *, keep_environment: bool = False) -> Report:
-        """Compares what was declared with what happened, and takes the shims off os.environ. Raises VerificationError with the report;
-        what is only worth saying is in the report that is returned. May be called again. keep_environment: the shims stay until
-        close(), so that commands that still run meet one that refuses, and not the real command."""
+        """Compares what was declared with what happened, and takes the shims off os.environ. Raises VerificationError
+        with the report; what is only worth saying is in the report that is returned. May be called again.
+        keep_environment: the shims stay until close(), so that commands that still run meet one that refuses, and not
+        the real command."""
         with said("verify"):
             control = self._open()
             control.forbid_in_callback("verify")
@@ -247,7 +249,8 @@ class CmdMox:
         return report
 
     def report(self, format: str = "text", color: bool = False) -> Report:
-        """What verify() finds, as text, or as JSON, JUnit or TAP; raises nothing when it failed. From here on nothing can be declared."""
+        """What verify() finds, as text, or as JSON, JUnit or TAP; raises nothing when it failed. From here on nothing
+        can be declared."""
         with said("report"):
             if format not in FORMATS:
                 raise BuilderError(f"format is {describe(format)}: give text, json, junit or tap")
@@ -258,9 +261,9 @@ class CmdMox:
         return report_of(self._open().ask("Verify", request, control_pb2.VerifyResponse))
 
     def close(self) -> None:
-        """Ends the session and restores the environment. One that was replayed and not verified is verified now and raises
-        UnverifiedError, even if nothing is wrong: what nobody looks at must not pass. In a child of fork() it does nothing:
-        the parent's session lives on. Twice is fine."""
+        """Ends the session and restores the environment. One that was replayed and not verified is verified now and
+        raises UnverifiedError, even if nothing is wrong: what nobody looks at must not pass. In a child of fork() it
+        does nothing: the parent's session lives on. Twice is fine."""
         if self._closed or os.getpid() != self._pid:
             return
         with said("close"):
@@ -270,7 +273,8 @@ class CmdMox:
             raise UnverifiedError(text)
 
     def settle(self) -> Optional[str]:
-        """Ends the session, whatever state it is in; what is to be said of one that nobody verified, or None. Raises nothing."""
+        """Ends the session, whatever state it is in; what is to be said of one that nobody verified, or None. Raises
+        nothing."""
         if self._closed or os.getpid() != self._pid:
             return None
         self._applied.restore()
@@ -312,8 +316,8 @@ class CmdMox:
             if self.verify_on_exit and self._unverified:
                 self.verify()
             elif self.verify_on_exit and not self._replayed and self._doubles and error is None:
-                raise error_of("BAD_STATE", f"{self._name()} was never replayed: call replay() before the code under test runs, or its "
-                               "calls meet the real commands")
+                raise error_of("BAD_STATE", f"{self._name()} was never replayed: call replay() before the code under test "
+                               "runs, or its calls meet the real commands")
         except CmdMoxError as ours:
             if error is None:
                 raise
@@ -326,16 +330,17 @@ class CmdMox:
         if self._closed or os.getpid() != self._pid:
             return
         self._closed = True
-        warnings.warn(f"cmdmox: {self._name()} was never ended: use it in a with block, or call close()", ResourceWarning, source=self)
+        warnings.warn(f"cmdmox: {self._name()} was never ended: use it in a with block, or call close()", ResourceWarning,
+                      source=self)
         self.server.forget(self._control.session_id)
 
     # ---- The environment ----------------------------------------------------------------------------------------------
 
     @property
     def environ(self) -> Dict[str, str]:
-        """The environment for the code under test: this process's own as it is now, with the shims on PATH. It says what the new
-        program sees, not where that program is looked for: with environment="none" name it by its path, or look it up
-        yourself."""
+        """The environment for the code under test: this process's own as it is now, with the shims on PATH. It says
+        what the new program sees, not where that program is looked for: with environment="none" name it by its path, or
+        look it up yourself."""
         return {decode(name): decode(value) for name, value in self.environ_bytes.items()}
 
     @property
@@ -359,12 +364,13 @@ class CmdMox:
         if self._path_said or now is None or now == self._own_path:
             return
         if self._path_fixed:
-            raise error_of("BAD_STATE", "PATH has changed since this session was made: one that is contained or has absent commands is "
-                           "made for PATH as it was then; change it before")
+            raise error_of("BAD_STATE", "PATH has changed since this session was made: one that is contained or has absent "
+                           "commands is made for PATH as it was then; change it before")
         directory = self._control.created.shim_directory
         if now.startswith(directory + b":"):
             return
-        self._entries = [entry for entry in self._entries if not entry.startswith(b"PATH=")] + [b"PATH=" + directory + b":" + now]
+        others = [entry for entry in self._entries if not entry.startswith(b"PATH=")]
+        self._entries = [*others, b"PATH=" + directory + b":" + now]
 
     def _path_behind(self) -> Optional[bytes]:
         """What stands behind the shims on PATH, where the server is to hear of it."""

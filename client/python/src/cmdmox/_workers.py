@@ -1,6 +1,8 @@
-"""Threads for handlers and predicates: at most so many, kept for the next one, and none of them keeps Python from ending.
+"""Threads for handlers and predicates: at most so many, kept for the next one, and none of them keeps Python from
+ending.
 
-An executor of concurrent.futures is no choice here: Python waits for its threads at exit, also for a handler that hangs.
+An executor of concurrent.futures is no choice here: Python waits for its threads at exit, also for a handler that
+hangs.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ def matcher(said: object) -> Matcher:
     if isinstance(said, (str, bytes, os.PathLike)):
         return Eq(said)
     if isinstance(said, ListMatcher):
-        raise error_of("BAD_MATCHER", f"{type(said).__name__} stands only in the list of with_matching_args(), not inside another matcher "
-                       "and not for one value; give one matcher for each argument there")
+        raise error_of("BAD_MATCHER", f"{type(said).__name__} stands only in the list of with_matching_args(), not inside "
+                       "another matcher and not for one value; give one matcher for each argument there")
     if isinstance(said, type):
         if issubclass(said, (Any, Unset)):
             return said()
@@ -81,7 +81,8 @@ def matcher(said: object) -> Matcher:
         raise error_of("BAD_MATCHER", f"{said.__name__} is a type: write {hint}, or give a function that takes the text")
     if callable(said):
         return Predicate(said)
-    raise error_of("BAD_MATCHER", f"{describe(said)} is no matcher: give a text, bytes, a path, a matcher, or a function that takes the text")
+    raise error_of("BAD_MATCHER", f"{describe(said)} is no matcher: give a text, bytes, a path, a matcher, or a function "
+                   "that takes the text")
 
 
 def name_of(function: object) -> str:
@@ -142,8 +143,8 @@ class Contains(Matcher):
 
 @dataclass(frozen=True)
 class Regex(Matcher):
-    """A regular expression of PCRE2 over bytes, found anywhere: write ^ and $ for the whole value. Of a pattern of `re` the text
-    is taken, and its flags I, M, S and X."""
+    """A regular expression of PCRE2 over bytes, found anywhere: write ^ and $ for the whole value. Of a pattern of `re`
+    the text is taken, and its flags I, M, S and X."""
 
     pattern: AnyValue
 
@@ -175,7 +176,8 @@ _TYPES: Mapping[object, matcher_pb2.ValueType] = {
 
 @dataclass(frozen=True)
 class IsA(Matcher):
-    """A text that stands for an int, a float, a bool (true false yes no on off 1 0), a pathlib.Path (not empty), or "json"."""
+    """A text that stands for an int, a float, a bool (true false yes no on off 1 0), a pathlib.Path (not empty), or
+    "json"."""
 
     kind: object
 
@@ -183,7 +185,8 @@ class IsA(Matcher):
         try:
             return matcher_pb2.MatcherNode(is_a=_TYPES[self.kind])
         except (KeyError, TypeError):
-            raise error_of("BAD_MATCHER", f"IsA does not know {describe(self.kind)}: give int, float, bool, pathlib.Path or \"json\"") from None
+            raise error_of("BAD_MATCHER", f"IsA does not know {describe(self.kind)}: give int, float, bool, pathlib.Path or "
+                           "\"json\"") from None
 
 
 @dataclass(frozen=True)
@@ -253,9 +256,9 @@ class Not(Matcher):
 
 @dataclass(frozen=True)
 class Predicate(Matcher):
-    """What a function of the test's accepts: it gets the text, or the bytes, and what it returns is taken for true or false. It is
-    called on another thread, while the code under test waits, once for a value in a call, perhaps for a double that does not
-    take the call in the end: it must do nothing but judge. Reports call it by `name`."""
+    """What a function of the test's accepts: it gets the text, or the bytes, and what it returns is taken for true or
+    false. It is called on another thread, while the code under test waits, once for a value in a call, perhaps for a
+    double that does not take the call in the end: it must do nothing but judge. Reports call it by `name`."""
 
     function: Callable[[AnyValue], object]
     name: str = ""
@@ -309,8 +312,8 @@ class AnyOrder(ListMatcher):
 
 
 class ArgsContain(ListMatcher):
-    """All arguments that are left: each matcher accepts another one of them, in any order, and others may stand among them; last
-    in the list, at most 64."""
+    """All arguments that are left: each matcher accepts another one of them, in any order, and others may stand among
+    them; last in the list, at most 64."""
 
     def __init__(self, *matchers: Matching) -> None:
         self.matchers = matchers
