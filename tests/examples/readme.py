@@ -15,6 +15,10 @@ if not shown:
 for block in shown:
     if not any(block in example or textwrap.indent(block, "  ") in example for example in examples):
         errors.append(f"README.md: this C example is not a part of a file in tests/examples:\n{block}")
+# Those of Python run as parts of its own pages.
+for block in re.findall(r"```python\n(.*?)```", readme, re.S):
+    if not any(block in (root / page).read_text() for page in ("docs/python.md", "client/python/README.md")):
+        errors.append(f"README.md: this Python example is not in docs/python.md, where it runs:\n{block}")
 # What a project writes to use cmdmox is what tests/install builds.
 consumer = root / "tests/install/consumer"
 projects = (consumer / "CMakeLists.txt").read_text()
