@@ -40,6 +40,9 @@ class Whole(Shell):
         status, _, err = self.sh(START + "cmdmox mock git\ncmdmox verify 2>/dev/null\n" + END)
         self.assertEqual((status, err), (0, b""))
 
+    def test_nothing_is_left_when_the_end_returns(self):
+        self.in_each_shell(START + "cmdmox stub git\ngit" + "\n" + END + 'ls -A "$CMOX_TMPDIR"', (0, b"", b""))
+
     def test_a_plain_end_ends_it_too(self):
         self.assertEqual(self.sh(START + "cmdmox session end >/dev/null\ncmdmox calls 2>/dev/null; echo $?"),
                          (0, b"4\n", b""))
