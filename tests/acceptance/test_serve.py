@@ -12,6 +12,9 @@ from support import DEADLINE, PROGRAM, Case, Listening, cmdmox, until
 from cmdmox_doubles import mock, returns, stub
 
 
+LABEL = "a \"test\" \\ of\nthe\t log \x7f é"
+
+
 class Ending(Listening):
     """Servers that a test starts itself."""
 
@@ -133,7 +136,7 @@ class Logged(Case):
 
     def test_what_happens_is_there_as_it_happens(self):
         secret = "".join(("hun", "ter", "2"))
-        session = self.session(mock(b"git", [b"--token", secret.encode()]), label="a test")
+        session = self.session(mock(b"git", [b"--token", secret.encode()]), label=LABEL)
         self.run_in(session, ["git", "--token", secret])
         self.run_in(session, ["git", "push"])
         self.assertFalse(session.verify().passed)
@@ -143,7 +146,7 @@ class Logged(Case):
         name = session.id.hex()[:8]
         self.assertEqual(events[0]["event"], "engine.start")
         [opened] = self.events("host.session_open")
-        self.assertEqual((opened["session"], opened["label"]), (name, "a test"))
+        self.assertEqual((opened["session"], opened["label"]), (name, LABEL))
         for event in ("session.replay", "session.match", "session.refuse", "session.reply", "session.verify"):
             self.assertEqual({each["session"] for each in self.events(event)}, {name}, event)
         [refused] = self.events("session.refuse")
