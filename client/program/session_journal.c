@@ -101,7 +101,7 @@ static int print_calls(cmox_shell_session_t *session, const cmox_verb_t *verb,
     first = false;
     status = print_page(verb, page, json);
     const size_t len = page->next_page_token.len;
-    if (len <= sizeof token) memcpy(token, page->next_page_token.data, len);
+    if (len && len <= sizeof token) memcpy(token, page->next_page_token.data, len);
     request.page_token = (ProtobufCBinaryData){len <= sizeof token ? len : 0, token};
     cmox_wire_free(answer);
     if (status || request.page_token.len == 0) return status;
