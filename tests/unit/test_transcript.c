@@ -46,6 +46,7 @@ static const char *response_transcript(const ProtobufCMessageDescriptor *type,
 /* Whatever the schema gains is hidden until somebody adds it here and in transcript.c. */
 static const char *const shown[] = {
     "cmdmox.v1.AllowCommandsRequest.commands",
+    "cmdmox.v1.AssertCallsRequest.command",
     "cmdmox.v1.Cancel.reason",
     "cmdmox.v1.CreateSessionRequest.label",
     "cmdmox.v1.CreateSessionRequest.temporary_directory",
