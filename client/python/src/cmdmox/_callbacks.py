@@ -25,6 +25,10 @@ from cmdmox.v1 import callback_pb2, frame_pb2
 Handler = Callable[[Call], _answers.HandlerResult]
 ReadStdin = Callable[[int, int], bytes]
 
+HANDLE = "cmdmox.v1.CallbackService/Handle"
+MATCH = "cmdmox.v1.CallbackService/Match"
+METHODS = (HANDLE, MATCH)
+
 _running = threading.local()
 
 
@@ -49,15 +53,12 @@ class Callbacks:
 
     @staticmethod
     def answer(of_session: Mapping[bytes, Callbacks], request: frame_pb2.Request) -> Message:
-        """What the server asks, answered; a CmdMoxError is an answer, too."""
-        method = request.method.rpartition("/")[2]
-        if method == "Handle":
+        """What the server asks by one of METHODS, answered; a CmdMoxError is an answer, too."""
+        if request.method == HANDLE:
             handle = callback_pb2.HandleRequest.FromString(request.payload)
             return _of(of_session, handle.session_id)._handle(handle)
-        if method == "Match":
-            match = callback_pb2.MatchRequest.FromString(request.payload)
-            return _of(of_session, match.session_id)._match(match)
-        raise error_of("UNIMPLEMENTED", f"this client does not implement {request.method[:80]}")
+        match = callback_pb2.MatchRequest.FromString(request.payload)
+        return _of(of_session, match.session_id)._match(match)
 
     def _handle(self, request: callback_pb2.HandleRequest) -> callback_pb2.HandleResponse:
         handler = self._find(request.handler, "handler")

@@ -22,7 +22,7 @@ import weakref
 from typing import Dict, Optional, Tuple
 
 from cmdmox import _program
-from cmdmox._callbacks import Callbacks
+from cmdmox._callbacks import METHODS, Callbacks
 from cmdmox._errors import CmdMoxError, error_of
 from cmdmox._link import Link, read_patience
 from cmdmox._version import SOFTWARE
@@ -75,7 +75,9 @@ class Server:
             except CmdMoxError as error:
                 link.respond(request_id, error)
 
-        if not self._workers.start(answer):
+        if request.method not in METHODS:  # at once: nothing of the test's is asked
+            link.respond(request_id, error_of("UNIMPLEMENTED", f"this client does not implement {request.method[:80]}"))
+        elif not self._workers.start(answer):
             link.respond(request_id, error_of("BAD_STATE", "64 handlers and predicates run already: let some of them end"))
 
 
@@ -161,12 +163,12 @@ class ListeningServer(Server):
         return f"the server at {self.address} closed the link: it has ended, or was told to"
 
     def end(self) -> None:
+        self.link.end("the session was closed")
+        self.link.finish_writing(ENDING)
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # the server was first
-        self.link.end("the session was closed")
-        self.link.finish_writing(ENDING)
         self.link.finish_reading(ENDING)
         self.socket.close()
 
