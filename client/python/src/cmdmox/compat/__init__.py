@@ -25,6 +25,16 @@ from cmdmox.compat._platform import PLATFORM_OVERRIDE_ENV, is_supported, skip_if
 #: By what they were called before.
 StubCommand = MockCommand = SpyCommand = CommandDouble
 
+
+def __getattr__(name: str) -> object:
+    """cmd_mox_fixture, which needs pytest; the machinery of the ancestor is not here."""
+    if name == "cmd_mox_fixture":
+        from cmdmox._cmd_mox_fixture import cmd_mox
+
+        return cmd_mox
+    raise AttributeError(f"cmdmox.compat has no {name}: docs/migrate/from-cmd-mox.md says what it has, and what is there instead")
+
+
 __all__ = [
     "Any", "CmdMox", "CmdMoxError", "CommandDouble", "Comparator", "Contains", "DoubleKind", "Environment",
     "ExpectationConfigurationError", "Invocation", "IsA", "LifecycleError", "MissingEnvironmentError", "MockCommand",
