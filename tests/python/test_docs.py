@@ -32,7 +32,7 @@ def examples():
             conftest = ""
 
 
-@pytest.mark.parametrize("block, conftest", examples())
+@pytest.mark.parametrize("block, conftest", list(examples()))
 def test_it_runs(block, conftest, tmp_path):
     name = "test_example.py" if re.search(r"^(async )?def test_", block, re.MULTILINE) else "example.py"
     (tmp_path / name).write_text(block, encoding="utf-8")

@@ -21,7 +21,7 @@ import traceback
 from typing import Callable, Generator, Iterator, List, Optional, Tuple, TypeVar, cast
 
 import pytest
-from _pytest._code.code import ExceptionChainRepr, ReprFileLocation
+from _pytest._code.code import ExceptionChainRepr, ReprEntry, ReprFileLocation, ReprTraceback
 
 from cmdmox import _living
 from cmdmox._errors import CmdMoxError, UnverifiedError
@@ -260,9 +260,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     error = item.stash.get(_ERROR, None)
     if error is not None and call.excinfo.value is error:
-        report.longrepr = _plain(item, call.excinfo)
+        report.longrepr = _plain(item, error.message.rstrip("\n"))
     elif error is not None:
-        report.sections.append(("cmdmox", error.message))
+        report.sections.append(("cmdmox", error.message.rstrip("\n")))
     held = item.stash.get(_HELD, None)
     account = held.account() if held is not None else ""
     if account:
@@ -273,8 +273,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.sections.append(("cmdmox: what a handler or a predicate raised", "".join(raised)))
 
 
-def _plain(item: pytest.Item, failure: pytest.ExceptionInfo[BaseException]) -> ExceptionChainRepr:
+def _plain(item: pytest.Item, text: str) -> ExceptionChainRepr:
     """The failure without a traceback: the text says what and where, and the lines of this plugin that raised it say nothing."""
     path, line, _ = item.location
-    crash = ReprFileLocation(path, (line or 0) + 1, str(failure.value).split("\n", 1)[0])
-    return ExceptionChainRepr([(failure.getrepr(style="value", chain=False).reprtraceback, crash, None)])
+    lines = text.split("\n")
+    trace = ReprTraceback([ReprEntry(lines, None, None, None, "value")], None, "value")
+    return ExceptionChainRepr([(trace, ReprFileLocation(path, (line or 0) + 1, lines[0]), None)])
