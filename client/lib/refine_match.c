@@ -146,28 +146,35 @@ cmox_double_t *cmox_with_env_at(cmox_double_t *dbl, cmox_location_t where, const
 
 /* ---- What is read ----------------------------------------------------------- */
 
-typedef struct capture_limits {
+typedef struct reading {
+  Cmdmox__V1__StdinMode mode;
   uint64_t max_bytes;
   uint32_t deadline_ms;
-} capture_limits_t;
+} reading_t;
 
-static cmox_code_t capture(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
-  const capture_limits_t *limits = arguments;
+static cmox_code_t read_stdin(cmox_double_t *dbl, const void *arguments, cmox_error_t *error) {
+  const reading_t *reading = arguments;
   Cmdmox__V1__StdinPolicy policy = CMDMOX__V1__STDIN_POLICY__INIT;
-  policy.mode = CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE;
-  policy.max_bytes = limits->max_bytes;
-  policy.deadline_ms = limits->deadline_ms;
+  policy.mode = reading->mode;
+  policy.max_bytes = reading->max_bytes;
+  policy.deadline_ms = reading->deadline_ms;
   Cmdmox__V1__Double patch = CMDMOX__V1__DOUBLE__INIT;
   patch.stdin_policy = &policy;
   return cmox_update(dbl, &patch, error);
 }
 
 cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_t where) {
-  return cmox_refine(dbl, where, "cmox_capture_stdin", capture, &(capture_limits_t){0, 0});
+  const reading_t reading = {CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE, 0, 0};
+  return cmox_refine(dbl, where, "cmox_capture_stdin", read_stdin, &reading);
 }
 
 cmox_double_t *cmox_capture_stdin_up_to_at(cmox_double_t *dbl, cmox_location_t where,
                                            uint64_t max_bytes, uint32_t deadline_ms) {
-  const capture_limits_t limits = {max_bytes, deadline_ms};
-  return cmox_refine(dbl, where, "cmox_capture_stdin_up_to", capture, &limits);
+  const reading_t reading = {CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE, max_bytes, deadline_ms};
+  return cmox_refine(dbl, where, "cmox_capture_stdin_up_to", read_stdin, &reading);
+}
+
+cmox_double_t *cmox_drain_stdin_at(cmox_double_t *dbl, cmox_location_t where) {
+  const reading_t reading = {CMDMOX__V1__STDIN_MODE__STDIN_MODE_DRAIN, 0, 0};
+  return cmox_refine(dbl, where, "cmox_drain_stdin", read_stdin, &reading);
 }

@@ -19,6 +19,12 @@ static cmox_code_t check(const cmox_session_t *session, const cmox_assertion_t *
   return code;
 }
 
+cmox_code_t cmox_session_check_double(const cmox_session_t *session, uint64_t double_id,
+                                      cmox_error_t *error) {
+  if (double_id == 0 || cmox_doubles_find(session->doubles, double_id)) return CMOX_OK;
+  return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
+}
+
 cmox_code_t cmox_session_assert(const cmox_session_t *session, uint64_t double_id,
                                 cmox_span_t command, cmox_assertion_kind_t kind,
                                 const cmox_facets_t *patterns, size_t count, char **text,

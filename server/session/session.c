@@ -64,12 +64,6 @@ const cmox_findings_t *cmox_session_findings(const cmox_session_t *session) {
   return &session->findings;
 }
 
-cmox_code_t cmox_session_check_double(const cmox_session_t *session, uint64_t double_id,
-                                      cmox_error_t *error) {
-  if (double_id == 0 || cmox_doubles_find(session->doubles, double_id)) return CMOX_OK;
-  return cmox_fail(error, CMOX_E_NOT_FOUND, "this session has no such double");
-}
-
 uint64_t cmox_session_call_count(const cmox_session_t *session, uint64_t double_id,
                                  cmox_span_t command) {
   if (double_id) {

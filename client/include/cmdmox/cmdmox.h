@@ -265,6 +265,11 @@ CMOX_API cmox_double_t *cmox_capture_stdin_at(cmox_double_t *dbl, cmox_location_
 CMOX_API cmox_double_t *cmox_capture_stdin_up_to_at(cmox_double_t *dbl, cmox_location_t where,
                                                     uint64_t max_bytes, uint32_t deadline_ms);
 
+/* Reads the caller's stdin to its end and drops it, so that who writes to the command gets no
+ * SIGPIPE. */
+#define cmox_drain_stdin(dbl) cmox_drain_stdin_at((dbl), CMOX_HERE)
+CMOX_API cmox_double_t *cmox_drain_stdin_at(cmox_double_t *dbl, cmox_location_t where);
+
 /* How often a mock must be called; once when nothing is said. An error on stubs and spies. */
 #define CMOX_UNBOUNDED UINT64_MAX
 #define cmox_times(dbl, n) cmox_count_at((dbl), CMOX_HERE, "cmox_times", (n), (n))

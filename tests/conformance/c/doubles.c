@@ -80,6 +80,7 @@ static cmox_double_t *context(stage_t *stage, cmox_double_t *dbl, const char *na
   if (strcmp(name, "any_order") == 0) return cmox_any_order_at(dbl, where);
   if (strcmp(name, "after") == 0)
     return cmox_after_at(dbl, where, stage_double(stage, text_string(stage, value)));
+  if (strcmp(name, "drain_stdin") == 0) return cmox_drain_stdin_at(dbl, where);
   if (strcmp(name, "capture_stdin") != 0) return NULL;
   stage_read(stage, value, "{s?i,s?i}", "max_bytes", &bytes, "deadline_ms", &deadline);
   if (!bytes && !deadline) return cmox_capture_stdin_at(dbl, where);
