@@ -76,12 +76,12 @@ static int read_json(cmox_draft_t *draft, const cmox_verb_t *verb,
   draft->message =
       status == 0 && !text.failed ? cmdmox__v1__double__unpack(NULL, text.len, text.data) : NULL;
   cmox_buf_clear(&text);
-  if (status == 0 && !draft->message) status = no_memory(verb);
-  if (status == 0 && draft->message->kind == CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_UNSPECIFIED)
+  if (status != 0) return status;
+  if (!draft->message) return no_memory(verb);
+  if (draft->message->kind == CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_UNSPECIFIED)
     draft->message->kind = kind_of(verb);
-  if (status == 0 && draft->message->kind != kind_of(verb))
-    status = cmox_usage_error(verb, "--json %s: its kind is not %s", path, verb->name);
-  return status;
+  if (draft->message->kind == kind_of(verb)) return 0;
+  return cmox_usage_error(verb, "--json %s: its kind is not %s", path, verb->name);
 }
 
 static int draft_double(cmox_draft_t *draft, const cmox_verb_t *verb,
@@ -96,7 +96,7 @@ static int draft_double(cmox_draft_t *draft, const cmox_verb_t *verb,
   if (status == 0 && gate && json)
     status = cmox_usage_error(verb, "--json says it all: leave --gate out");
   if (status == 0 && gate) status = cmox_draft_hold(draft, gate);
-  if (status == 0 && place) status = put_place(draft->message, verb, place);
+  if (status == 0 && place && draft->message) status = put_place(draft->message, verb, place);
   return status;
 }
 
