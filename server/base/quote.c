@@ -135,10 +135,21 @@ static bool needs_escapes(cmox_span_t text) {
   for (size_t i = 0; i < text.len;) {
     cmox_span_t rest = cmox_span(text.data + i, text.len - i);
     size_t len = cmox_utf8_length(rest);
-    if (len == 0 || !is_printable(rest, len) || rest.data[0] == '\'') return true;
+    if (len == 0 || !is_printable(rest, len)) return true;
     i += len;
   }
   return false;
+}
+
+/* As every shell of POSIX reads it: 'it'\''s' */
+static void quote_posix(cmox_buf_t *out, cmox_span_t text) {
+  cmox_buf_putc(out, '\'');
+  for (size_t i = 0; i < text.len; i++)
+    if (text.data[i] == '\'')
+      cmox_buf_puts(out, "'\\''");
+    else
+      cmox_buf_putc(out, (char)text.data[i]);
+  cmox_buf_putc(out, '\'');
 }
 
 void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
@@ -150,9 +161,7 @@ void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
     escape_all(out, shown, '\'', escape_in_c);
     cmox_buf_putc(out, '\'');
   } else {
-    cmox_buf_putc(out, '\'');
-    cmox_buf_append_span(out, shown);
-    cmox_buf_putc(out, '\'');
+    quote_posix(out, shown);
   }
   say_cut(out, text, shown_max);
 }
