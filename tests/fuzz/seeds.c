@@ -1,6 +1,7 @@
 /* seeds FOLDER: writes what a fuzzer starts from into FOLDER/TARGET: the messages of
- * tests/lib/wire_cases and fixtures/precheck, and conversations written by hand in the steps that
- * fuzz_conversation.c and fuzz_shim.c read. tests/fuzz/run feeds them in before it fuzzes. */
+ * tests/lib/wire_cases, fixtures/precheck and fixtures/json, and conversations written by hand in
+ * the steps that fuzz_conversation.c and fuzz_shim.c read. tests/fuzz/run feeds them in before it
+ * fuzzes. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -222,6 +223,19 @@ static const struct {
     {"matchers", "is_float", BYTES("\x83\x05-1e-5\x01")},
 };
 
+/* The cases of unit/json. */
+static void json_files(void) {
+  static char names[FILES_MAX][128];
+  const size_t count = cmox_test_list(CMOX_SOURCE_DIR "/fixtures/json", ".json", names, FILES_MAX);
+  for (size_t i = 0; i < count; i++) {
+    char path[512];
+    snprintf(path, sizeof path, CMOX_SOURCE_DIR "/fixtures/json/%s", names[i]);
+    char *text = cmox_test_read_file(path);
+    write_seed("json", names[i], text, strlen(text));
+    free(text);
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
@@ -230,6 +244,7 @@ int main(int argc, char **argv) {
   folder = argv[1];
   wire_cases();
   precheck_files();
+  json_files();
   for (size_t i = 0; i < sizeof by_hand / sizeof *by_hand; i++)
     write_seed(by_hand[i].target, by_hand[i].name, by_hand[i].data, by_hand[i].len);
   return 0;
