@@ -36,8 +36,8 @@ void cmox_base64_encode(cmox_span_t bytes, cmox_buf_t *out) {
     if (left > 1) bits |= (uint32_t)bytes.data[i + 1] << 8;
     if (left > 2) bits |= bytes.data[i + 2];
     const char four[4] = {alphabet[bits >> 18], alphabet[bits >> 12 & 63],
-                          left > 1 ? alphabet[bits >> 6 & 63] : '=',
-                          left > 2 ? alphabet[bits & 63] : '='};
+                          (char)(left > 1 ? alphabet[bits >> 6 & 63] : '='),
+                          (char)(left > 2 ? alphabet[bits & 63] : '=')};
     cmox_buf_append(out, four, sizeof four);
   }
 }

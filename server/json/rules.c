@@ -23,8 +23,9 @@ static const struct {
 void cmox_camel_name(const char *name, char out[CMOX_NAME_MAX]) {
   size_t len = 0;
   for (; *name && len + 1 < CMOX_NAME_MAX; name++) {
-    const bool joint = *name == '_' && name[1];
-    out[len++] = joint ? (char)toupper((unsigned char)*++name) : *name;
+    out[len] = *name;
+    if (*name == '_' && name[1]) out[len] = (char)toupper((unsigned char)*++name);
+    len++;
   }
   out[len] = '\0';
 }
