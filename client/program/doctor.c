@@ -28,7 +28,7 @@ static void print_json(const cmox_doctor_t *doctor, const char *what, cmox_healt
   cmox_buf_printf(&line, ", \"state\": \"%s\", \"text\": ", names[health]);
   cmox_quote_json(&line, cmox_span_str(text), CMOX_QUOTE_ALL);
   cmox_buf_putc(&line, '}');
-  (void)fwrite(line.data, 1, line.len, stdout);
+  cmox_print(&line);
   cmox_buf_clear(&line);
 }
 

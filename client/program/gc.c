@@ -33,7 +33,7 @@ static void tell(void *user, const char *path, cmox_remains_t remains) {
     cmox_buf_puts(&line, collection->told ? ",\n  {\"path\": " : "\n  {\"path\": ");
     cmox_quote_json(&line, cmox_span_str(path), CMOX_QUOTE_ALL);
     cmox_buf_printf(&line, ", \"state\": \"%s\"}", words_of[remains].state);
-    (void)fwrite(line.data, 1, line.len, stdout);
+    cmox_print(&line);
     cmox_buf_clear(&line);
   }
   collection->told++;

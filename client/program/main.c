@@ -10,6 +10,10 @@
 
 #include "server/base/nearest.h"
 
+void cmox_print(const cmox_buf_t *text) {
+  if (text->len) (void)fwrite(text->data, 1, text->len, stdout);
+}
+
 int cmox_finish_output(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
   (void)fprintf(stderr, "cmdmox: cannot write to stdout: %s\n", strerror(errno));

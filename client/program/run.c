@@ -166,7 +166,7 @@ static int print(const cmox_run_document_t *document) {
   cmox_buf_t text = CMOX_BUF_EMPTY;
   if (!cmox_message_to_json(&document->all.base, true, &text))
     return cmox_code_exit_status(CMOX_E_NO_MEMORY);
-  (void)fwrite(text.data, 1, text.len, stdout);
+  cmox_print(&text);
   cmox_buf_clear(&text);
   return cmox_finish_output();
 }

@@ -72,7 +72,7 @@ static int print_page(const cmox_verb_t *verb, const Cmdmox__V1__ListInvocations
     const cmox_error_t error = {CMOX_E_NO_MEMORY, "out of memory"};
     status = cmox_shell_fail(verb->name, &error);
   }
-  (void)fwrite(out.data, 1, out.len, stdout);
+  cmox_print(&out);
   cmox_buf_clear(&out);
   return status;
 }

@@ -103,8 +103,7 @@ int cmox_verb_session_end(const cmox_verb_t *verb, const cmox_arguments_t *argum
   forget_path();
   if (status == 0) {
     /* Also of a session that was killed: its shell is to find the real commands again. */
-    if (cmox_shell_read(&session, CMOX_SHIMDIR_LEAVE, &leave))
-      (void)fwrite(leave.data, 1, leave.len, stdout);
+    if (cmox_shell_read(&session, CMOX_SHIMDIR_LEAVE, &leave)) cmox_print(&leave);
     status = cmox_shell_connect(&session);
     if (status == 0) status = end_session(&session);
   }
@@ -128,7 +127,7 @@ int cmox_verb_env(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
     const cmox_error_t error = {CMOX_E_IO, "the session has lost what a shell is to evaluate"};
     status = cmox_shell_fail(verb->name, &error);
   }
-  (void)fwrite(enter.data, 1, enter.len, stdout);
+  cmox_print(&enter);
   cmox_buf_clear(&enter);
   cmox_shell_close(&session);
   const int written = cmox_finish_output();

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "server/base/buf.h"
+
 /* Exit statuses of the program; 125 and others are those of proto/include/cmdmox/errors.def. */
 #define CMOX_EXIT_FAILED 1 /* verification failed */
 #define CMOX_EXIT_USAGE 2
@@ -113,6 +115,9 @@ bool cmox_given_seconds(const cmox_verb_t *verb, const cmox_arguments_t *argumen
 /* Says on stderr what is wrong and how the verb is used; returns CMOX_EXIT_USAGE. */
 int cmox_usage_error(const cmox_verb_t *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Writes bytes to stdout; none is fine. */
+void cmox_print(const cmox_buf_t *text);
 
 /* Flushes stdout: 0, or what tells that it could not be written. */
 int cmox_finish_output(void);
