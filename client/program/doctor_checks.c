@@ -158,7 +158,8 @@ void cmox_check_session(cmox_doctor_t *doctor) {
   const char *text = getenv(CMOX_SESSION_VARIABLE);
   if (!text || !*text) return;
   char address[CMOX_SESSION_TEXT_MAX];
-  (void)snprintf(address, sizeof address, "%.*s", (int)strcspn(text, "#"), text);
+  const char *hash = strrchr(text, '#'); /* the place may have one, too */
+  (void)snprintf(address, sizeof address, "%.*s", hash ? (int)(hash - text) : 0, text);
   int fd = -1;
   cmox_error_t error;
   if (cmox_channel_connect(address, 1000, &fd, &error) == CMOX_OK) {

@@ -157,6 +157,23 @@ static bool read_image(pid_t pid, image_t *image) {
   return image->start_stack != 0 && image->arguments != 0; /* else it is not for our eyes */
 }
 
+static size_t read_words(pid_t pid, char *words, size_t size) {
+  char path[64];
+  (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
+  FILE *file = fopen(path, "re");
+  const size_t len = file ? fread(words, 1, size, file) : 0;
+  if (file) (void)fclose(file);
+  return len;
+}
+
+/* Where addresses are not random, only its words tell a program that was executed from a fork. */
+static bool have_same_words(pid_t a, pid_t b) {
+  char first[4096];
+  char second[sizeof first];
+  const size_t len = read_words(a, first, sizeof first);
+  return read_words(b, second, sizeof second) == len && memcmp(first, second, len) == 0;
+}
+
 static bool is_fork_of(const image_t *child, const image_t *parent) {
   return child->start_code == parent->start_code && child->start_stack == parent->start_stack &&
          child->arguments == parent->arguments;
@@ -169,7 +186,8 @@ pid_t cmox_guard_shell(void) {
   image_t image;
   image_t above;
   if (!read_image(shell, &image)) return shell;
-  while (image.parent > 1 && read_image(image.parent, &above) && is_fork_of(&image, &above)) {
+  while (image.parent > 1 && read_image(image.parent, &above) && is_fork_of(&image, &above) &&
+         have_same_words(shell, image.parent)) {
     shell = image.parent;
     image = above;
   }
@@ -229,11 +247,12 @@ cmox_end_t cmox_guard_wait(const cmox_guard_t *guard, int *number) {
 }
 
 void cmox_guard_wait_gone(cmox_guard_t *guard, int most_ms) {
-  const int64_t until = now_ms() + most_ms;
-  for (int64_t left = most_ms; guard->parent && left > 0; left = until - now_ms()) {
+  const int64_t until = most_ms < 0 ? INT64_MAX : now_ms() + most_ms;
+  const int64_t ask_ms = most_ms < 0 ? ASK_MS : ASK_MS / 10;
+  for (int64_t left; guard->parent && (left = until - now_ms()) > 0;) {
     struct pollfd fd = {.fd = guard->parent_fd, .events = POLLIN};
-    const int64_t pause = guard->parent_fd < 0 && left > ASK_MS / 10 ? ASK_MS / 10 : left;
-    if (poll(&fd, guard->parent_fd >= 0, (int)pause) > 0) return;
+    const int64_t pause = guard->parent_fd < 0 && left > ask_ms ? ask_ms : left;
+    if (poll(&fd, guard->parent_fd >= 0, pause > INT32_MAX ? -1 : (int)pause) > 0) return;
     if (guard->parent_fd < 0 && is_gone(guard->parent)) return;
   }
 }

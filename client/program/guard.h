@@ -38,7 +38,7 @@ void cmox_guard_populated(void *user, size_t clients, size_t sessions);
 /* Waits for the first of them. Any thread. *number: of the signal. */
 cmox_end_t cmox_guard_wait(const cmox_guard_t *guard, int *number);
 
-/* Waits for the end of a process, at most so long. */
+/* Waits for the end of a process, at most so long; below 0: for ever. */
 void cmox_guard_wait_gone(cmox_guard_t *guard, int most_ms);
 
 /* The process that $$ names in the shell which has started us: our parent, or what that is a mere

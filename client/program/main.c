@@ -1,8 +1,10 @@
 /* From the command line to a verb: find it, read its arguments by its row of the table, run it.
  * What the row does not allow is named on stderr, with the usage; the exit status is then 2. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/program/verbs.h"
 
@@ -80,7 +82,23 @@ static const char *verb_of_flag(const char *word) {
   return NULL;
 }
 
+/* A descriptor of ours must not land where a stream is missing: it would be taken for one. Reading
+ * and writing there fails as before, and what we start has it closed. */
+static bool fill_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    const int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (open("/dev/null", mode | O_CLOEXEC) != fd) return false;
+  }
+  return true;
+}
+
 int main(int argc, char **argv) {
+  if (!fill_streams()) {
+    (void)fputs("cmdmox: a standard stream is closed, and /dev/null cannot take its place\n",
+                stderr);
+    return cmox_code_exit_status(CMOX_E_IO);
+  }
   if (argc < 2) {
     cmox_help_list(stderr);
     return CMOX_EXIT_USAGE;

@@ -49,9 +49,7 @@ int cmox_shell_find(cmox_shell_session_t *session, const cmox_verb_t *verb) {
   if (!hash || len >= sizeof session->address || !read_id(hash + 1, session->id)) {
     (void)cmox_fail(&error, CMOX_E_BAD_ADDRESS,
                     CMOX_SESSION_VARIABLE
-                    " is \"%.200s\", which is no session: it is to be what "
-                    "cmdmox session start printed",
-                    text);
+                    " holds no session: it is to be what cmdmox session start printed");
     return cmox_shell_fail(verb->name, &error);
   }
   memcpy(session->address, text, len);
@@ -137,16 +135,24 @@ static bool read_all(int fd, cmox_buf_t *out) {
   }
 }
 
-bool cmox_shell_read(const cmox_shell_session_t *session, const char *name, cmox_buf_t *out) {
+/* -1: it is not there, or not ours alone. */
+static int open_private(const cmox_shell_session_t *session) {
   char directory[CMOX_SESSION_TEXT_MAX];
   const char *path =
       strncmp(session->address, "unix:", 5) == 0 ? session->address + 5 : session->address;
   const char *slash = strrchr(path, '/');
-  if (!slash) return false;
+  if (!slash) return -1;
   (void)snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
   const int dir = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (dir >= 0 && is_ours(dir)) return dir;
+  if (dir >= 0) (void)close(dir);
+  return -1;
+}
+
+bool cmox_shell_read(const cmox_shell_session_t *session, const char *name, cmox_buf_t *out) {
+  const int dir = open_private(session);
   if (dir < 0) return false;
-  const int fd = is_ours(dir) ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  const int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   (void)close(dir);
   if (fd < 0) return false;
   const bool read = is_ours(fd) && read_all(fd, out);
@@ -154,19 +160,32 @@ bool cmox_shell_read(const cmox_shell_session_t *session, const char *name, cmox
   return read;
 }
 
+void cmox_shell_note(const cmox_shell_session_t *session, const char *name) {
+  const int dir = open_private(session);
+  if (dir < 0) return;
+  const int fd = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  (void)close(dir);
+  if (fd >= 0) (void)close(fd);
+}
+
 /* ---- Words of a shell -------------------------------------------------------------- */
+
+void cmox_shell_quote(cmox_buf_t *out, const char *value, size_t len) {
+  cmox_buf_putc(out, '\'');
+  for (size_t i = 0; i < len; i++)
+    if (value[i] == '\'')
+      cmox_buf_puts(out, "'\\''");
+    else
+      cmox_buf_putc(out, value[i]);
+  cmox_buf_putc(out, '\'');
+}
 
 void cmox_shell_assign(cmox_buf_t *out, cmox_span_t name, const char *value, size_t len) {
   cmox_buf_puts(out, value ? "export " : "unset ");
   cmox_buf_append_span(out, name);
   if (value) {
-    cmox_buf_puts(out, "='");
-    for (size_t i = 0; i < len; i++)
-      if (value[i] == '\'')
-        cmox_buf_puts(out, "'\\''");
-      else
-        cmox_buf_putc(out, value[i]);
-    cmox_buf_putc(out, '\'');
+    cmox_buf_putc(out, '=');
+    cmox_shell_quote(out, value, len);
   }
   cmox_buf_putc(out, '\n');
 }

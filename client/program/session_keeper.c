@@ -6,13 +6,17 @@
  * 3. It tells its parent how that went, by a pipe: an exit status and a text. A pipe that ends
  * without them is a child that has died.
  * 4. It waits until the session is over (deleted, or idle for too long), the shell has ended, or a
- * signal comes; then everything goes that it has on disk. */
+ * signal comes.
+ * 5. Where the shell goes on and has not left the session, its PATH still begins with the shims:
+ * they stay, and refuse, until it has ended. Then everything goes that is on disk. */
 #include "client/program/session_keeper.h"
 
 #include <cmdmox/engine.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,11 +24,6 @@
 #include "client/program/session.h"
 #include "server/base/log.h"
 #include "server/host/shimdir.h"
-
-#define TRAP                                 \
-  "trap 'test -z \"${" CMOX_SESSION_VARIABLE \
-  "-}\" || eval \"$(cmdmox session end)\" "  \
-  "|| exit 1' EXIT\n"
 
 typedef struct keeper {
   const cmox_keeper_wishes_t *wishes;
@@ -172,8 +171,28 @@ static cmox_code_t put_file(const keeper_t *keeper, const char *name, const cmox
   return cmox_fail(error, CMOX_E_IO, "cannot write %s: %s", path, strerror(why));
 }
 
+/* At its exit the shell ends this session, and each that it began before and has not ended: up to
+ * the one that it came with, which is its parent's. The program is named by its path, since the
+ * shell may have another PATH by then; one that says nothing has failed. */
+static void put_trap(cmox_buf_t *out) {
+  char program[PATH_MAX];
+  const char *outer = getenv(CMOX_SESSION_VARIABLE);
+  const ssize_t len = readlink("/proc/self/exe", program, sizeof program);
+  cmox_buf_puts(out, "test \"${cmdmox_outer+x}\" || cmdmox_outer=");
+  cmox_shell_quote(out, outer ? outer : "", outer ? strlen(outer) : 0);
+  cmox_buf_puts(out, "\ncmdmox_program=");
+  if (len > 0 && (size_t)len < sizeof program)
+    cmox_shell_quote(out, program, (size_t)len);
+  else
+    cmox_buf_puts(out, "cmdmox");
+  cmox_buf_puts(out, "\ntrap 'while test \"${" CMOX_SESSION_VARIABLE
+                     "-}\" != \"$cmdmox_outer\"; do "
+                     "cmdmox_end=$(\"$cmdmox_program\" session end) && test \"$cmdmox_end\" && "
+                     "eval \"$cmdmox_end\" || exit 1; done' EXIT\n");
+}
+
 static cmox_code_t offer(keeper_t *keeper, cmox_error_t *error) {
-  if (keeper->wishes->traps) cmox_buf_puts(&keeper->enter, TRAP);
+  if (keeper->wishes->traps) put_trap(&keeper->enter);
   if (keeper->enter.failed || keeper->leave.failed) return no_memory(error);
   cmox_code_t code = put_file(keeper, CMOX_SHIMDIR_ENTER, &keeper->enter, error);
   if (code == CMOX_OK) code = put_file(keeper, CMOX_SHIMDIR_LEAVE, &keeper->leave, error);
@@ -241,6 +260,20 @@ static bool leave_shell(int kept, int also_kept) {
   return true;
 }
 
+static bool has_left(const keeper_t *keeper) {
+  char path[CMOX_SESSION_TEXT_MAX + 16];
+  (void)snprintf(path, sizeof path, "%s/" CMOX_SHIMDIR_LEFT, keeper->private);
+  return access(path, F_OK) == 0;
+}
+
+/* Until the shell ends; a second signal ends it at once. */
+static void stay(cmox_guard_t *guard) {
+  (void)signal(SIGINT, SIG_DFL);
+  (void)signal(SIGTERM, SIG_DFL);
+  (void)signal(SIGHUP, SIG_DFL);
+  cmox_guard_wait_gone(guard, -1);
+}
+
 _Noreturn static void keep(const cmox_keeper_wishes_t *wishes, int to) {
   keeper_t keeper = {.wishes = wishes, .session = {.control = {.channel = {.fd = -1}}}};
   cmox_guard_t guard = wishes->guard;
@@ -260,8 +293,11 @@ _Noreturn static void keep(const cmox_keeper_wishes_t *wishes, int to) {
   cmox_buf_clear(&keeper.enter);
   cmox_buf_clear(&keeper.leave);
   int number = 0;
-  if (code == CMOX_OK) (void)cmox_guard_wait(&guard, &number);
+  cmox_end_t why = CMOX_END_PARENT;
+  if (code == CMOX_OK) why = cmox_guard_wait(&guard, &number);
+  const bool stays = why != CMOX_END_PARENT && !has_left(&keeper);
   cmox_engine_stop(keeper.engine);
+  if (stays) stay(&guard);
   cmox_shell_close(&keeper.session);
   exit(0);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/program/guard.h"
@@ -76,7 +77,20 @@ static int judge(const Cmdmox__V1__VerifyResponse *verification) {
   return CMOX_EXIT_FAILED;
 }
 
+/* Somebody reads what we print: an eval. Else the shell keeps its PATH, and the shims stay. */
+static bool is_evaluated(void) {
+  struct stat out;
+  return fstat(STDOUT_FILENO, &out) == 0 && S_ISFIFO(out.st_mode);
+}
+
 static int end_session(cmox_shell_session_t *session) {
+  const bool evaluated = is_evaluated();
+  if (evaluated)
+    cmox_shell_note(session, CMOX_SHIMDIR_LEFT); /* for the keeper, before the session goes */
+  else
+    (void)fprintf(stderr,
+                  "cmdmox session end: this shell still has the shims on its PATH, and they refuse "
+                  "from here on: eval \"$(cmdmox session end)\" takes them off\n");
   cmox_guard_t keeper = {.parent_fd = -1};
   const pid_t pid = peer_of(session->control.channel.fd);
   if (pid > 0) (void)cmox_guard_watch(&keeper, session->verb, pid); /* which lives as yet */
@@ -88,7 +102,7 @@ static int end_session(cmox_shell_session_t *session) {
   if (status == 0) {
     status = judge(((const Cmdmox__V1__DeleteSessionResponse *)answer)->verification);
     cmox_shell_close(session);
-    cmox_guard_wait_gone(&keeper, END_MS);
+    if (evaluated) cmox_guard_wait_gone(&keeper, END_MS);
   }
   cmox_wire_free(answer);
   cmox_guard_clear(&keeper);

@@ -27,6 +27,7 @@
 #define CMOX_SHIMDIR_CONTROL "c"
 #define CMOX_SHIMDIR_ENTER "enter"
 #define CMOX_SHIMDIR_LEAVE "leave"
+#define CMOX_SHIMDIR_LEFT "left" /* the shell has evaluated that */
 
 typedef struct cmox_shimdir cmox_shimdir_t;
 

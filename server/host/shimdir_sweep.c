@@ -44,6 +44,7 @@ static bool is_private(int dir, const char *name) {
   (void)dir;
   return strcmp(name, "s") == 0 || strcmp(name, CMOX_SHIMDIR_CONTROL) == 0 ||
          strcmp(name, CMOX_SHIMDIR_ENTER) == 0 || strcmp(name, CMOX_SHIMDIR_LEAVE) == 0 ||
+         strcmp(name, CMOX_SHIMDIR_LEFT) == 0 ||
          strncmp(name, CMOX_SPILL_PREFIX, sizeof CMOX_SPILL_PREFIX - 1) == 0;
 }
 

@@ -44,8 +44,10 @@ class Whole(Shell):
         self.in_each_shell(START + "cmdmox stub git\ngit" + "\n" + END + 'ls -A "$CMOX_TMPDIR"', (0, b"", b""))
 
     def test_a_plain_end_ends_it_too(self):
-        self.assertEqual(self.sh(START + "cmdmox session end >/dev/null\ncmdmox calls 2>/dev/null; echo $?"),
-                         (0, b"4\n", b""))
+        status, out, err = self.sh(START + "cmdmox stub uname\ncmdmox session end >/dev/null\n"
+                                   "cmdmox calls 2>/dev/null; echo $?; uname 2>/dev/null; echo $?")
+        self.assertEqual((status, out), (0, b"4\n125\n"))
+        self.assertIn(b"this shell still has the shims on its PATH, and they refuse from here on", err)
 
 
 class Ends(Shell):

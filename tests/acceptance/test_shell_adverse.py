@@ -1,6 +1,7 @@
 """Shell sessions when something goes wrong: a dead server, a wrong id, many at once, a shell that forgets."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -110,6 +111,47 @@ class Start(Shell):
         self.assertEqual(self.sh('eval "$(cmdmox session start --idle-timeout 0.1)"\n'
                                  'socket=${CMOX_SESSION#unix:}; while test -S "${socket%#*}"; do :; done; cmdmox calls; echo $?')[:2],
                          (0, b"4\n"))
+
+    def test_after_idleness_the_shell_meets_no_real_command(self):
+        """The shell itself: nothing else was started with the shims on its PATH."""
+        script = ('eval "$(cmdmox session start --idle-timeout 0.1)"\ncmdmox stub uname\n'
+                  'socket=${CMOX_SESSION#unix:}; while test -S "${socket%#*}"; do :; done; uname 2>/dev/null; echo $?')
+        self.in_each_shell(script, (0, b"125\n", b""))
+
+    def test_after_a_signal_it_meets_none_either(self):
+        script = (START + "cmdmox stub uname; echo ready; read -r go\n"
+                  'socket=${CMOX_SESSION#unix:}; while test -S "${socket%#*}"; do :; done; uname 2>/dev/null; echo $?')
+        for shell in SHELLS:
+            with self.subTest(shell[0]):
+                child = self.start(script, shell=shell, stdin=subprocess.PIPE)
+                self.assertEqual(child.stdout.readline(), b"ready\n")
+                [keeper] = until(lambda: [pid for pid, _, line in children() if line == "cmdmox session start"], "it")
+                os.kill(keeper, signal.SIGTERM)
+                self.assertEqual(self.finish(child, b"go\n")[:2], (0, b"125\n"))
+
+    def test_without_standard_streams(self):
+        for closed in ("<&-", "2>&-", "<&- 2>&-"):
+            with self.subTest(closed):
+                self.assertEqual(self.sh(f"exec {closed}\n" + START + "cmdmox stub --out ours uname\nuname" + END)[:2],
+                                 (0, b"ours\n"))
+
+    def test_a_trap_finds_the_program_without_a_path(self):
+        for shell in SHELLS:
+            with self.subTest(shell[0]):
+                status, _, err = self.sh('eval "$(cmdmox session start --trap)"\ncmdmox mock git\nPATH=/nowhere', shell=shell)
+                self.assertEqual(status, 1)
+                self.assertIn(b"never called: mock git", err)
+
+    def test_a_trap_judges_each_session_of_the_shell_and_none_of_its_parent(self):
+        start = 'eval "$(cmdmox session start --trap)"\n'
+        for shell in SHELLS:
+            with self.subTest(shell[0]):
+                status, _, err = self.sh(start + "cmdmox mock git\n" + start + "cmdmox stub ls", shell=shell)
+                self.assertEqual(status, 1)
+                self.assertIn(b"never called: mock git", err)
+                inner = shlex.quote(start + "cmdmox stub ls; ls")
+                self.assertEqual(self.sh(START + f"cmdmox stub uname\n{shlex.join(shell)} -c {inner}; uname; cmdmox calls uname" + END,
+                                         shell=shell), (0, b"1\n", b""))
 
     def test_a_trap_ends_it_and_fails_the_shell(self):
         start = 'eval "$(cmdmox session start --trap)"\n'
