@@ -62,16 +62,29 @@ static bool is_family(const char *word) {
   return false;
 }
 
+/* "session start, session end" */
+static void list_family(const char *word) {
+  const size_t len = strlen(word);
+  const char *between = "; there are: ";
+  for (const cmox_verb_t *verb = cmox_verbs; verb->name; verb++) {
+    if (strncmp(verb->name, word, len) != 0 || verb->name[len] != ' ') continue;
+    (void)fprintf(stderr, "%s%s", between, verb->name);
+    between = ", ";
+  }
+}
+
 static int say_unknown(char **words) {
-  char word[80];
-  (void)snprintf(word, sizeof word, "%s%s%s", words[0], is_family(words[0]) && words[1] ? " " : "",
-                 is_family(words[0]) && words[1] ? words[1] : "");
-  cmox_nearest_t nearest = cmox_nearest_to(word);
+  const bool family = is_family(words[0]);
+  (void)fprintf(stderr, "cmdmox: there is no verb \"%s%s%s\"", words[0],
+                family && words[1] ? " " : "", family && words[1] ? words[1] : "");
+  cmox_nearest_t nearest = cmox_nearest_to(words[0]);
   for (const cmox_verb_t *verb = cmox_verbs; verb->name; verb++)
     cmox_nearest_see(&nearest, verb->name);
-  (void)fprintf(stderr, "cmdmox: there is no verb \"%s\"", word);
-  if (nearest.best) (void)fprintf(stderr, "; did you mean \"%s\"?", nearest.best);
-  (void)fprintf(stderr, " See: cmdmox help\n");
+  if (family)
+    list_family(words[0]);
+  else if (nearest.best)
+    (void)fprintf(stderr, "; did you mean \"%s\"?", nearest.best);
+  (void)fprintf(stderr, "%sSee: cmdmox help\n", family || !nearest.best ? ". " : " ");
   return CMOX_EXIT_USAGE;
 }
 

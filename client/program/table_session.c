@@ -67,7 +67,8 @@ const cmox_option_t cmox_default_options[] = {
 const cmox_option_t cmox_journal_options[] = {
     {.id = CMOX_JOURNAL_JSON,
      .name = "--json",
-     .help = "Everything that is known of each call, as JSON: one call a line."},
+     .help = "Everything that is known of each call, as JSON: one call a line. Its arguments and "
+             "variables stand there as they were, secrets too."},
     {0},
 };
 

@@ -54,6 +54,9 @@ static const words_t cases[] = {
     {"$p", 2, "", "usage: cmdmox VERB"},
     {"$p frobnicate", 2, "", "there is no verb \"frobnicate\""},
     {"$p serv", 2, "", "there is no verb \"serv\"; did you mean \"serve\"? See: cmdmox help\n"},
+    {"$p session begin", 2, "",
+     "there is no verb \"session begin\"; there are: session start, session end. See: cmdmox "
+     "help\n"},
     {"$p help frobnicate", 2, "", "there is no verb \"frobnicate\""},
     {"$p version now", 2, "", "cmdmox version: unexpected argument \"now\"\nusage: cmdmox version"},
     {"$p version --help", 0, "usage: cmdmox version\n\nPrint", NULL},
