@@ -188,6 +188,7 @@ void cmox_check_limits(cmox_doctor_t *doctor) {
 
 #ifdef __linux__
 void cmox_check_namespaces(cmox_doctor_t *doctor) {
+  (void)fflush(stdout); /* what is in its buffer would come from the child, too */
   const pid_t child = fork();
   if (child == 0) {
     const bool made = unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
