@@ -21,7 +21,7 @@ enum {
   NEEDLE_LEN = 1 + CMOX_SHIMDIR_NAME_LEN + 4, /* "/NAME/bin" */
   CHUNK = 16 * 1024,
   ENVIRON_MAX = 8 * 1024 * 1024, /* no kernel takes more */
-  STARTING_MS = 100              /* to wait for a program that is being loaded */
+  STARTING_MS = 500              /* to wait for a program that is being loaded */
 };
 
 /* "/bin", or the start of "/real" */
