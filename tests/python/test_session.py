@@ -169,3 +169,16 @@ if __name__ == "__main__":
 """)
     assert (done.status, done.out) == (0, "1\n1\n"), done
     assert "\"forgotten\"" in done.err and "\"left\"" in done.err and done.err.count("never called: mock git") == 2
+
+
+def test_a_working_directory_that_is_gone_is_none_to_name_files_by(python, tmp_path):
+    done = python(f"""
+import os
+os.mkdir("gone")
+os.chdir("gone")
+os.rmdir("../gone")
+from cmdmox import CmdMox
+with CmdMox() as mox:
+    print(mox.location)
+""")
+    assert (done.status, done.out) == (0, f"{tmp_path}/program.py:7\n"), done
