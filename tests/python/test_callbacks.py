@@ -227,13 +227,17 @@ def test_a_handler_declares_and_asks(run):
         assert run("outer").out == "1 there"
 
 
-@pytest.mark.parametrize("function", ["verify", "replay", "close"])
+@pytest.mark.parametrize("function", ["verify", "replay", "close", "block"])
 def test_what_only_the_test_may_do(run, function):
     said = []
     with CmdMox() as mox:
         def handler(call):
             try:
-                getattr(mox, function)()
+                if function == "block":
+                    with mox:
+                        pass
+                else:
+                    getattr(mox, function)()
             except LifecycleError as error:
                 said.append(str(error))
 

@@ -137,6 +137,9 @@ def test_the_closest_marker_counts(suite):
 @pytest.mark.parametrize("marker, ini, message", [
     ("", "cmdmox_auto_lifecycle = true\ncmd_mox_auto_lifecycle = false", "*say different things: remove one of them"),
     ("@pytest.mark.parametrize('cmdmox', [7], indirect=True)", "", "*parameter of the cmdmox fixture is 7: give True, False*"),
+    ("@pytest.mark.cmdmox(False)", "", "*UsageError: test_it.py::test_it: @pytest.mark.cmdmox(False): it takes auto_lifecycle=True or*"),
+    ("@pytest.mark.cmdmox(auto_lifecyle=False)", "", "*@pytest.mark.cmdmox(auto_lifecyle=False): it takes auto_lifecycle=True or*"),
+    ("@pytest.mark.cmdmox(auto_lifecycle=0)", "", "*@pytest.mark.cmdmox(auto_lifecycle=0): it takes auto_lifecycle=True or*"),
     ("@pytest.mark.parametrize('cmdmox', [{}], indirect=True)", "", "*parameter of the cmdmox fixture is {}: give True, False*"),
 ])
 def test_what_cannot_be_meant_is_an_error(suite, marker, ini, message):

@@ -93,3 +93,92 @@ def test_a_mistake_raises_where_it_is_made():
             mox.mock("a/b")
         assert caught.value.reason == "BAD_COMMAND_NAME"
         assert "test_session.py" in str(caught.value)
+
+
+LEFT = """
+import asyncio, sys
+from cmdmox import CmdMox
+
+def steps():
+    with CmdMox() as mox:
+        mox.mock("git")
+        mox.replay()
+        yield
+
+async def forever():
+    with CmdMox() as mox:
+        mox.mock("git")
+        mox.replay()
+        await asyncio.sleep(1000)
+
+async def cancel():
+    task = asyncio.ensure_future(forever())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+"""
+
+WAYS = {
+    "exit": 'with CmdMox() as mox:\n    mox.mock("git")\n    mox.replay()\n    sys.exit(0)',
+    "generator": "for _ in steps():\n    break",
+    "cancelled": "asyncio.run(cancel())",
+}
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_a_block_left_by_what_nobody_prints_fails_the_process(python, way):
+    done = python(LEFT + WAYS[way])
+    assert done.status == 1 and "never called: mock git" in done.err, done
+    assert done.err.count("never called") == 1
+
+
+def test_an_exit_with_a_status_of_its_own_keeps_it_and_tells_of_the_report(python):
+    done = python(LEFT + WAYS["exit"].replace("exit(0)", "exit(3)"))
+    assert done.status == 3 and "never called: mock git" in done.err
+
+
+def test_an_exit_from_a_block_that_passes_is_none_of_ours(python):
+    assert python(LEFT + WAYS["exit"].replace("mock", "stub")) == (0, "", "")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_session_forgotten_in_a_process_of_multiprocessing_fails_it(python, method):
+    done = python(f"""
+import multiprocessing, sys
+from cmdmox import CmdMox
+
+def forget():
+    global mox
+    mox = CmdMox(label="forgotten")
+    mox.mock("git")
+    mox.replay()
+
+def leave():
+    with CmdMox(label="left") as mox:
+        mox.mock("git")
+        mox.replay()
+        sys.exit(0)
+
+if __name__ == "__main__":
+    for work in (forget, leave):
+        process = multiprocessing.get_context("{method}").Process(target=work)
+        process.start()
+        process.join()
+        print(process.exitcode)
+""")
+    assert (done.status, done.out) == (0, "1\n1\n"), done
+    assert "\"forgotten\"" in done.err and "\"left\"" in done.err and done.err.count("never called: mock git") == 2
+
+
+def test_a_working_directory_that_is_gone_is_none_to_name_files_by(python, tmp_path):
+    done = python(f"""
+import os
+os.mkdir("gone")
+os.chdir("gone")
+os.rmdir("../gone")
+from cmdmox import CmdMox
+with CmdMox() as mox:
+    print(mox.location)
+""")
+    assert (done.status, done.out) == (0, f"{tmp_path}/program.py:7\n"), done

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
-from typing import NamedTuple, Optional
+from typing import Iterator, NamedTuple, Optional
 
 from cmdmox.v1 import double_pb2
 
-_START = os.path.join(os.getcwd(), "")
+
+def _start() -> str:
+    """The working directory, with the slash; nothing if it was removed: files keep their whole names then."""
+    try:
+        return os.path.join(os.getcwd(), "")
+    except OSError:
+        return ""
+
+
+_START = _start()
 
 
 class Location(NamedTuple):
@@ -44,7 +55,23 @@ def _folder() -> str:
 OURS = [_folder()]
 
 
+_at: ContextVar[Optional[Location]] = ContextVar("cmdmox location", default=None)
+
+
+@contextmanager
+def at(where: Location) -> Iterator[None]:
+    """What is called in here is called in the name of a test: above it there is only who runs tests."""
+    token = _at.set(where)
+    try:
+        yield
+    finally:
+        _at.reset(token)
+
+
 def caller() -> Location:
+    where = _at.get()
+    if where is not None:
+        return where
     frame: Optional[FrameType] = sys._getframe(1)  # pylint: disable=protected-access
     while frame is not None:
         file = frame.f_code.co_filename

@@ -24,6 +24,9 @@ from cmdmox.v1 import control_pb2, double_pb2
 FORMATS = {"text": control_pb2.REPORT_FORMAT_UNSPECIFIED, "json": control_pb2.REPORT_FORMAT_JSON,
            "junit": control_pb2.REPORT_FORMAT_JUNIT, "tap": control_pb2.REPORT_FORMAT_TAP}
 
+#: asyncio's and trio's, by name: neither is imported for this.
+_CANCELLED = ("CancelledError", "Cancelled")
+
 
 class CmdMox:
     """Doubles for commands: declare them, replay(), run the code under test, verify().
@@ -34,7 +37,8 @@ class CmdMox:
             assert release_version() == "v1.4.0"
 
     The block verifies when it is left, and ends the session. If it is left by an exception, that one is raised, with
-    the report as a note. replay() puts the shims on PATH in os.environ, and verify() takes them off again; with
+    the report as a note; by one that nobody would print (sys.exit(), a generator that is closed, a cancelled task), the
+    report is written to stderr, and the process ends with status 1. replay() puts the shims on PATH in os.environ, and verify() takes them off again; with
     environment="none" os.environ stays as it is, and `environ` is for the child that is started.
 
     label: the test's name, for reports. contained: the shims stand in the place of PATH, so that nothing runs that has
@@ -312,6 +316,8 @@ class CmdMox:
                  trace: Optional[TracebackType]) -> None:
         if os.getpid() != self._pid or self._closed:
             return
+        with said("leaving the with block"):
+            self._control.forbid_in_callback("the end of the block")
         try:
             if self.verify_on_exit and self._unverified:
                 self.verify()
@@ -321,7 +327,10 @@ class CmdMox:
         except CmdMoxError as ours:
             if error is None:
                 raise
-            attach(error, ours.message)
+            if _ends_silently(error):
+                _living.lose(f"{self._name()}: {ours.message}")
+            else:
+                attach(error, ours.message)
         finally:
             self._unverified = False  # the test has said so, or is told already
             self.settle()
@@ -417,11 +426,19 @@ class CmdMox:
 
 
 def attach(error: BaseException, text: str) -> None:
-    """Tells of the report beside an exception that is on its way: as its note, or on stderr where Python has none."""
-    if hasattr(error, "add_note"):
+    """Tells of the report beside an exception that is on its way: as its note, or on stderr where nobody would see it."""
+    if hasattr(error, "add_note") and not isinstance(error, SystemExit):
         error.add_note(text)
     else:
         sys.stderr.write(f"{text}\n")
+
+
+def _ends_silently(error: BaseException) -> bool:
+    """Whether an exception only steers, so that neither it nor its notes are printed and nothing fails of it."""
+    if isinstance(error, SystemExit):
+        return error.code in (None, 0)
+    cancelled = not isinstance(error, Exception) and any(kind.__name__ in _CANCELLED for kind in type(error).__mro__)
+    return cancelled or isinstance(error, GeneratorExit)
 
 
 __all__ = ["CmdMox", "Location"]

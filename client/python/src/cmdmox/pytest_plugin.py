@@ -18,7 +18,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from typing import Callable, Generator, Iterator, List, Optional, Tuple, TypeVar, cast
+from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Tuple, TypeVar, cast
 
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntry, ReprFileLocation, ReprTraceback
@@ -26,7 +26,7 @@ from _pytest._code.code import ExceptionChainRepr, ReprEntry, ReprFileLocation, 
 from cmdmox import _living
 from cmdmox._errors import CmdMoxError, UnverifiedError
 from cmdmox._invocation import Invocation
-from cmdmox._location import Location, short
+from cmdmox._location import Location, at, short
 from cmdmox._session import CmdMox
 
 #: The names of what a test, the command line and the ini file may say; the second is the ancestor's.
@@ -36,6 +36,7 @@ CALLS_SHOWN = 50
 
 Hook = Generator[None, "_Outcome", None]
 H = TypeVar("H", bound=Callable[..., Hook])
+N = TypeVar("N", bound=Callable[..., None])
 
 
 class _Outcome:
@@ -120,6 +121,13 @@ def _line(mox: CmdMox, call: Invocation) -> str:
 
 _HELD: pytest.StashKey[Held] = pytest.StashKey()
 _ERROR: pytest.StashKey[CmdMoxError] = pytest.StashKey()
+_SHIMS: pytest.StashKey[str] = pytest.StashKey()  # a directory that may be on PATH no more
+
+
+def _drop(item: pytest.Item, key: pytest.StashKey[Any]) -> None:
+    """An item may run again, as pytest-rerunfailures has it, and keeps its stash."""
+    if key in item.stash:
+        del item.stash[key]
 
 
 # ---- What is configured --------------------------------------------------------------------------------------------
@@ -167,8 +175,16 @@ def _auto_of_param(request: pytest.FixtureRequest) -> Optional[bool]:
 
 def _auto_of_marker(node: pytest.Item) -> Optional[bool]:
     for marker in node.iter_markers():  # the closest first
-        if marker.name in NAMES and "auto_lifecycle" in marker.kwargs:
-            return bool(marker.kwargs["auto_lifecycle"])
+        if marker.name not in NAMES:
+            continue
+        keywords: Dict[str, object] = dict(marker.kwargs)
+        said = keywords.pop("auto_lifecycle", None)
+        if marker.args or keywords or not (said is None or isinstance(said, bool)):
+            words = ", ".join([*map(repr, marker.args), *(f"{name}={value!r}" for name, value in marker.kwargs.items())])
+            raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.{marker.name}({words}): it takes auto_lifecycle=True or "
+                                    "auto_lifecycle=False, and nothing else")
+        if said is not None:
+            return said
     return None
 
 
@@ -199,6 +215,11 @@ def _label(request: pytest.FixtureRequest) -> str:
     return f"{request.node.nodeid} [{worker}]" if worker else str(request.node.nodeid)
 
 
+def _place(item: pytest.Item) -> Location:
+    path, line, name = item.location
+    return Location(short(path), (line or 0) + 1, name)
+
+
 def lend(request: pytest.FixtureRequest) -> Iterator[Held]:
     """The session of this test, which both fixtures share."""
     item = request.node
@@ -208,15 +229,21 @@ def lend(request: pytest.FixtureRequest) -> Iterator[Held]:
             raise pytest.UsageError("cmdmox and cmd_mox are one session: give the parameter to one of them")
         yield held
         return
-    path, line, name = item.location
-    mox = CmdMox(label=_label(request), verify_on_exit=False)
-    mox.location = Location(short(path), (line or 0) + 1, name)
-    with mox:
-        held = item.stash[_HELD] = Held(mox, _auto(request))
-        if held.auto:
-            mox.replay()
-        yield held
-        late = held.late()
+    auto = _auto(request)
+    with at(_place(item)):
+        mox = CmdMox(label=_label(request), verify_on_exit=False)
+    item.stash[_SHIMS] = mox.shim_directory
+    try:
+        with mox:
+            held = item.stash[_HELD] = Held(mox, auto)
+            if auto:
+                with at(_place(item)):
+                    mox.replay()
+            yield held
+            with at(_place(item)):
+                late = held.late()
+    finally:
+        _drop(item, _HELD)
     if late:
         pytest.fail(late, pytrace=False)
 
@@ -236,12 +263,21 @@ def _around(hook: H) -> H:
     return cast(H, pytest.hookimpl(hookwrapper=True)(hook))
 
 
+def _outermost(hook: H) -> H:
+    """Around all other wrappers."""
+    return cast(H, pytest.hookimpl(hookwrapper=True, tryfirst=True)(hook))
+
+
 @_around
 def pytest_runtest_call(item: pytest.Item) -> Hook:
+    _drop(item, _ERROR)
     before = _living.sessions()
     outcome = yield
     held = item.stash.get(_HELD, None)
-    error = held.judge() if held is not None else None
+    with at(_place(item)):
+        error = held.judge() if held is not None else None
+    for lost in _living.take_lost():
+        error = error or UnverifiedError(f"cmdmox: {lost}")
     for mox in _living.sessions():
         if mox not in before and mox.phase == "replay":  # the body's own, and nobody verified it
             text = mox.settle()
@@ -264,7 +300,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     elif error is not None:
         report.sections.append(("cmdmox", error.message.rstrip("\n")))
     held = item.stash.get(_HELD, None)
-    account = held.account() if held is not None else ""
+    with at(_place(item)):
+        account = held.account() if held is not None else ""
     if account:
         report.sections.append(("cmdmox: the calls", account))
     cause = error.__cause__ if error is not None else None
@@ -273,9 +310,75 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.sections.append(("cmdmox: what a handler or a predicate raised", "".join(raised)))
 
 
+@_outermost
+def pytest_runtest_teardown(item: pytest.Item) -> Hook:
+    """What changed PATH during the test, and was set up before the session, has put the shims back: monkeypatch.setenv()."""
+    yield
+    shims = item.stash.get(_SHIMS, None)
+    _drop(item, _SHIMS)
+    path = os.environ.get("PATH")
+    if shims and path is not None and shims in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(each for each in path.split(os.pathsep) if each != shims)
+
+
 def _plain(item: pytest.Item, text: str) -> ExceptionChainRepr:
     """The failure without a traceback: the text says what and where, and the lines of this plugin that raised it say nothing."""
     path, line, _ = item.location
     lines = text.split("\n")
     trace = ReprTraceback([ReprEntry(lines, None, None, None, "value")], None, "value")
     return ExceptionChainRepr([(trace, ReprFileLocation(path, (line or 0) + 1, lines[0]), None)])
+
+
+# ---- After the last test -------------------------------------------------------------------------------------------
+
+
+#: What is wrong with sessions that no test made: here, or in the workers of pytest-xdist.
+_LEFT: pytest.StashKey[List[str]] = pytest.StashKey()
+_OTHERS: pytest.StashKey[List[CmdMox]] = pytest.StashKey()
+
+
+def _left(config: pytest.Config) -> List[str]:
+    none: List[str] = []
+    return config.stash.setdefault(_LEFT, none)
+
+
+def _of_xdist(hook: N) -> N:
+    """A hook that nobody has without that plugin."""
+    return cast(N, pytest.hookimpl(optionalhook=True)(hook))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_OTHERS] = _living.sessions()  # of a test that runs this pytest inside of it
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Sessions of modules and of the whole run that were replayed, and nobody has verified, fail the run."""
+    config = session.config
+    none: List[CmdMox] = []
+    others = config.stash.get(_OTHERS, none)
+    texts = _left(config)
+    texts += _living.take_lost() + _living.settle(but=others)
+    if not texts:
+        return
+    output: Optional[Dict[str, object]] = getattr(config, "workeroutput", None)
+    if output is not None:
+        output["cmdmox"] = texts
+    elif not config.pluginmanager.has_plugin("terminalreporter"):
+        sys.stderr.write("".join(f"cmdmox: {text}\n" for text in texts))
+    if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@_of_xdist
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker has to say, in the process that is asked for the exit status."""
+    output: Dict[str, Any] = getattr(node, "workeroutput", None) or {}
+    _left(node.config).extend(f"[{node.gateway.id}] {text}" for text in output.get("cmdmox", []))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    texts = _left(config)
+    if texts:
+        terminalreporter.section("cmdmox", red=True)
+        for text in texts:
+            terminalreporter.line(f"cmdmox: {text}")
