@@ -174,6 +174,23 @@ static void put_isolate(cmox_buf_t *out, const cmox_reach_t *reach, cmox_span_t 
   cmox_buf_puts(out, " -- ...` (Linux) it is the shim by that path and on any PATH");
 }
 
+/* A whole line in place of a name; a name that nothing on PATH has. */
+static void put_spelling(cmox_buf_t *out, const cmox_reach_t *reach, cmox_span_t command) {
+  char file[CMOX_PROGRAM_PATH_MAX];
+  const uint8_t *blank = command.len ? memchr(command.data, ' ', command.len) : NULL;
+  if (blank) {
+    cmox_buf_puts(out, ";\nif ");
+    put_name(out, cmox_span(command.data, (size_t)(blank - command.data)));
+    cmox_buf_puts(out,
+                  " is meant with arguments: a double is of one command, and its arguments are "
+                  "said by themselves");
+  } else if (reach && !reach->find(reach->context, command, file)) {
+    cmox_buf_puts(out, ";\nnothing on PATH is called ");
+    put_name(out, command);
+    cmox_buf_puts(out, ": is it spelt so?");
+  }
+}
+
 char *cmox_reach_hint(const cmox_reach_t *reach, const cmox_journal_t *journal,
                       cmox_span_t command) {
   cmox_buf_t lead = CMOX_BUF_EMPTY;
@@ -203,6 +220,7 @@ char *cmox_reach_hint(const cmox_reach_t *reach, const cmox_journal_t *journal,
   if (!known) {
     cmox_buf_clear(&lead);
     put_possible(&lead, reach && reach->watches);
+    put_spelling(&lead, reach, command);
   }
   if (elsewhere || !known) put_isolate(&lead, reach, command);
   return cmox_buf_take_text(&lead);

@@ -121,6 +121,14 @@ class Reaches(Installed):
         [hint] = self.hints(session)
         self.assertIn("printf is built into shells", hint)
 
+    def test_a_name_that_nothing_has(self):
+        for command, told in ((b"gti", ";\nnothing on PATH is called gti: is it spelt so?"),
+                              (b"git push", ";\nif git is meant with arguments: a double is of one command, "
+                               "and its arguments are said by themselves")):
+            with self.subTest(command):
+                session = self.session(mock(command, None))
+                self.assertIn(told, session.verify().findings[0].hint)
+
     def test_it_is_said_once_of_a_command(self):
         session = self.session(mock(b"tool", [b"a"]), mock(b"tool", [b"b"]), mock(b"other"))
         self.assertEqual(len(self.hints(session)), 2)
