@@ -220,7 +220,10 @@ static int trace_in_session(cmox_embedded_t *session, const cmox_arguments_t *ar
   char **environment = cmox_embedded_environment(session);
   if (!environment) return cmox_code_exit_status(CMOX_E_NO_MEMORY);
   const uint64_t begin_ns = now_ns();
-  const cmox_child_t child = {.command = arguments->words, .environment = environment, .input = -1};
+  const cmox_child_t child = {.command = arguments->words,
+                              .environment = environment,
+                              .input = -1,
+                              .waits = session->verb->name};
   const cmox_child_end_t end = cmox_child_run(&child);
   cmox_free_block(environment);
   if (end.error) {
@@ -239,8 +242,11 @@ int cmox_verb_trace(const cmox_verb_t *verb, const cmox_arguments_t *arguments) 
   if (arguments->word_count == 0) return cmox_usage_error(verb, "say which command is to run");
   Cmdmox__V1__DocumentSession settings = CMDMOX__V1__DOCUMENT_SESSION__INIT;
   settings.contained = true;
+  const char *path = cmox_given(arguments, CMOX_TRACE_OUTPUT);
+  int status = path ? cmox_file_check(verb, path) : 0;
+  if (status != 0) return status;
   cmox_embedded_t session;
-  int status = cmox_embedded_open(&session, verb, &settings);
+  status = cmox_embedded_open(&session, verb, &settings, NULL);
   if (status == 0) status = trace_in_session(&session, arguments);
   cmox_embedded_close(&session);
   return status;
