@@ -119,6 +119,8 @@ class ChildServer(Server):
 
     def end(self) -> None:
         assert self.process.stdin and self.process.stdout
+        if self.link.silent:  # it is stopped, or hangs, and would not see that its stdin is closed
+            self.process.kill()
         self.link.end("the server was ended, as Python is about to end")
         self.link.finish_writing(ENDING)
         try:
@@ -222,12 +224,12 @@ _connected: weakref.WeakSet[ListeningServer] = weakref.WeakSet()
 
 def shared(named: Optional[str]) -> Server:
     """The child that sessions with this program and this environment share; starts it, also in place of one that has
-    ended."""
+    ended, or does not answer any more."""
     program = _program.find(named)
     key: Key = (program, *(os.environ.get(name) for name in VARIABLES))
     with _lock:
         server = _children.get(key)
-        if server is not None and server.link.broken is not None:
+        if server is not None and (server.link.broken is not None or server.link.silent):
             server.end()
             server = None
         if server is None:
