@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from cmdmox import Chunk, CmdMox, LifecycleError, Predicate, Response, VerificationError
+from cmdmox import _server
 
 
 def failure_of(mox):
@@ -267,3 +268,64 @@ def test_a_handler_of_a_bound_method_and_a_class(run):
         mox.replay()
         assert [run(name).out for name in "abcc"] == ["called", "method", "called", "called"]
     assert answering.calls == 3
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    def __bool__(self):
+        raise RuntimeError("no truth")
+
+
+def test_an_exception_without_a_text_fails_the_call_at_once(run):
+    def handler(call):
+        raise Mute()
+
+    with CmdMox() as mox:
+        mox.mock("cmd").runs(handler).times(2)
+        mox.replay()
+        assert [run("cmd").status, run("cmd").status] == [125, 125]
+        assert "Mute: what it says cannot be told, for its __str__ raises RuntimeError (" in failure_of(mox)[1]
+
+
+def test_what_the_client_cannot_answer_is_said_and_costs_no_thread(run, monkeypatch):
+    """Whatever goes wrong on the thread of a handler, beside the handler."""
+    monkeypatch.setenv("CMOX_IPC_TIMEOUT", "none")  # a server, and threads, of its own
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    with CmdMox() as mox:
+        mox.server._workers._most = 1
+        mox.stub("cmd").runs(lambda call: "x")
+        mox.replay()
+        with monkeypatch.context() as broken:
+            broken.setattr("cmdmox._callbacks.Call", lambda *args: {}["none"])
+            for _ in range(2):
+                done = run("cmd")
+                assert done.status == 125 and "the client cannot answer: KeyError" in done.err
+        assert run("cmd") == (0, "x", "")
+        with pytest.raises(VerificationError):
+            mox.verify()
+    _server.end_all()
+
+
+def test_a_thread_that_cannot_be_started_fails_one_call_and_no_more(run, monkeypatch):
+    monkeypatch.setenv("CMOX_IPC_TIMEOUT", "none")
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name.startswith("cmdmox callback"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with CmdMox() as mox:
+        mox.server._workers._most = 1
+        mox.stub("cmd").runs(lambda call: "x")
+        mox.replay()
+        with monkeypatch.context() as broken:
+            broken.setattr(threading.Thread, "start", refuse)
+            done = run("cmd")
+            assert done.status == 125 and "there is no thread for a handler or a predicate: can't start new thread" in done.err
+        assert run("cmd") == (0, "x", "")
+        with pytest.raises(VerificationError):
+            mox.verify()
+    _server.end_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import signal as signals
 from dataclasses import dataclass
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple, Union
@@ -34,7 +35,9 @@ class File:
     mode: Optional[int] = None
 
 
-Files = Union[Mapping[str, Text], Iterable[File]]
+#: Contents by path. What a Mapping has as keys is of one type for mypy, so each stands by itself.
+Contents = Union[Mapping[str, Text], Mapping[bytes, Text], Mapping[pathlib.Path, Text], Mapping[Value, Text]]
+Files = Union[Contents, Iterable[File]]
 Chunks = Iterable[Union[Chunk, Text]]
 
 
@@ -50,7 +53,7 @@ class Response:
     delay: Duration = 0
     hang: bool = False
     chunks: Sequence[Union[Chunk, Text]] = ()
-    files: Union[Mapping[str, Text], Sequence[File]] = ()
+    files: Union[Contents, Sequence[File]] = ()
 
 
 HandlerResult = Union[None, Text, Tuple[Text, Text, int], Response]

@@ -105,12 +105,20 @@ class Callbacks:
 
     def _failed(self, error: BaseException) -> str:
         with self._lock:
-            self.failure = self.failure or error
+            if self.failure is None:
+                self.failure = error
         frames = traceback.extract_tb(error.__traceback__)
         # The first frame is ours; a call with the wrong number of arguments has no other.
         place = f" ({short(frames[-1].filename)}:{frames[-1].lineno})" if len(frames) > 1 else ""
-        text = f"{type(error).__name__}: {error}{place}"
+        text = f"{type(error).__name__}: {_said_by(error)}{place}"
         return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
+
+
+def _said_by(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as other:  # its __str__ is the test's code, too
+        return f"what it says cannot be told, for its __str__ raises {type(other).__name__}"
 
 
 def _of(of_session: Mapping[bytes, Callbacks], session_id: bytes) -> Callbacks:

@@ -6,7 +6,7 @@ replaces the whole of what was said before. Variables, turns of returns_once() a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
 
 from cmdmox import _answers
 from cmdmox._answers import Chunks, Files, Response, Signal, Text
@@ -16,13 +16,15 @@ from cmdmox._errors import BuilderError, VerificationError, error_of
 from cmdmox._invocation import Invocation
 from cmdmox._location import Location
 from cmdmox._text import Duration, Value, decode, describe, encode, ms, whole
-from cmdmox.matchers import Argument, Matching, Table, is_unset, name_of, variable_name
+from cmdmox.matchers import Argument, Matching, Table, Unset, is_unset, name_of, variable_name
 from cmdmox.v1 import control_pb2, double_pb2, matcher_pb2, shim_pb2
 
 if TYPE_CHECKING:
     from cmdmox._session import CmdMox
 
 KINDS = {"stub": double_pb2.DOUBLE_KIND_STUB, "mock": double_pb2.DOUBLE_KIND_MOCK, "spy": double_pb2.DOUBLE_KIND_SPY}
+
+Variables = Union[Mapping[str, Optional[Value]], Mapping[bytes, Optional[Value]], Mapping[Text, Optional[Value]]]
 
 D = TypeVar("D", bound="Double")
 
@@ -101,7 +103,7 @@ class Double:
             self._patch(double_pb2.Double(cwd_match=facet, matchers=table.nodes))
         return self
 
-    def with_matching_env(self: D, name: Text, expected: Matching) -> D:
+    def with_matching_env(self: D, name: Text, expected: Union[Matching, Type[Unset]]) -> D:
         """Calls whose environment has this variable accepted by the matcher; with Unset(), calls that do not have
         it."""
         with said("with_matching_env"):
@@ -116,12 +118,12 @@ class Double:
         return self
 
     @overload
-    def with_env(self: D, name: Mapping[str, Optional[str]]) -> D: ...
+    def with_env(self: D, name: Variables) -> D: ...
 
     @overload
     def with_env(self: D, name: Text, value: Optional[Value]) -> D: ...
 
-    def with_env(self: D, name: Union[Text, Mapping[str, Optional[str]]], value: object = _NOTHING) -> D:
+    def with_env(self: D, name: Union[Text, Variables], value: object = _NOTHING) -> D:
         """Gives the call these variables: one that has another value is not accepted, and where it is missing it is set
         for what handles the call, and in the journal. A value of None removes it."""
         with said("with_env"):

@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Tuple
 from cmdmox._errors import error_of
 
 _lock = threading.Lock()
-_taken: Optional[Tuple[int, str]] = None  # by a process, and for whom
+_taken: Optional[Tuple[int, str, "Applied"]] = None  # in a process, for whom, and by what
 
 
 class Applied:
@@ -36,8 +36,8 @@ class Applied:
                 raise error_of("ENVIRONMENT_BUSY", f"{_taken[1]} is applied to this process's environment: end it first, with "
                                "verify() or close(), or make this one with CmdMox(environment=\"none\") and start the code "
                                "under test with env=mox.environ")
-            _taken = (os.getpid(), whose)
-        self._pid = os.getpid()
+            self._pid = os.getpid()  # first: an interrupt may come between any two lines, and restore() gives back what is noted
+            _taken = (os.getpid(), whose, self)
         for name, value in entries.items():
             self._before.append((name, os.environb.get(name)))
             os.unsetenv(name)  # of a name that is there twice bash would see the second
@@ -53,7 +53,8 @@ class Applied:
                 else:
                     os.environb.pop(name, None)
             with _lock:
-                _taken = None
+                if _taken is not None and _taken[2] is self:
+                    _taken = None
         self._before, self._pid = [], 0
 
     def before(self, name: bytes) -> Optional[bytes]:

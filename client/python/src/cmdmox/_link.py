@@ -98,6 +98,8 @@ class Link:
         self._next_id = 1
         self._frame_most = FRAME_MOST
         self._broken: Optional[CmdMoxError] = None
+        #: A request has waited for too long, and nothing was heard since.
+        self.silent = False
         self._greeting = _Waiter(self._patience)
         self._greeted: Optional[frame_pb2.HelloReply] = None
         self._reading = threading.Thread(target=self._reader, name="cmdmox reader", daemon=True)
@@ -113,6 +115,7 @@ class Link:
             magic=MAGIC, min_version=VERSION, max_version=VERSION, role=frame_pb2.ROLE_CONTROLLER, software=software,
             max_frame_bytes=FRAME_MOST, silence_ms=int((self._patience or 0) * 1000))))
         if not self._greeting.wait():
+            self.silent = True
             raise self.end(f"the server did not answer within {self._patience:g} s: it hangs, or is none of cmdmox",
                            "DEADLINE_EXCEEDED")
         reply = self._greeted
@@ -134,6 +137,7 @@ class Link:
             self._send(frame_pb2.Frame(id=request_id, request=frame_pb2.Request(
                 method=f"{SERVICE}/{method}", payload=request.SerializeToString())))
             if not waiter.wait():
+                self.silent = True
                 raise error_of("DEADLINE_EXCEEDED", f"the server has said nothing of {method} for {self._patience:g} s: "
                                "it is stopped, or the machine is overloaded")
         finally:
@@ -264,6 +268,7 @@ class Link:
         del buffer[:begin]
 
     def _take(self, frame: frame_pb2.Frame) -> None:
+        self.silent = False
         body = frame.WhichOneof("body")
         if body == "response":
             with self._lock:

@@ -26,7 +26,7 @@ from cmdmox._callbacks import METHODS, Callbacks
 from cmdmox._errors import CmdMoxError, error_of
 from cmdmox._link import Link, read_patience
 from cmdmox._version import SOFTWARE
-from cmdmox._workers import Workers
+from cmdmox._workers import MOST, Workers
 from cmdmox.v1 import control_pb2, frame_pb2
 
 ENDING = 10.0  # seconds that a server has for ending
@@ -74,11 +74,20 @@ class Server:
                 link.respond(request_id, Callbacks.answer(self.callbacks, request))
             except CmdMoxError as error:
                 link.respond(request_id, error)
+            except BaseException as error:  # whoever called the command waits for a word
+                link.respond(request_id, error_of("INTERNAL", f"the client cannot answer: {type(error).__name__}"))
+                raise
 
         if request.method not in METHODS:  # at once: nothing of the test's is asked
             link.respond(request_id, error_of("UNIMPLEMENTED", f"this client does not implement {request.method[:80]}"))
-        elif not self._workers.start(answer):
-            link.respond(request_id, error_of("BAD_STATE", "64 handlers and predicates run already: let some of them end"))
+            return
+        try:
+            started = self._workers.start(answer)
+        except Exception as error:  # here it would end the link, and with it all sessions
+            link.respond(request_id, error_of("BAD_STATE", f"there is no thread for a handler or a predicate: {error}"))
+            return
+        if not started:
+            link.respond(request_id, error_of("BAD_STATE", f"{MOST} handlers and predicates run already: let some of them end"))
 
 
 class ChildServer(Server):
@@ -110,6 +119,8 @@ class ChildServer(Server):
 
     def end(self) -> None:
         assert self.process.stdin and self.process.stdout
+        if self.link.silent:  # it is stopped, or hangs, and would not see that its stdin is closed
+            self.process.kill()
         self.link.end("the server was ended, as Python is about to end")
         self.link.finish_writing(ENDING)
         try:
@@ -213,12 +224,12 @@ _connected: weakref.WeakSet[ListeningServer] = weakref.WeakSet()
 
 def shared(named: Optional[str]) -> Server:
     """The child that sessions with this program and this environment share; starts it, also in place of one that has
-    ended."""
+    ended, or does not answer any more."""
     program = _program.find(named)
     key: Key = (program, *(os.environ.get(name) for name in VARIABLES))
     with _lock:
         server = _children.get(key)
-        if server is not None and server.link.broken is not None:
+        if server is not None and (server.link.broken is not None or server.link.silent):
             server.end()
             server = None
         if server is None:

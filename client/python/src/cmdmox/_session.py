@@ -219,18 +219,18 @@ class CmdMox:
             if path is not None:
                 request.path = path
             applied_before = bool(self._applied)
-            if self._apply_environment:
-                self._applied.apply(mapping_of(self._entries), self._name())
             try:
+                if self._apply_environment:
+                    self._applied.apply(mapping_of(self._entries), self._name())
                 control.ask("Replay", request, control_pb2.ReplayResponse)
-            except BaseException:
+                if not self._replayed:
+                    _living.at_exit(_server.end_all)
+                    _living.add(self)
+                self._replayed = self._unverified = True
+            except BaseException:  # an interrupt, too
                 if not applied_before:
                     self._applied.restore()
                 raise
-            if not self._replayed:
-                _living.at_exit(_server.end_all)
-                _living.add(self)
-            self._replayed = self._unverified = True
 
     def verify(self, *, keep_environment: bool = False) -> Report:
         """Compares what was declared with what happened, and takes the shims off os.environ. Raises VerificationError

@@ -25,13 +25,13 @@ class Workers:
         self._free = 0
 
     def start(self, job: Callable[[], None]) -> bool:
-        """False: all threads are at work. A job must not raise."""
+        """False: all threads are at work. Raises what Thread.start() raises. A job that raises ends its thread."""
         with self._lock:
             if self._free:
                 self._free -= 1
             elif self._threads < self._most:
-                self._threads += 1
-                threading.Thread(target=self._work, name=f"cmdmox callback {self._threads}", daemon=True).start()
+                threading.Thread(target=self._work, name=f"cmdmox callback {self._threads + 1}", daemon=True).start()
+                self._threads += 1  # now: there may be no thread
             else:
                 return False
         self._jobs.put(job)
@@ -40,7 +40,12 @@ class Workers:
     def _work(self) -> None:
         while True:
             job = self._jobs.get()
-            job()
+            try:
+                job()
+            except BaseException:
+                with self._lock:
+                    self._threads -= 1
+                raise
             del job  # it holds what the test's function closes over
             with self._lock:
                 self._free += 1

@@ -11,7 +11,7 @@ import os
 import pathlib
 from dataclasses import dataclass
 from typing import Any as AnyValue
-from typing import Callable, List, Mapping, Sequence, Tuple, Union
+from typing import Callable, List, Mapping, Sequence, Tuple, Type, Union
 
 from cmdmox._errors import BuilderError, error_of
 from cmdmox._location import short
@@ -37,7 +37,7 @@ class ListMatcher:
         raise NotImplementedError
 
 
-Matching = Union[Matcher, Value, TextPredicate]
+Matching = Union[Matcher, Value, TextPredicate, Type["Any"]]
 Argument = Union[Matching, ListMatcher]
 
 
