@@ -122,7 +122,11 @@ static cmox_os_io_t outcome_of(ssize_t count, bool writes, size_t *moved, int *e
 }
 
 cmox_os_io_t cmox_os_get(int fd, void *data, size_t len, size_t *moved, int *error) {
-  return outcome_of(read(fd, data, len), false, moved, error);
+  /* Nothing there is one thing, not having looked another: the last of a pipe would be lost. */
+  ssize_t got;
+  do got = read(fd, data, len);
+  while (got < 0 && errno == EINTR && cmox_os_again());
+  return outcome_of(got, false, moved, error);
 }
 
 cmox_os_io_t cmox_os_put(int fd, cmox_os_kind_t kind, const void *data, size_t len, size_t *moved,
