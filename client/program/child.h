@@ -13,7 +13,10 @@ typedef struct cmox_child {
   char *const *environment; /* NULL: ours */
   bool on_its_path;    /* the command is looked up along the PATH of environment; else along ours */
   int input;           /* its stdin; -1: ours */
-  uint32_t timeout_ms; /* 0: none; then TERM, and KILL 5 s later */
+  uint32_t timeout_ms; /* 0: none; then TERM, and KILL 5 s later, to it and all that it started */
+  const char *waits;   /* NULL: what it has left running goes on alone. Else that is waited for, but
+                        * for daemons (processes with a session of their own), and this is the name
+                        * under which stderr says so; a signal that ends us ends it instead */
 } cmox_child_t;
 
 typedef struct cmox_child_end {
@@ -22,7 +25,7 @@ typedef struct cmox_child_end {
   bool timed_out;
 } cmox_child_end_t;
 
-/* Runs it to its end. All signals are blocked afterwards. */
+/* Runs it to its end. Signals are for the command until then. */
 cmox_child_end_t cmox_child_run(const cmox_child_t *child);
 
 #endif

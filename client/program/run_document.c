@@ -75,7 +75,9 @@ const cmox_option_t cmox_run_others[] = {
     {.id = CMOX_RUN_TIMEOUT,
      .name = "--timeout",
      .operand = "SECONDS",
-     .help = "End the command when it takes longer: TERM, and 5 s later KILL; the status is 5."},
+     .help =
+         "End the command and all that it has started when it takes longer: TERM, and 5 s later "
+         "KILL; the status is 5."},
     {.id = CMOX_RUN_JSON,
      .name = "--json",
      .operand = "FILE",

@@ -74,7 +74,9 @@ const cmox_verb_t cmox_verbs[] = {
          "up on PATH the list has when it began, how long it took, its exit status or signal, and "
          "its words, with what looks secret as ***.\n\n"
          "Not seen are absolute paths (/bin/mv), what a shell has built in, what is called after "
-         "the command has set another PATH, and commands that are not installed.",
+         "the command has set another PATH, and commands that are not installed.\n\n"
+         "What the command leaves running in the background is waited for; a signal such as "
+         "Ctrl-C ends it then. Daemons, in a session of their own, are not waited for.",
      .groups = {{NULL, cmox_trace_options}},
      .words_max = SIZE_MAX,
      .words_end = true,

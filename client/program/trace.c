@@ -220,7 +220,10 @@ static int trace_in_session(cmox_embedded_t *session, const cmox_arguments_t *ar
   char **environment = cmox_embedded_environment(session);
   if (!environment) return cmox_code_exit_status(CMOX_E_NO_MEMORY);
   const uint64_t begin_ns = now_ns();
-  const cmox_child_t child = {.command = arguments->words, .environment = environment, .input = -1};
+  const cmox_child_t child = {.command = arguments->words,
+                              .environment = environment,
+                              .input = -1,
+                              .waits = session->verb->name};
   const cmox_child_end_t end = cmox_child_run(&child);
   cmox_free_block(environment);
   if (end.error) {

@@ -81,6 +81,22 @@ class Status(Run):
         self.assertTrue(err.startswith("cmdmox run: the command took longer than 0.2 s, and was ended\n"), err)
         self.assertIn("never called: mock git", err)
 
+    def test_time_that_is_up_for_all_that_it_started(self):
+        """Also for what is in the background, in a session of its own, or does not heed TERM: nobody holds the pipe then."""
+        for line in ("sleep 1000; :", "sleep 1000 & exit 0 & sleep 1000", "setsid sleep 1000 & sleep 1000; :",
+                     "sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' & sleep 1000"):
+            status, _, err = self.cmdmox("run", "--timeout", "0.2", "--", "sh", "-c", line)
+            self.assertEqual((status, err), (5, "cmdmox run: the command took longer than 0.2 s, and was ended\n"), line)
+
+    def test_time_is_up_for_nobody_else(self):
+        """A shell's background work is a child of what the shell becomes."""
+        status, out, _ = self.cmdmox("run", "sh", "-c", 'sleep 1000 >&- 2>&- & echo $!; sleep 0.1; exec "$@"', "sh", PROGRAM,
+                                     "run", "--timeout", "0.2", "sleep", "1000")
+        self.assertEqual(status, 5)
+        os.kill(int(out), signal.SIGKILL)
+        os.waitpid(int(out), 0)
+        self.leaves("files", "the shim directory stays while somebody is in it")
+
     def test_words_that_make_no_sense(self):
         for words, said in (((), "say which command is to run"),
                             (("--exit", "1", "true"), "--exit is about a double: put it behind --mock, --stub or --spy"),
@@ -275,6 +291,26 @@ class Signals(Run):
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), -signal.SIGKILL)
         self.leaves("files", "the shim directory of a killed process is swept by the next one")
 
+    def test_they_end_us_once_the_command_has_ended(self):
+        """The report stays in a pipe that nobody reads."""
+        ours, theirs = os.pipe()
+        os.set_blocking(theirs, False)
+        try:
+            while os.write(theirs, b"x" * 4096):
+                pass
+        except BlockingIOError:
+            os.set_blocking(theirs, True)
+        child = subprocess.Popen([PROGRAM, "run", "--mock", "git", "--", "true"], cwd=self.home, env=self.env, stderr=theirs)
+        self.addCleanup(support.Case._reap, child)
+        self.addCleanup(os.close, ours)
+        os.close(theirs)
+
+        def has_ended():  # a signal may come while the command still runs, and is that one's
+            child.send_signal(signal.SIGTERM)
+            return child.poll() is not None
+        until(has_ended, "the end")
+        self.leaves("files", "what a signal ends removes no shim directory")
+
     def test_it_stops_and_goes_on_with_the_command(self):
         self.script("kill -STOP $$\nexit 6\n")
         child = self.start("run", "./script", start_new_session=True)
@@ -333,6 +369,32 @@ class Trace(Run):
         self.assertEqual(calls[1]["exit_code"], 0)
         self.assertLessEqual(calls[0]["start_ns"], calls[1]["start_ns"])
         self.assertNotIn("env_block", calls[0])
+
+    def test_what_the_script_leaves_in_the_background(self):
+        self.script("(until [ -e go ]; do sleep 0.01; done; expr 1 + 1; cat) <end >out 2>&1 &\n")
+        self.file("end", "")
+        child = self.start("trace", "--only", "expr", "./script")
+        line = child.stderr.readline().decode()
+        self.assertRegex(line, r"^cmdmox trace: waiting for \d+ process(es)? that the command has left running; Ctrl-C ends ")
+        self.file("go", "")
+        _, err = child.communicate(timeout=DEADLINE)
+        self.assertEqual([row[1:] for row in self.rows(err.decode())], [("0", "expr 1 + 1")])
+        self.assertEqual((child.returncode, self.read("out")), (0, "2\n"))
+
+    def test_a_signal_ends_what_the_script_leaves(self):
+        self.script("sleep 1000 &\n")
+        child = self.start("trace", "./script")
+        self.assertIn("waiting for", child.stderr.readline().decode())
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=DEADLINE)
+        self.assertEqual([row[1:] for row in self.rows(err.decode())], [("SIGTERM", "sleep 1000")])
+
+    def test_daemons_are_not_waited_for(self):
+        self.script("setsid sh -c '/bin/sleep 1000 & echo $! >pid' >/dev/null 2>&1 </dev/null\n")
+        self.assertEqual(self.cmdmox("trace", "./script")[0], 0)
+        os.kill(int(self.read("pid")), signal.SIGKILL)
+        os.waitpid(int(self.read("pid")), 0)
+        self.leaves("files", "the shim directory stays while somebody is in it")
 
     def test_nothing_is_called(self):
         self.assertEqual(self.cmdmox("trace", "sh", "-c", "exit 2"), (2, "", "no command was called by its name\n"))
