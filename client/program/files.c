@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmdmox/codes.h>
@@ -43,8 +44,24 @@ static const char *write_all(int fd, const uint8_t *data, size_t len) {
   return NULL;
 }
 
+int cmox_file_check(const cmox_verb_t *verb, const char *path) {
+  struct stat info;
+  if (strcmp(path, "-") == 0) return 0;
+  const bool there = stat(path, &info) == 0;
+  if (there && S_ISDIR(info.st_mode)) return fail(verb, path, strerror(EISDIR));
+  if (there && !S_ISREG(info.st_mode)) /* opening a pipe and closing it would end it */
+    return access(path, W_OK) == 0 ? 0 : fail(verb, path, strerror(errno));
+  const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return fail(verb, path, strerror(errno));
+  (void)close(fd);
+  return 0;
+}
+
 int cmox_file_write(const cmox_verb_t *verb, const char *path, const void *data, size_t len) {
-  if (strcmp(path, "-") == 0) return write_all(STDERR_FILENO, data, len) ? 3 : 0;
+  if (strcmp(path, "-") == 0) {
+    const char *why = write_all(STDERR_FILENO, data, len);
+    return why ? fail(verb, "stderr", why) : 0;
+  }
   const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return fail(verb, path, strerror(errno));
   const char *why = write_all(fd, data, len);

@@ -24,6 +24,8 @@
 #include "server/json/json.h"
 #include "server/wire/wire.h"
 
+enum { NOT_RUN = 3 };
+
 /* ---- The command --------------------------------------------------------------- */
 
 static bool is_named(const ProtobufCBinaryData *names, size_t count, const char *command) {
@@ -68,16 +70,18 @@ static int write_report(cmox_embedded_t *session, Cmdmox__V1__ReportFormat forma
   return status;
 }
 
+static const struct {
+  int option;
+  Cmdmox__V1__ReportFormat format;
+} formats[] = {{CMOX_RUN_JSON, CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_JSON},
+               {CMOX_RUN_JUNIT, CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_JUNIT},
+               {CMOX_RUN_TAP, CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_TAP}};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
 static int write_reports(cmox_embedded_t *session, const cmox_arguments_t *arguments,
                          bool *on_stderr) {
-  static const struct {
-    int option;
-    Cmdmox__V1__ReportFormat format;
-  } formats[] = {{CMOX_RUN_JSON, CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_JSON},
-                 {CMOX_RUN_JUNIT, CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_JUNIT},
-                 {CMOX_RUN_TAP, CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_TAP}};
   int status = 0;
-  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+  for (size_t i = 0; i < FORMATS; i++) {
     const char *path = cmox_given(arguments, formats[i].option);
     if (!path) continue;
     *on_stderr |= strcmp(path, "-") == 0;
@@ -87,14 +91,27 @@ static int write_reports(cmox_embedded_t *session, const cmox_arguments_t *argum
   return status;
 }
 
-/* Says on stderr what is wrong, and what is worth a remark. */
-static int tell(cmox_embedded_t *session, const cmox_arguments_t *arguments, bool *passed) {
-  cmox_report_choice_t choice;
+/* What is known to fail once the command has run is said before. */
+static int check_reports(const cmox_verb_t *verb, const cmox_arguments_t *arguments,
+                         cmox_report_choice_t *choice) {
   cmox_error_t error;
-  if (cmox_report_choose(&choice, &error) != CMOX_OK)
-    choice = (cmox_report_choice_t){.format = CMDMOX__V1__REPORT_FORMAT__REPORT_FORMAT_UNSPECIFIED};
+  if (cmox_report_choose(choice, &error) != CMOX_OK) {
+    (void)fprintf(stderr, "cmdmox %s: %s\n", verb->name, error.message);
+    return NOT_RUN;
+  }
+  int status = 0;
+  for (size_t i = 0; i < FORMATS && status == 0; i++) {
+    const char *path = cmox_given(arguments, formats[i].option);
+    if (path) status = cmox_file_check(verb, path);
+  }
+  return status;
+}
+
+/* Says on stderr what is wrong, and what is worth a remark. */
+static int tell(cmox_embedded_t *session, const cmox_arguments_t *arguments,
+                const cmox_report_choice_t *choice, bool *passed) {
   Cmdmox__V1__VerifyResponse *answer = NULL;
-  int status = cmox_embedded_verify(session, choice.format, choice.color, &answer);
+  int status = cmox_embedded_verify(session, choice->format, choice->color, &answer);
   if (status != 0) return status;
   *passed = answer->passed;
   bool said = cmox_given(arguments, CMOX_RUN_QUIET) || (answer->passed && answer->n_findings == 0);
@@ -105,13 +122,13 @@ static int tell(cmox_embedded_t *session, const cmox_arguments_t *arguments, boo
 }
 
 static int conclude(cmox_embedded_t *session, const cmox_arguments_t *arguments,
-                    const cmox_child_end_t *end) {
+                    const cmox_report_choice_t *choice, const cmox_child_end_t *end) {
   const char *name = session->verb->name;
   if (end->timed_out)
     (void)fprintf(stderr, "cmdmox %s: the command took longer than %s s, and was ended\n", name,
                   cmox_given(arguments, CMOX_RUN_TIMEOUT));
   bool passed = false;
-  int status = tell(session, arguments, &passed);
+  int status = tell(session, arguments, choice, &passed);
   if (end->timed_out) return cmox_code_exit_status(CMOX_E_DEADLINE_EXCEEDED);
   if (status != 0) return status;
   if (!passed && end->status != 0 && !cmox_given(arguments, CMOX_RUN_QUIET))
@@ -123,14 +140,16 @@ static int conclude(cmox_embedded_t *session, const cmox_arguments_t *arguments,
 
 static int run_in_session(cmox_embedded_t *session, const cmox_run_document_t *document,
                           const cmox_arguments_t *arguments, uint32_t timeout_ms) {
-  int status = cmox_embedded_declare(session, &document->all, &document->written);
+  cmox_report_choice_t choice;
+  int status = check_reports(session->verb, arguments, &choice);
+  if (status == 0) status = cmox_embedded_declare(session, &document->all, &document->written);
   if (status == 0) status = cmox_embedded_replay(session);
   if (status != 0) return status;
   char **environment = cmox_embedded_environment(session);
   if (!environment) return cmox_code_exit_status(CMOX_E_NO_MEMORY);
   const cmox_child_end_t end = run_command(document, arguments->words, environment, timeout_ms);
   cmox_free_block(environment);
-  if (!end.error) return conclude(session, arguments, &end);
+  if (!end.error) return conclude(session, arguments, &choice, &end);
   (void)fprintf(stderr, "cmdmox %s: %s: %s\n", session->verb->name, arguments->words[0],
                 strerror(end.error));
   return end.status;

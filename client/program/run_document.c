@@ -137,10 +137,22 @@ static int read_file(cmox_run_document_t *document, const cmox_verb_t *verb, con
 
 /* ---- Flags ------------------------------------------------------------------- */
 
+/* The highest position of the default sequence in the file, which flags continue. */
+static uint32_t last_position(const Cmdmox__V1__Document *file) {
+  uint32_t last = 0;
+  for (size_t i = 0; file && i < file->n_doubles; i++) {
+    const Cmdmox__V1__SequenceList *list = file->doubles[i]->sequences;
+    for (size_t k = 0; list && k < list->n_steps; k++)
+      if (!list->steps[k]->sequence[0] && list->steps[k]->position > last)
+        last = list->steps[k]->position;
+  }
+  return last;
+}
+
 /* Ends the double that is being declared, if any. */
 static int finish_draft(cmox_run_document_t *document, const cmox_verb_t *verb) {
   if (document->draft_count == 0) return 0;
-  uint32_t position = 0;
+  uint32_t position = last_position(document->file);
   for (size_t i = 0; i < document->draft_count; i++)
     position += cmox_draft_in_order(&document->drafts[i]);
   return cmox_draft_finish(&document->drafts[document->draft_count - 1], verb, position);

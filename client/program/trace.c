@@ -242,8 +242,11 @@ int cmox_verb_trace(const cmox_verb_t *verb, const cmox_arguments_t *arguments) 
   if (arguments->word_count == 0) return cmox_usage_error(verb, "say which command is to run");
   Cmdmox__V1__DocumentSession settings = CMDMOX__V1__DOCUMENT_SESSION__INIT;
   settings.contained = true;
+  const char *path = cmox_given(arguments, CMOX_TRACE_OUTPUT);
+  int status = path ? cmox_file_check(verb, path) : 0;
+  if (status != 0) return status;
   cmox_embedded_t session;
-  int status = cmox_embedded_open(&session, verb, &settings);
+  status = cmox_embedded_open(&session, verb, &settings);
   if (status == 0) status = trace_in_session(&session, arguments);
   cmox_embedded_close(&session);
   return status;

@@ -238,6 +238,15 @@ class Files(Run):
         self.assertEqual((status, err), (3, "cmdmox run: none.json: No such file or directory\n"))
         self.assertEqual(os.listdir(self.home), ["d.json"])
 
+    def test_flags_continue_the_sequence_of_the_file(self):
+        _, printed, _ = self.cmdmox("run", "--mock", "a", "--in-order", "--mock", "b", "--in-order", "--print")
+        self.file("d.json", printed)
+        words = ("run", "-f", "d.json", "--mock", "c", "--in-order", "--mock", "d", "--in-order")
+        self.assertEqual(self.cmdmox(*words, "--", "sh", "-c", "a; b; c; d"), (0, "", ""))
+        self.assertEqual(self.cmdmox(*words, "--", "sh", "-c", "c; a; b; d")[0], 1)
+        doubles = json.loads(self.cmdmox(*words, "--print")[1])["doubles"]
+        self.assertEqual([double["sequences"][0]["position"] for double in doubles], [1, 2, 3, 4])
+
     def test_a_double_after_another(self):
         self.file("d.json", '{"doubles": [{"kind": "mock", "command": "a"}, {"kind": "mock", "command": "b", "after": [1]}]}')
         self.assertEqual(self.cmdmox("run", "-f", "d.json", "sh", "-c", "a; b")[0], 0)
@@ -271,6 +280,25 @@ class Reports(Run):
     def test_a_report_that_cannot_be_written(self):
         status, _, err = self.cmdmox("run", "--json", "/no/such/place", "true")
         self.assertEqual((status, err), (3, "cmdmox run: /no/such/place: No such file or directory\n"))
+
+    def test_nothing_runs_when_a_report_cannot_be_written(self):
+        for words in (("run", "--json"), ("run", "--junit"), ("run", "--tap"), ("trace", "-o")):
+            for place, why in (("/no/such/place", "No such file or directory"), (self.home, "Is a directory")):
+                status, _, err = self.cmdmox(*words, place, "touch", "made")
+                self.assertEqual((status, err), (3, f"cmdmox {words[0]}: {place}: {why}\n"))
+        self.assertEqual(os.listdir(self.home), [])
+
+    def test_a_report_whose_file_is_replaced_meanwhile(self):
+        status, _, _ = self.cmdmox("run", "--json", "r.json", "sh", "-c", "rm r.json")
+        self.assertEqual((status, json.loads(self.read("r.json"))["passed"]), (0, True))
+        status, _, err = self.cmdmox("run", "--json", "r.json", "sh", "-c", "rm r.json; mkdir r.json")
+        self.assertEqual((status, err), (3, "cmdmox run: r.json: Is a directory\n"))
+
+    def test_a_format_that_there_is_not(self):
+        self.env["CMOX_REPORT"] = "jsn"
+        status, _, err = self.cmdmox("run", "touch", "made")
+        self.assertEqual((status, err), (3, 'cmdmox run: CMOX_REPORT is "jsn": write text, json, junit or tap\n'))
+        self.assertEqual(os.listdir(self.home), [])
 
 
 class Signals(Run):
