@@ -8,6 +8,12 @@
 #include "server/base/alloc.h"
 #include "server/wire/wire.h"
 
+typedef struct place_of {
+  const char *file, *member;
+  long index;
+  uint32_t line;
+} place_of_t;
+
 static int fail(const cmox_embedded_t *session, const cmox_error_t *error) {
   (void)fprintf(stderr, "cmdmox %s: %s\n", session->verb->name, error->message);
   return cmox_code_exit_status(error->code);
@@ -41,6 +47,21 @@ int cmox_embedded_call(cmox_embedded_t *session, const char *method,
   return 0;
 }
 
+/* The same; what the engine has against the file, is told with its place. index: of a list, -1:
+ * it is none. line 0: it is not of the file. */
+static int call_of(cmox_embedded_t *session, const char *method, const ProtobufCMessage *request,
+                   ProtobufCMessage **answer, const place_of_t *of) {
+  cmox_error_t error;
+  if (cmox_control_call(&session->control, method, request, answer, &error) == CMOX_OK) return 0;
+  if (of->line == 0 || cmox_code_exit_status(error.code) != CMOX_EXIT_USAGE)
+    return fail(session, &error);
+  char index[32] = "";
+  if (of->index >= 0) (void)snprintf(index, sizeof index, "[%ld]", of->index);
+  (void)fprintf(stderr, "cmdmox %s: %s:%u: %s%s: %s\n", session->verb->name, of->file, of->line,
+                of->member, index, error.message);
+  return cmox_code_exit_status(CMOX_E_BAD_DOCUMENT);
+}
+
 /* ---- The session ------------------------------------------------------------- */
 
 static int keep_entries(cmox_embedded_t *session, const ProtobufCBinaryData *block, size_t count) {
@@ -62,7 +83,7 @@ static int keep_session(cmox_embedded_t *session, const Cmdmox__V1__CreateSessio
 }
 
 int cmox_embedded_open(cmox_embedded_t *session, const cmox_verb_t *verb,
-                       const Cmdmox__V1__DocumentSession *settings) {
+                       const Cmdmox__V1__DocumentSession *settings, const cmox_written_t *written) {
   *session = (cmox_embedded_t){.verb = verb, .control = {.channel = CMOX_CHANNEL_EMPTY}};
   cmox_error_t error;
   if (start(session, &error) != CMOX_OK) return fail(session, &error);
@@ -85,7 +106,9 @@ int cmox_embedded_open(cmox_embedded_t *session, const cmox_verb_t *verb,
     }
   }
   ProtobufCMessage *answer = NULL;
-  int status = cmox_embedded_call(session, "CreateSession", &request.base, &answer);
+  place_of_t of = {.member = "session", .index = -1};
+  if (written) of.file = written->file, of.line = written->session_line;
+  int status = call_of(session, "CreateSession", &request.base, &answer, &of);
   if (status == 0)
     status = keep_session(session, (const Cmdmox__V1__CreateSessionResponse *)answer);
   cmox_wire_free(answer);
@@ -161,32 +184,57 @@ static int declare_doubles(cmox_embedded_t *session, const Cmdmox__V1__Document 
   return 0;
 }
 
-static int name_commands(cmox_embedded_t *session, const Cmdmox__V1__Document *document) {
-  int status = 0;
-  if (document->n_register_) {
-    Cmdmox__V1__RegisterCommandsRequest request = CMDMOX__V1__REGISTER_COMMANDS_REQUEST__INIT;
-    request.session_id = session->id;
-    request.n_commands = document->n_register_;
-    request.commands = document->register_;
-    status = cmox_embedded_call(session, "RegisterCommands", &request.base, NULL);
-  }
-  if (status == 0 && document->n_allow) {
-    Cmdmox__V1__AllowCommandsRequest request = CMDMOX__V1__ALLOW_COMMANDS_REQUEST__INIT;
-    request.session_id = session->id;
-    request.n_commands = document->n_allow;
-    request.commands = document->allow;
-    status = cmox_embedded_call(session, "AllowCommands", &request.base, NULL);
-  }
-  if (status != 0 || document->n_absent == 0) return status;
+/* Where the name stands: of the list register (0), allow (1) or absent (2). */
+static place_of_t place_of_name(const cmox_written_t *written, size_t list, size_t index) {
+  static const char *const members[3] = {"register", "allow", "absent"};
+  place_of_t of = {.file = written->file, .member = members[list], .index = (long)index};
+  if (index < written->name_counts[list]) of.line = written->name_lines[list][index];
+  return of;
+}
+
+static int make_absent(cmox_embedded_t *session, ProtobufCBinaryData *name, const place_of_t *of) {
   Cmdmox__V1__MakeAbsentRequest request = CMDMOX__V1__MAKE_ABSENT_REQUEST__INIT;
   request.session_id = session->id;
-  request.n_commands = document->n_absent;
-  request.commands = document->absent;
+  request.n_commands = 1;
+  request.commands = name;
   ProtobufCMessage *answer = NULL;
-  status = cmox_embedded_call(session, "MakeAbsent", &request.base, &answer);
+  int status = call_of(session, "MakeAbsent", &request.base, &answer, of);
   const Cmdmox__V1__MakeAbsentResponse *made = (const Cmdmox__V1__MakeAbsentResponse *)answer;
   if (status == 0) status = keep_entries(session, made->env_block, made->n_env_block);
   cmox_wire_free(answer);
+  return status;
+}
+
+static int register_or_allow(cmox_embedded_t *session, ProtobufCBinaryData *name, bool allow,
+                             const place_of_t *of) {
+  Cmdmox__V1__RegisterCommandsRequest seen = CMDMOX__V1__REGISTER_COMMANDS_REQUEST__INIT;
+  Cmdmox__V1__AllowCommandsRequest allowed = CMDMOX__V1__ALLOW_COMMANDS_REQUEST__INIT;
+  seen.session_id = allowed.session_id = session->id;
+  seen.n_commands = allowed.n_commands = 1;
+  seen.commands = allowed.commands = name;
+  ProtobufCMessage *answer = NULL;
+  int status = call_of(session, allow ? "AllowCommands" : "RegisterCommands",
+                       allow ? &allowed.base : &seen.base, &answer, of);
+  cmox_wire_free(answer);
+  return status;
+}
+
+/* One by one, as the doubles are. */
+static int name_commands(cmox_embedded_t *session, const Cmdmox__V1__Document *document,
+                         const cmox_written_t *written) {
+  int status = 0;
+  for (size_t i = 0; i < document->n_register_ && status == 0; i++) {
+    const place_of_t of = place_of_name(written, 0, i);
+    status = register_or_allow(session, &document->register_[i], false, &of);
+  }
+  for (size_t i = 0; i < document->n_allow && status == 0; i++) {
+    const place_of_t of = place_of_name(written, 1, i);
+    status = register_or_allow(session, &document->allow[i], true, &of);
+  }
+  for (size_t i = 0; i < document->n_absent && status == 0; i++) {
+    const place_of_t of = place_of_name(written, 2, i);
+    status = make_absent(session, &document->absent[i], &of);
+  }
   return status;
 }
 
@@ -195,14 +243,18 @@ int cmox_embedded_declare(cmox_embedded_t *session, const Cmdmox__V1__Document *
   uint64_t *ids = cmox_calloc(document->n_doubles + 1, sizeof *ids);
   cmox_error_t error;
   if (!ids && cmox_fail(&error, CMOX_E_NO_MEMORY, "out of memory")) return fail(session, &error);
-  int status = name_commands(session, document);
+  int status = name_commands(session, document, written);
   if (status == 0) status = declare_doubles(session, document, written, ids);
   cmox_free_block(ids);
   if (status != 0 || !document->default_action) return status;
   Cmdmox__V1__SetDefaultActionRequest request = CMDMOX__V1__SET_DEFAULT_ACTION_REQUEST__INIT;
   request.session_id = session->id;
   request.action = document->default_action;
-  return cmox_embedded_call(session, "SetDefaultAction", &request.base, NULL);
+  const place_of_t of = {written->file, "default_action", -1, written->default_line};
+  ProtobufCMessage *answer = NULL;
+  status = call_of(session, "SetDefaultAction", &request.base, &answer, &of);
+  cmox_wire_free(answer);
+  return status;
 }
 
 int cmox_embedded_replay(cmox_embedded_t *session) {

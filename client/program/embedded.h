@@ -22,14 +22,18 @@ typedef struct cmox_embedded {
 typedef struct cmox_written {
   const char *file; /* NULL: flags */
   const uint32_t *lines;
-  size_t count; /* doubles from there on are of flags */
+  size_t count;                  /* doubles from there on are of flags */
+  const uint32_t *name_lines[3]; /* of register, allow, absent */
+  size_t name_counts[3];         /* names from there on are of flags */
+  uint32_t default_line;         /* of default_action; 0: it is of flags */
+  uint32_t session_line;
 } cmox_written_t;
 
 /* Each of them: 0, or the exit status when stderr says what is wrong. */
 
-/* settings may be NULL. To be closed whatever comes of it. */
+/* settings and written may be NULL. To be closed whatever comes of it. */
 int cmox_embedded_open(cmox_embedded_t *session, const cmox_verb_t *verb,
-                       const Cmdmox__V1__DocumentSession *settings);
+                       const Cmdmox__V1__DocumentSession *settings, const cmox_written_t *written);
 void cmox_embedded_close(cmox_embedded_t *session);
 
 /* Tells the session all of the document but `session`. It changes `after` in it: those are the

@@ -175,7 +175,7 @@ static int run(cmox_run_document_t *document, const cmox_verb_t *verb,
   give_label(document, arguments->words[0]);
   if (!cmox_run_document_locate(document)) return cmox_code_exit_status(CMOX_E_NO_MEMORY);
   cmox_embedded_t session;
-  int status = cmox_embedded_open(&session, verb, document->all.session);
+  int status = cmox_embedded_open(&session, verb, document->all.session, &document->written);
   if (status == 0) status = run_in_session(&session, document, arguments, timeout_ms);
   cmox_embedded_close(&session);
   return status;

@@ -107,6 +107,28 @@ static int no_memory(const cmox_verb_t *verb) {
 
 /* ---- The file ---------------------------------------------------------------- */
 
+/* Where all stands that the engine may refuse later. False: memory is out. */
+static bool note_lines(cmox_run_document_t *document, const char *name, cmox_span_t text) {
+  const Cmdmox__V1__Document *file = document->file;
+  static const char *const lists[3] = {"register", "allow", "absent"};
+  const size_t counts[3] = {file->n_register_, file->n_allow, file->n_absent};
+  cmox_written_t *written = &document->written;
+  document->lines = calloc(file->n_doubles + 1, sizeof *document->lines);
+  if (!document->lines) return false;
+  cmox_json_lines(text, "doubles", document->lines, file->n_doubles);
+  *written = (cmox_written_t){.file = name, .lines = document->lines, .count = file->n_doubles};
+  for (size_t i = 0; i < 3; i++) {
+    uint32_t *lines = calloc(counts[i] + 1, sizeof *lines);
+    if (!lines) return false;
+    cmox_json_lines(text, lists[i], lines, counts[i]);
+    written->name_lines[i] = document->name_lines[i] = lines;
+    written->name_counts[i] = counts[i];
+  }
+  if (file->default_action) written->default_line = cmox_json_line(text, "default_action");
+  if (file->session) written->session_line = cmox_json_line(text, "session");
+  return true;
+}
+
 static int read_document(cmox_run_document_t *document, const cmox_verb_t *verb, const char *path,
                          cmox_span_t text) {
   const char *name = document->file_is_stdin ? "stdin" : path;
@@ -118,12 +140,7 @@ static int read_document(cmox_run_document_t *document, const cmox_verb_t *verb,
     return cmox_code_exit_status(CMOX_E_BAD_DOCUMENT);
   }
   document->file = (Cmdmox__V1__Document *)message;
-  const size_t count = document->file->n_doubles;
-  document->lines = calloc(count + 1, sizeof *document->lines);
-  if (!document->lines) return no_memory(verb);
-  cmox_json_lines(text, "doubles", document->lines, count);
-  document->written = (cmox_written_t){name, document->lines, count};
-  return 0;
+  return note_lines(document, name, text) ? 0 : no_memory(verb);
 }
 
 static int read_file(cmox_run_document_t *document, const cmox_verb_t *verb, const char *path) {
@@ -250,6 +267,7 @@ static void pass_by_default(cmox_run_document_t *document) {
   document->default_action.kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_PASSTHROUGH;
   document->default_action.passthrough = &document->passthrough;
   document->all.default_action = &document->default_action;
+  document->written.default_line = 0;
 }
 
 int cmox_run_document_read(cmox_run_document_t *document, const cmox_verb_t *verb,
@@ -297,6 +315,7 @@ void cmox_run_document_clear(cmox_run_document_t *document) {
   free(document->doubles);
   for (size_t i = 0; i < 3; i++) free(document->names[i]);
   free(document->lines);
+  for (size_t i = 0; i < 3; i++) free(document->name_lines[i]);
   free(document->locations);
   if (document->file) cmox_wire_free(&document->file->base);
   *document = (cmox_run_document_t){0};

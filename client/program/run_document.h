@@ -42,6 +42,7 @@ typedef struct cmox_run_document {
   Cmdmox__V1__DoubleAction default_action;
   Cmdmox__V1__Passthrough passthrough;
   uint32_t *lines; /* of the doubles of the file */
+  uint32_t *name_lines[3];
   cmox_written_t written;
 } cmox_run_document_t;
 

@@ -246,7 +246,7 @@ int cmox_verb_trace(const cmox_verb_t *verb, const cmox_arguments_t *arguments) 
   int status = path ? cmox_file_check(verb, path) : 0;
   if (status != 0) return status;
   cmox_embedded_t session;
-  status = cmox_embedded_open(&session, verb, &settings);
+  status = cmox_embedded_open(&session, verb, &settings, NULL);
   if (status == 0) status = trace_in_session(&session, arguments);
   cmox_embedded_close(&session);
   return status;

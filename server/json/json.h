@@ -38,6 +38,9 @@ cmox_code_t cmox_message_from_json(const ProtobufCMessageDescriptor *type, const
  * its top; for messages that are only refused later. The text is one that has been read. */
 void cmox_json_lines(cmox_span_t text, const char *member, uint32_t *lines, size_t count);
 
+/* The line of what has this name at the document's top, and is there. */
+uint32_t cmox_json_line(cmox_span_t text, const char *member);
+
 /* Appends the message, fields in the order of their numbers; pretty: on lines of their own,
  * indented by two, with a newline at the end. Nothing that is not in the schema is written. False:
  * memory is out. */

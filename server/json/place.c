@@ -114,6 +114,15 @@ void cmox_json_lines(cmox_span_t text, const char *member, uint32_t *lines, size
   }
 }
 
+uint32_t cmox_json_line(cmox_span_t text, const char *member) {
+  const cmox_place_t top = {0};
+  const cmox_place_t place = cmox_member(&top, member);
+  const uint8_t *at = locate(text, &place, true);
+  uint32_t line = 1;
+  for (const uint8_t *p = text.data; p < at; p++) line += *p == '\n';
+  return line;
+}
+
 /* ---- The error -------------------------------------------------------------- */
 
 typedef struct spot {

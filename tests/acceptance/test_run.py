@@ -238,6 +238,18 @@ class Files(Run):
         self.assertEqual((status, err), (3, "cmdmox run: none.json: No such file or directory\n"))
         self.assertEqual(os.listdir(self.home), ["d.json"])
 
+    def test_what_else_of_it_is_refused(self):
+        for text, said in (('{"register": ["fine",\n"a/b"]}', "2: register[1]: "), ('{\n"allow": ["a/b"]}', "2: allow[0]: "),
+                           ('{"absent": [\n\n"a/b"]}', "3: absent[0]: "),
+                           ('{\n"default_action": {"reply": {"signal": "NOPE"}}}', "2: default_action: "),
+                           ('{\n\n"session": {"max_journal_entries": 0}}', "3: session: max_journal_entries: ")):
+            self.file("d.json", text)
+            status, out, err = self.cmdmox("run", "-f", "d.json", "--register", "x", "touch", "made")
+            self.assertEqual((status, out), (3, ""), err)
+            self.assertIn("cmdmox run: d.json:" + said, err)
+        self.assertEqual(self.cmdmox("run", "--register", "a/b", "touch", "made")[0], 2)
+        self.assertEqual(os.listdir(self.home), ["d.json"])
+
     def test_flags_continue_the_sequence_of_the_file(self):
         _, printed, _ = self.cmdmox("run", "--mock", "a", "--in-order", "--mock", "b", "--in-order", "--print")
         self.file("d.json", printed)
