@@ -1,5 +1,7 @@
 #include "client/program/session.h"
 
+#include "server/base/quote.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -170,22 +172,12 @@ void cmox_shell_note(const cmox_shell_session_t *session, const char *name) {
 
 /* ---- Words of a shell -------------------------------------------------------------- */
 
-void cmox_shell_quote(cmox_buf_t *out, const char *value, size_t len) {
-  cmox_buf_putc(out, '\'');
-  for (size_t i = 0; i < len; i++)
-    if (value[i] == '\'')
-      cmox_buf_puts(out, "'\\''");
-    else
-      cmox_buf_putc(out, value[i]);
-  cmox_buf_putc(out, '\'');
-}
-
 void cmox_shell_assign(cmox_buf_t *out, cmox_span_t name, const char *value, size_t len) {
   cmox_buf_puts(out, value ? "export " : "unset ");
   cmox_buf_append_span(out, name);
   if (value) {
     cmox_buf_putc(out, '=');
-    cmox_shell_quote(out, value, len);
+    cmox_quote_word(out, cmox_span(value, len));
   }
   cmox_buf_putc(out, '\n');
 }

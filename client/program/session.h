@@ -52,8 +52,6 @@ bool cmox_shell_read(const cmox_shell_session_t *session, const char *name, cmox
 /* Makes an empty file there; one that cannot be made is as good as not said. */
 void cmox_shell_note(const cmox_shell_session_t *session, const char *name);
 
-/* One word of a shell with exactly these bytes. */
-void cmox_shell_quote(cmox_buf_t *out, const char *value, size_t len);
 /* "export NAME='value'" for a shell; value NULL: "unset NAME". */
 void cmox_shell_assign(cmox_buf_t *out, cmox_span_t name, const char *value, size_t len);
 

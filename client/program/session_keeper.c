@@ -23,6 +23,7 @@
 
 #include "client/program/session.h"
 #include "server/base/log.h"
+#include "server/base/quote.h"
 #include "server/host/shimdir.h"
 
 typedef struct keeper {
@@ -179,10 +180,10 @@ static void put_trap(cmox_buf_t *out) {
   const char *outer = getenv(CMOX_SESSION_VARIABLE);
   const ssize_t len = readlink("/proc/self/exe", program, sizeof program);
   cmox_buf_puts(out, "test \"${cmdmox_outer+x}\" || cmdmox_outer=");
-  cmox_shell_quote(out, outer ? outer : "", outer ? strlen(outer) : 0);
+  cmox_quote_word(out, cmox_span_str(outer ? outer : ""));
   cmox_buf_puts(out, "\ncmdmox_program=");
   if (len > 0 && (size_t)len < sizeof program)
-    cmox_shell_quote(out, program, (size_t)len);
+    cmox_quote_word(out, cmox_span(program, (size_t)len));
   else
     cmox_buf_puts(out, "cmdmox");
   cmox_buf_puts(out, "\ntrap 'while test \"${" CMOX_SESSION_VARIABLE

@@ -141,8 +141,7 @@ static bool needs_escapes(cmox_span_t text) {
   return false;
 }
 
-/* As every shell of POSIX reads it: 'it'\''s' */
-static void quote_posix(cmox_buf_t *out, cmox_span_t text) {
+void cmox_quote_word(cmox_buf_t *out, cmox_span_t text) {
   cmox_buf_putc(out, '\'');
   for (size_t i = 0; i < text.len; i++)
     if (text.data[i] == '\'')
@@ -161,7 +160,7 @@ void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
     escape_all(out, shown, '\'', escape_in_c);
     cmox_buf_putc(out, '\'');
   } else {
-    quote_posix(out, shown);
+    cmox_quote_word(out, shown);
   }
   say_cut(out, text, shown_max);
 }

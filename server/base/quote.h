@@ -23,7 +23,10 @@ void cmox_quote_python(cmox_buf_t *out, cmox_span_t text);
 /* One line as it is, with control characters escaped and tabs kept. */
 void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 
-/* A word of a POSIX shell: bare when it is plain, else in single quotes, with
+/* Exactly these bytes as a word for every shell of POSIX: 'it'\''s' */
+void cmox_quote_word(cmox_buf_t *out, cmox_span_t text);
+
+/* The same for people: bare when it is plain, else in single quotes, with
  * $'...' where control characters need it. */
 void cmox_quote_shell(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 
