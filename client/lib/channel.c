@@ -6,12 +6,12 @@
  * nothing (DEADLINE_EXCEEDED), or sends what is no frame (BAD_FRAME, FRAME_TOO_LARGE).
  * After that the position in the stream is unknown and the channel must not be used. */
 #include "client/lib/channel.h"
+#include "client/lib/clock.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "proto/framing.h"
@@ -31,16 +31,10 @@ void cmox_channel_close(cmox_channel_t *channel) {
   *channel = CMOX_CHANNEL_EMPTY;
 }
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static cmox_code_t wait_for(const cmox_channel_t *channel, short events, cmox_error_t *error) {
-  int64_t deadline = now_ms() + channel->silence_ms;
+  int64_t deadline = cmox_now_ms() + channel->silence_ms;
   for (;;) {
-    int64_t left = deadline - now_ms();
+    int64_t left = deadline - cmox_now_ms();
     if (left < 0) left = 0;
     struct pollfd poll_fd = {.fd = channel->fd, .events = events};
     int ready = poll(&poll_fd, 1, channel->silence_ms ? (int)left : -1);

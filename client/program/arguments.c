@@ -104,10 +104,7 @@ int cmox_arguments_read(const cmox_verb_t *verb, char **words, cmox_arguments_t 
   while (words[count]) count++;
   *arguments = (cmox_arguments_t){.given = calloc(count + 1, sizeof *arguments->given),
                                   .words = calloc(count + 1, sizeof *arguments->words)};
-  if (!arguments->given || !arguments->words) {
-    (void)fputs("cmdmox: out of memory\n", stderr);
-    return CMOX_EXIT_USAGE;
-  }
+  if (!arguments->given || !arguments->words) return cmox_no_memory();
   bool only_words = false;
   for (; *words; words++) {
     if (only_words || **words != '-' || strcmp(*words, "-") == 0) {

@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/program/descendants.h"
+
+#include "client/lib/clock.h"
 
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -45,12 +46,6 @@ _Noreturn static void become(const cmox_child_t *child, const sigset_t *mask, pi
 
 /* ---- Beside it --------------------------------------------------------------- */
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Sent by a process, and not by the kernel: those of the terminal reach the command by themselves.
  */
 static bool is_sent(const siginfo_t *info) { return info->si_code <= 0; }
@@ -75,7 +70,7 @@ static int next_signal(int64_t deadline, siginfo_t *info) {
   sigset_t all;
   (void)sigfillset(&all);
   if (deadline == 0) return sigwaitinfo(&all, info);
-  int64_t left = deadline - now_ms();
+  int64_t left = deadline - cmox_now_ms();
   if (left < 0) left = 0;
   const struct timespec wait = {.tv_sec = (time_t)(left / 1000),
                                 .tv_nsec = (long)(left % 1000) * 1000000};
@@ -91,7 +86,7 @@ static void end_it(patience_t *patience) {
     (void)kill(patience->command, number); /* no /proc */
     (void)kill(patience->command, SIGCONT);
   }
-  patience->deadline = number ? now_ms() + KILL_AFTER_MS : 0;
+  patience->deadline = number ? cmox_now_ms() + KILL_AFTER_MS : 0;
   patience->next = number == SIGTERM ? SIGKILL : 0;
 }
 
@@ -130,12 +125,12 @@ static bool ends_us(int number) {
 
 /* After the command: until nothing of it runs that is waited for, or does not heed KILL. */
 static void wait_for_rest(patience_t *patience) {
-  const int64_t said_at = now_ms() + SAY_AFTER_MS;
+  const int64_t said_at = cmox_now_ms() + SAY_AFTER_MS;
   bool ending = patience->timed_out;
   bool said = ending;
   size_t left;
   while ((left = cmox_descendants(patience->since, patience->timed_out, 0)) > 0) {
-    if (!said && now_ms() >= said_at) {
+    if (!said && cmox_now_ms() >= said_at) {
       (void)fprintf(stderr,
                     "cmdmox %s: waiting for %zu process%s that the command has left running; "
                     "Ctrl-C ends %s\n",
@@ -143,12 +138,12 @@ static void wait_for_rest(patience_t *patience) {
       said = true;
     }
     siginfo_t info;
-    const int number = next_signal(now_ms() + LOOK_AGAIN_MS, &info);
+    const int number = next_signal(cmox_now_ms() + LOOK_AGAIN_MS, &info);
     while (waitpid(-1, NULL, WNOHANG) > 0) continue;
     if (number == SIGTSTP) (void)kill(getpid(), SIGSTOP);
     const bool asked = !ending && ends_us(number);
     ending |= asked;
-    const bool due = ending && now_ms() >= patience->deadline;
+    const bool due = ending && cmox_now_ms() >= patience->deadline;
     if (due && !asked && patience->next == 0) break;
     if (asked || due) end_it(patience);
     if (ending && patience->next == 0) /* also those that have come since */
@@ -185,7 +180,7 @@ static cmox_child_end_t see_it_through(const cmox_child_t *child, pid_t command)
   patience_t patience = {.child = child,
                          .command = command,
                          .since = cmox_started(command),
-                         .deadline = child->timeout_ms ? now_ms() + child->timeout_ms : 0,
+                         .deadline = child->timeout_ms ? cmox_now_ms() + child->timeout_ms : 0,
                          .next = SIGTERM};
   cmox_child_end_t end = accompany(&patience);
   if (patience.timed_out || child->waits) wait_for_rest(&patience);

@@ -10,11 +10,6 @@
 
 /* ---- Pieces of the message -------------------------------------------------- */
 
-static int no_memory(void) {
-  (void)fputs("cmdmox: out of memory\n", stderr);
-  return cmox_code_exit_status(CMOX_E_NO_MEMORY);
-}
-
 static void *message_new(const ProtobufCMessageDescriptor *type) {
   ProtobufCMessage *message = calloc(1, type->sizeof_message);
   if (message) protobuf_c_message_init(type, message);
@@ -155,7 +150,7 @@ static int set_out_file(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const c
   Cmdmox__V1__Reply *reply = status == 0 ? reply_of(to) : NULL;
   if (status == 0 &&
       (!reply || !set_bytes(&reply->stdout_data, (const char *)bytes.data, bytes.len, "")))
-    status = no_memory();
+    status = cmox_no_memory();
   cmox_buf_clear(&bytes);
   return status;
 }
@@ -202,13 +197,13 @@ static int take_number(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const cm
   if (id == DELAY) done = reply != NULL;
   if (id == TIMES || id == AT_LEAST) done = set_minimum(to, number);
   if (id == TIMES || id == AT_MOST) done = done && set_maximum(to, number);
-  return done ? 0 : no_memory();
+  return done ? 0 : cmox_no_memory();
 }
 
 static int take_variable(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const char *entry) {
   if (*entry == '=' || !strchr(entry, '='))
     return cmox_usage_error(verb, "--env %s: write NAME=VALUE", entry);
-  return add_variable(to, entry) ? 0 : no_memory();
+  return add_variable(to, entry) ? 0 : cmox_no_memory();
 }
 
 static int take_text(Cmdmox__V1__Double *to, const cmox_given_t *given) {
@@ -246,14 +241,14 @@ static int take_text(Cmdmox__V1__Double *to, const cmox_given_t *given) {
     default: /* what the end looks at: how its arguments are meant, and its place */
       break;
   }
-  return done ? 0 : no_memory();
+  return done ? 0 : cmox_no_memory();
 }
 
 static int take_signal(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const char *name) {
   if (!*name || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-")])
     return cmox_usage_error(verb, "--signal %s: write a name such as TERM", name);
   Cmdmox__V1__Reply *reply = reply_of(to);
-  return reply && set_signal(reply, name) ? 0 : no_memory();
+  return reply && set_signal(reply, name) ? 0 : cmox_no_memory();
 }
 
 int cmox_draft_take(cmox_draft_t *draft, const cmox_verb_t *verb, const cmox_given_t *given) {
@@ -276,10 +271,11 @@ int cmox_draft_begin(cmox_draft_t *draft, const cmox_verb_t *verb, Cmdmox__V1__D
   if (count == 0 || !*words[0]) return cmox_usage_error(verb, "say which command is meant");
   *draft = (cmox_draft_t){.message = message_new(&cmdmox__v1__double__descriptor)};
   Cmdmox__V1__Double *message = draft->message;
-  if (!message || !set_bytes(&message->command, words[0], strlen(words[0]), "")) return no_memory();
+  if (!message || !set_bytes(&message->command, words[0], strlen(words[0]), ""))
+    return cmox_no_memory();
   message->kind = kind;
   for (size_t i = 1; i < count; i++)
-    if (!add_argument(message, words[i])) return no_memory();
+    if (!add_argument(message, words[i])) return cmox_no_memory();
   return 0;
 }
 
@@ -333,13 +329,13 @@ int cmox_draft_finish(cmox_draft_t *draft, const cmox_verb_t *verb, uint32_t pos
     done = (message->argv = message_new(&cmdmox__v1__argv_matcher__descriptor));
   if (draft->given & CMOX_DOUBLE_BIT(ARGS_ANY) && message->argv) done = accept_rest(message);
   if (draft->given & CMOX_DOUBLE_BIT(IN_ORDER)) done = done && put_in_order(message, position);
-  return done ? 0 : no_memory();
+  return done ? 0 : cmox_no_memory();
 }
 
 int cmox_draft_hold(cmox_draft_t *draft, const char *gate) {
   Cmdmox__V1__DoubleAction *action = reply_of(draft->message) ? action_of(draft->message) : NULL;
   char *name = action ? strdup(gate) : NULL;
-  if (!name) return no_memory();
+  if (!name) return cmox_no_memory();
   action->gate = name;
   return 0;
 }

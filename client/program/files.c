@@ -15,7 +15,7 @@ static int fail(const cmox_verb_t *verb, const char *path, const char *why) {
   return cmox_code_exit_status(CMOX_E_IO);
 }
 
-static const char *read_all(int fd, cmox_buf_t *out) {
+const char *cmox_read_all(int fd, cmox_buf_t *out) {
   for (;;) {
     if (out->len > FILE_MAX) return "it is longer than 16 MiB";
     if (!cmox_buf_reserve(out, PIECE)) return "out of memory";
@@ -30,7 +30,7 @@ int cmox_file_read(const cmox_verb_t *verb, const char *path, cmox_buf_t *out) {
   const bool is_stdin = strcmp(path, "-") == 0;
   const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return fail(verb, path, strerror(errno));
-  const char *why = read_all(fd, out);
+  const char *why = cmox_read_all(fd, out);
   if (!is_stdin) (void)close(fd);
   return why ? fail(verb, is_stdin ? "stdin" : path, why) : 0;
 }

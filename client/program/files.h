@@ -5,6 +5,9 @@
 #include "client/program/verbs.h"
 #include "server/base/buf.h"
 
+/* Appends all that can be read, at most 16 MiB; NULL, or why it went wrong. */
+const char *cmox_read_all(int fd, cmox_buf_t *out);
+
 /* The whole file, "-": stdin; at most 16 MiB. 0, or the exit status when stderr says why not. */
 int cmox_file_read(const cmox_verb_t *verb, const char *path, cmox_buf_t *out);
 

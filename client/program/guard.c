@@ -2,6 +2,8 @@
  * ASK_MS. Signals and the engine's news of its clients wake the wait by a pipe. */
 #include "client/program/guard.h"
 
+#include "client/lib/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -197,12 +198,6 @@ pid_t cmox_guard_shell(void) {
 
 /* ---- Waiting -------------------------------------------------------------------- */
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void drain_wakes(void) {
   char bytes[64];
   while (read(wake_pipe[0], bytes, sizeof bytes) > 0) {
@@ -230,16 +225,16 @@ cmox_end_t cmox_guard_wait(const cmox_guard_t *guard, int *number) {
   const int64_t idle = guard->needs_session ? 0 : (int64_t)guard->idle_ms;
   const bool may_idle = guard->needs_session || guard->idle_ms > 0;
   unsigned seen = atomic_load(&changes);
-  int64_t since = now_ms();
+  int64_t since = cmox_now_ms();
   for (;;) {
     *number = atomic_load(&signalled);
     if (*number) return CMOX_END_SIGNAL;
     const unsigned now_seen = atomic_load(&changes);
     if (now_seen != seen) {
       seen = now_seen;
-      since = now_ms();
+      since = cmox_now_ms();
     }
-    const int64_t left = since + idle - now_ms();
+    const int64_t left = since + idle - cmox_now_ms();
     const bool waits_idly = may_idle && !is_needed(guard);
     if (waits_idly && left <= 0) return CMOX_END_IDLE;
     if (look(guard, waits_idly ? left : -1)) return CMOX_END_PARENT;
@@ -247,9 +242,9 @@ cmox_end_t cmox_guard_wait(const cmox_guard_t *guard, int *number) {
 }
 
 void cmox_guard_wait_gone(cmox_guard_t *guard, int most_ms) {
-  const int64_t until = most_ms < 0 ? INT64_MAX : now_ms() + most_ms;
+  const int64_t until = most_ms < 0 ? INT64_MAX : cmox_now_ms() + most_ms;
   const int64_t ask_ms = most_ms < 0 ? ASK_MS : ASK_MS / 10;
-  for (int64_t left; guard->parent && (left = until - now_ms()) > 0;) {
+  for (int64_t left; guard->parent && (left = until - cmox_now_ms()) > 0;) {
     struct pollfd fd = {.fd = guard->parent_fd, .events = POLLIN};
     const int64_t pause = guard->parent_fd < 0 && left > ask_ms ? ask_ms : left;
     if (poll(&fd, guard->parent_fd >= 0, pause > INT32_MAX ? -1 : (int)pause) > 0) return;

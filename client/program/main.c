@@ -12,6 +12,11 @@
 
 #include "server/base/nearest.h"
 
+int cmox_no_memory(void) {
+  (void)fputs("cmdmox: out of memory\n", stderr);
+  return cmox_code_exit_status(CMOX_E_NO_MEMORY);
+}
+
 void cmox_print(const cmox_buf_t *text) {
   if (text->len) (void)fwrite(text->data, 1, text->len, stdout);
 }

@@ -100,11 +100,6 @@ const cmox_option_t cmox_run_others[] = {
     {0},
 };
 
-static int no_memory(const cmox_verb_t *verb) {
-  (void)fprintf(stderr, "cmdmox %s: out of memory\n", verb->name);
-  return cmox_code_exit_status(CMOX_E_NO_MEMORY);
-}
-
 /* ---- The file ---------------------------------------------------------------- */
 
 /* Where all stands that the engine may refuse later. False: memory is out. */
@@ -140,7 +135,7 @@ static int read_document(cmox_run_document_t *document, const cmox_verb_t *verb,
     return cmox_code_exit_status(CMOX_E_BAD_DOCUMENT);
   }
   document->file = (Cmdmox__V1__Document *)message;
-  return note_lines(document, name, text) ? 0 : no_memory(verb);
+  return note_lines(document, name, text) ? 0 : cmox_no_memory();
 }
 
 static int read_file(cmox_run_document_t *document, const cmox_verb_t *verb, const char *path) {
@@ -274,7 +269,7 @@ int cmox_run_document_read(cmox_run_document_t *document, const cmox_verb_t *ver
                            const cmox_arguments_t *arguments) {
   *document = (cmox_run_document_t){.all = CMDMOX__V1__DOCUMENT__INIT};
   document->drafts = calloc(arguments->given_count + 1, sizeof *document->drafts);
-  if (!document->drafts) return no_memory(verb);
+  if (!document->drafts) return cmox_no_memory();
   const char *path = cmox_given(arguments, CMOX_RUN_DOUBLES);
   int status = path ? read_file(document, verb, path) : 0;
   if (status == 0) status = read_flags(document, verb, arguments);
@@ -290,7 +285,7 @@ int cmox_run_document_read(cmox_run_document_t *document, const cmox_verb_t *ver
                  &all->n_register_) &&
       join_names(arguments, CMOX_RUN_ALLOW, &document->names[1], &all->allow, &all->n_allow) &&
       join_names(arguments, CMOX_RUN_ABSENT, &document->names[2], &all->absent, &all->n_absent);
-  return joined ? 0 : no_memory(verb);
+  return joined ? 0 : cmox_no_memory();
 }
 
 bool cmox_run_document_locate(cmox_run_document_t *document) {

@@ -1,5 +1,7 @@
 #include "client/program/session.h"
 
+#include "client/program/files.h"
+
 #include "server/base/quote.h"
 
 #include <errno.h>
@@ -127,16 +129,6 @@ static bool is_ours(int fd) {
   return fstat(fd, &info) == 0 && info.st_uid == geteuid() && !(info.st_mode & 022);
 }
 
-static bool read_all(int fd, cmox_buf_t *out) {
-  for (;;) {
-    if (!cmox_buf_reserve(out, 4096)) return false;
-    const ssize_t got = read(fd, out->data + out->len, 4096);
-    if (got == 0) return true;
-    if (got < 0 && errno != EINTR) return false;
-    if (got > 0) out->len += (size_t)got;
-  }
-}
-
 /* -1: it is not there, or not ours alone. */
 static int open_private(const cmox_shell_session_t *session) {
   char directory[CMOX_SESSION_TEXT_MAX];
@@ -157,7 +149,7 @@ bool cmox_shell_read(const cmox_shell_session_t *session, const char *name, cmox
   const int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   (void)close(dir);
   if (fd < 0) return false;
-  const bool read = is_ours(fd) && read_all(fd, out);
+  const bool read = is_ours(fd) && !cmox_read_all(fd, out);
   (void)close(fd);
   return read;
 }

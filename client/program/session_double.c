@@ -8,11 +8,6 @@
 #include "client/program/session.h"
 #include "server/json/json.h"
 
-static int no_memory(const cmox_verb_t *verb) {
-  const cmox_error_t error = {CMOX_E_NO_MEMORY, "out of memory"};
-  return cmox_shell_fail(verb->name, &error);
-}
-
 /* Takes the flags of a double from the command line. */
 static int take_flags(cmox_draft_t *draft, const cmox_verb_t *verb,
                       const cmox_arguments_t *arguments) {
@@ -45,7 +40,7 @@ static int put_place(Cmdmox__V1__Double *message, const cmox_verb_t *verb, const
   char *file = strndup(place, (size_t)(colon - place));
   if (!message->location || !file) {
     free(file);
-    return no_memory(verb);
+    return cmox_no_memory();
   }
   cmdmox__v1__location__init(message->location);
   message->location->file = file;
@@ -77,7 +72,7 @@ static int read_json(cmox_draft_t *draft, const cmox_verb_t *verb,
       status == 0 && !text.failed ? cmdmox__v1__double__unpack(NULL, text.len, text.data) : NULL;
   cmox_buf_clear(&text);
   if (status != 0) return status;
-  if (!draft->message) return no_memory(verb);
+  if (!draft->message) return cmox_no_memory();
   if (draft->message->kind == CMDMOX__V1__DOUBLE_KIND__DOUBLE_KIND_UNSPECIFIED)
     draft->message->kind = kind_of(verb);
   if (draft->message->kind == kind_of(verb)) return 0;

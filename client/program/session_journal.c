@@ -56,8 +56,7 @@ static void put_line(cmox_buf_t *out, const Cmdmox__V1__Invocation *call) {
   cmox_buf_putc(out, '\n');
 }
 
-static int print_page(const cmox_verb_t *verb, const Cmdmox__V1__ListInvocationsResponse *page,
-                      bool json) {
+static int print_page(const Cmdmox__V1__ListInvocationsResponse *page, bool json) {
   cmox_buf_t out = CMOX_BUF_EMPTY;
   for (size_t i = 0; i < page->n_invocations; i++) {
     if (!json) {
@@ -67,11 +66,7 @@ static int print_page(const cmox_verb_t *verb, const Cmdmox__V1__ListInvocations
     out.failed |= !cmox_message_to_json(&page->invocations[i]->base, false, &out);
     if (out.len && out.data[out.len - 1] != '\n') cmox_buf_putc(&out, '\n');
   }
-  int status = 0;
-  if (out.failed) {
-    const cmox_error_t error = {CMOX_E_NO_MEMORY, "out of memory"};
-    status = cmox_shell_fail(verb->name, &error);
-  }
+  const int status = out.failed ? cmox_no_memory() : 0;
   cmox_print(&out);
   cmox_buf_clear(&out);
   return status;
@@ -83,8 +78,7 @@ static void say_dropped(uint64_t dropped) {
                   dropped);
 }
 
-static int print_calls(cmox_shell_session_t *session, const cmox_verb_t *verb,
-                       const cmox_arguments_t *arguments) {
+static int print_calls(cmox_shell_session_t *session, const cmox_arguments_t *arguments) {
   const bool json = cmox_given(arguments, CMOX_JOURNAL_JSON) != NULL;
   uint8_t token[64];
   Cmdmox__V1__ListInvocationsRequest request = CMDMOX__V1__LIST_INVOCATIONS_REQUEST__INIT;
@@ -99,7 +93,7 @@ static int print_calls(cmox_shell_session_t *session, const cmox_verb_t *verb,
         (const Cmdmox__V1__ListInvocationsResponse *)answer;
     if (first) say_dropped(page->dropped);
     first = false;
-    status = print_page(verb, page, json);
+    status = print_page(page, json);
     const size_t len = page->next_page_token.len;
     if (len && len <= sizeof token) memcpy(token, page->next_page_token.data, len);
     request.page_token = (ProtobufCBinaryData){len <= sizeof token ? len : 0, token};
@@ -111,7 +105,7 @@ static int print_calls(cmox_shell_session_t *session, const cmox_verb_t *verb,
 int cmox_verb_journal(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
   cmox_shell_session_t session;
   int status = cmox_shell_open(&session, verb);
-  if (status == 0) status = print_calls(&session, verb, arguments);
+  if (status == 0) status = print_calls(&session, arguments);
   cmox_shell_close(&session);
   const int written = cmox_finish_output();
   return status ? status : written;

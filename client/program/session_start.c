@@ -34,10 +34,7 @@ int cmox_verb_session_start(const cmox_verb_t *verb, const cmox_arguments_t *arg
   cmox_keeper_wishes_t wishes = {.guard = {.parent_fd = -1}};
   uint64_t parent = 0;
   wishes.absent = calloc(arguments->given_count + 1, sizeof *wishes.absent);
-  if (!wishes.absent) {
-    const cmox_error_t error = {CMOX_E_NO_MEMORY, "out of memory"};
-    return cmox_shell_fail(verb->name, &error);
-  }
+  if (!wishes.absent) return cmox_no_memory();
   int status = read_wishes(verb, arguments, &wishes, &parent) ? 0 : CMOX_EXIT_USAGE;
   const pid_t shell = parent ? (pid_t)parent : cmox_guard_shell();
   if (status == 0 && !cmox_guard_watch(&wishes.guard, verb->name, shell)) status = CMOX_EXIT_USAGE;

@@ -15,10 +15,7 @@ static int with_names(const cmox_verb_t *verb, const cmox_arguments_t *arguments
   cmox_shell_session_t session;
   int status = cmox_shell_open(&session, verb);
   ProtobufCBinaryData *names = cmox_shell_names(arguments->words, arguments->word_count);
-  if (status == 0 && !names) {
-    const cmox_error_t error = {CMOX_E_NO_MEMORY, "out of memory"};
-    status = cmox_shell_fail(verb->name, &error);
-  }
+  if (status == 0 && !names) status = cmox_no_memory();
   if (status == 0) status = ask(&session, arguments->word_count, names);
   free(names);
   cmox_shell_close(&session);

@@ -120,10 +120,7 @@ static int read_calls(cmox_embedded_t *session, const cmox_arguments_t *argument
     ProtobufCMessage *page = NULL;
     int status = cmox_embedded_call(session, "ListInvocations", &request.base, &page);
     if (status != 0) return status;
-    if (!take_page(calls, arguments, page)) {
-      (void)fprintf(stderr, "cmdmox %s: out of memory\n", session->verb->name);
-      return cmox_code_exit_status(CMOX_E_NO_MEMORY);
-    }
+    if (!take_page(calls, arguments, page)) return cmox_no_memory();
     request.page_token = ((Cmdmox__V1__ListInvocationsResponse *)page)->next_page_token;
   } while (request.page_token.len > 0);
   return 0;
@@ -182,12 +179,10 @@ static int tell(const cmox_verb_t *verb, const cmox_arguments_t *arguments, cons
     done = put_json(&out, calls);
   else
     put_table(&out, calls, begin_ns);
-  int status = cmox_code_exit_status(CMOX_E_NO_MEMORY);
   const char *path = cmox_given(arguments, CMOX_TRACE_OUTPUT);
-  if (done && !out.failed)
-    status = cmox_file_write(verb, path ? path : "-", out.data, out.len);
-  else
-    (void)fprintf(stderr, "cmdmox %s: out of memory\n", verb->name);
+  const int status = done && !out.failed
+                         ? cmox_file_write(verb, path ? path : "-", out.data, out.len)
+                         : cmox_no_memory();
   cmox_buf_clear(&out);
   return status;
 }

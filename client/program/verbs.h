@@ -116,6 +116,9 @@ bool cmox_given_seconds(const cmox_verb_t *verb, const cmox_arguments_t *argumen
 int cmox_usage_error(const cmox_verb_t *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Says so on stderr; the exit status. */
+int cmox_no_memory(void);
+
 /* Writes bytes to stdout; none is fine. */
 void cmox_print(const cmox_buf_t *text);
 

@@ -82,7 +82,6 @@ cmox_code_t cmox_fail_syntax(const cmox_reader_t *reader, const json_error_t *wh
 
 /* ---- Values (scalar.c) ------------------------------------------------------ */
 
-void cmox_put_varint(cmox_buf_t *out, uint64_t value);
 void cmox_put_number(cmox_buf_t *out, const cmox_field_t *field, uint64_t value);
 void cmox_put_bytes(cmox_buf_t *out, const cmox_field_t *field, cmox_span_t bytes);
 

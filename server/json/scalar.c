@@ -8,24 +8,24 @@ enum { ENUM_VALUES_MAX = 64 };
 
 /* ---- The wire --------------------------------------------------------------- */
 
-void cmox_put_varint(cmox_buf_t *out, uint64_t value) {
+static void put_varint(cmox_buf_t *out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) cmox_buf_putc(out, (char)(value | 0x80));
   cmox_buf_putc(out, (char)value);
 }
 
 void cmox_put_number(cmox_buf_t *out, const cmox_field_t *field, uint64_t value) {
   if (field->type == PROTOBUF_C_TYPE_FIXED32) {
-    cmox_put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_32BIT);
+    put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_32BIT);
     for (unsigned bits = 0; bits < 32; bits += 8) cmox_buf_putc(out, (char)(value >> bits));
     return;
   }
-  cmox_put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_VARINT);
-  cmox_put_varint(out, value);
+  put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_VARINT);
+  put_varint(out, value);
 }
 
 void cmox_put_bytes(cmox_buf_t *out, const cmox_field_t *field, cmox_span_t bytes) {
-  cmox_put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
-  cmox_put_varint(out, bytes.len);
+  put_varint(out, (uint64_t)field->id << 3 | PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
+  put_varint(out, bytes.len);
   cmox_buf_append_span(out, bytes);
 }
 

@@ -71,7 +71,9 @@ class Litter(Shell):
 
     def setUp(self):
         super().setUp()
-        self.shell = self.start('eval "$(cmdmox session start)"; exec 3<&0; cat <&3 & echo ready; wait', stdin=subprocess.PIPE)
+        # Said by the child itself: only what has been executed since has the session on its PATH.
+        self.shell = self.start("eval \"$(cmdmox session start)\"; exec 3<&0; sh -c 'echo ready; read -r line' <&3 & wait",
+                                stdin=subprocess.PIPE)
         self.assertEqual(self.shell.stdout.readline(), b"ready\n")
         self.addCleanup(self.close)
         keeper = until(lambda: [pid for pid, _, line in children() if line == "cmdmox session start"], "the session's process")[0]
