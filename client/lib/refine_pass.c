@@ -1,5 +1,6 @@
 /* Having the real command run in place of an answer. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "client/lib/refine.h"
 #include "server/base/alloc.h"
@@ -15,6 +16,7 @@ typedef struct pass_action {
 static void clear(pass_action_t *action) {
   cmox_free_block(action->message.gate);
   cmox_free_block(action->message.handler_name);
+  cmox_free_block(action->passthrough.program.data);
 }
 
 /* To be cleared also on failure. */
@@ -44,6 +46,11 @@ static cmox_code_t make(pass_action_t *action, const cmox_passthrough_t *said,
   action->message.gate = cmox_utf8_copy(how.gate);
   action->message.handler_name = cmox_utf8_copy(NULL);
   bool complete = action->message.gate && action->message.handler_name;
+  if (how.program) {
+    action->passthrough.program.len = strlen(how.program);
+    action->passthrough.program.data = (uint8_t *)cmox_strdup(how.program);
+    complete = complete && action->passthrough.program.data;
+  }
   return complete ? CMOX_OK : cmox_out_of_memory(error);
 }
 

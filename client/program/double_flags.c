@@ -1,12 +1,15 @@
 #include "client/program/double_flags.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmdmox/codes.h>
 
 #include "client/program/double_options.h"
 #include "client/program/files.h"
+#include "server/base/alloc.h"
 
 /* ---- Pieces of the message -------------------------------------------------- */
 
@@ -128,14 +131,32 @@ static bool add_variable(Cmdmox__V1__Double *to, const char *entry) {
          set_bytes(&change->value, entry + len + 1, strlen(entry + len + 1), "");
 }
 
-static bool set_passthrough(Cmdmox__V1__Double *to) {
+/* program: NULL: the real command. */
+static bool set_passthrough(Cmdmox__V1__Double *to, const char *program) {
   Cmdmox__V1__DoubleAction *action = action_of(to);
   if (!action) return false;
   action->passthrough = message_new(&cmdmox__v1__passthrough__descriptor);
   if (!action->passthrough) return false;
   action->kind_case = CMDMOX__V1__DOUBLE_ACTION__KIND_PASSTHROUGH;
   action->passthrough->capture_stdout = action->passthrough->capture_stderr = true;
-  return true;
+  return !program || set_bytes(&action->passthrough->program, program, strlen(program), "");
+}
+
+/* A path from here is made one from everywhere: calls come from other directories. */
+static int take_program(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const char *path) {
+  if (!*path) return cmox_usage_error(verb, "--program: say which file is to run");
+  cmox_buf_t whole = CMOX_BUF_EMPTY;
+  char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+  if (*path != '/' && !here)
+    return cmox_usage_error(verb, "--program %s: the directory we are in has no path: %s", path,
+                            strerror(errno));
+  if (here) cmox_buf_printf(&whole, "%s/", here);
+  cmox_buf_puts(&whole, path);
+  free(here);
+  char *text = cmox_buf_take_text(&whole);
+  const bool done = text && set_passthrough(to, text);
+  cmox_free_block(text);
+  return done ? 0 : cmox_no_memory();
 }
 
 static bool capture_stdin(Cmdmox__V1__Double *to) {
@@ -227,7 +248,7 @@ static int take_text(Cmdmox__V1__Double *to, const cmox_given_t *given) {
       done = (reply = reply_of(to)) && set_line(&reply->stderr_data, value);
       break;
     case PASSTHROUGH:
-      done = set_passthrough(to);
+      done = set_passthrough(to, NULL);
       break;
     case CAPTURE_STDIN:
       done = capture_stdin(to);
@@ -258,6 +279,7 @@ int cmox_draft_take(cmox_draft_t *draft, const cmox_verb_t *verb, const cmox_giv
   draft->given |= CMOX_DOUBLE_BIT(id);
   if (id == ENV) return take_variable(draft->message, verb, given->value);
   if (id == SIGNAL) return take_signal(draft->message, verb, given->value);
+  if (id == PROGRAM) return take_program(draft->message, verb, given->value);
   if (id == OUT_FILE) return set_out_file(draft->message, verb, given->value);
   if (id == EXIT || id == DELAY || id == TIMES || id == AT_LEAST || id == AT_MOST)
     return take_number(draft->message, verb, given);
@@ -322,6 +344,12 @@ int cmox_draft_finish(cmox_draft_t *draft, const cmox_verb_t *verb, uint32_t pos
     return cmox_usage_error(verb, "--at-least is more than --at-most");
   if (draft->given & CMOX_DOUBLE_BIT(NO_ARGS) && message->argv)
     return cmox_usage_error(verb, "--no-args, and yet there are arguments");
+  const bool runs = draft->given & (CMOX_DOUBLE_BIT(PASSTHROUGH) | CMOX_DOUBLE_BIT(PROGRAM));
+  if (draft->given & CMOX_DOUBLE_BIT(UNCAPTURED)) {
+    if (!runs) return cmox_usage_error(verb, "--uncaptured goes with --passthrough or --program");
+    Cmdmox__V1__Passthrough *how = message->actions->items[0]->passthrough;
+    how->capture_stdout = how->capture_stderr = false;
+  }
   if (draft->given & (CMOX_DOUBLE_BIT(GLOB) | CMOX_DOUBLE_BIT(REGEX)))
     make_patterns(message, draft->given & CMOX_DOUBLE_BIT(GLOB));
   bool done = true;

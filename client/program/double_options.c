@@ -72,6 +72,17 @@ const cmox_option_t cmox_double_answers[] = {
      .many = true,
      .help = "Only after so many milliseconds."},
     {.id = PASSTHROUGH, .name = "--passthrough", .many = true, .help = "The real command runs."},
+    {.id = PROGRAM,
+     .name = "--program",
+     .operand = "FILE",
+     .many = true,
+     .help = "This program runs in place of the real command, with the call's arguments, "
+             "environment, directory and stdin."},
+    {.id = UNCAPTURED,
+     .name = "--uncaptured",
+     .many = true,
+     .help = "What runs by --passthrough or --program has stdout and stderr for its own; they are "
+             "not kept in the journal, nor is how it ended."},
     {.id = CAPTURE_STDIN,
      .name = "--capture-stdin",
      .many = true,
@@ -117,9 +128,10 @@ static const struct {
     {CMOX_DOUBLE_BIT(GLOB), CMOX_DOUBLE_BIT(REGEX)},
     {CMOX_DOUBLE_BIT(OUT), CMOX_DOUBLE_BIT(OUT_FILE)},
     {CMOX_DOUBLE_BIT(EXIT), CMOX_DOUBLE_BIT(SIGNAL)},
-    {CMOX_DOUBLE_BIT(PASSTHROUGH), CMOX_DOUBLE_BIT(OUT) | CMOX_DOUBLE_BIT(OUT_FILE) |
-                                       CMOX_DOUBLE_BIT(ERR) | CMOX_DOUBLE_BIT(EXIT) |
-                                       CMOX_DOUBLE_BIT(SIGNAL) | CMOX_DOUBLE_BIT(DELAY)},
+    {CMOX_DOUBLE_BIT(PASSTHROUGH) | CMOX_DOUBLE_BIT(PROGRAM) | CMOX_DOUBLE_BIT(UNCAPTURED),
+     CMOX_DOUBLE_BIT(OUT) | CMOX_DOUBLE_BIT(OUT_FILE) | CMOX_DOUBLE_BIT(ERR) |
+         CMOX_DOUBLE_BIT(EXIT) | CMOX_DOUBLE_BIT(SIGNAL) | CMOX_DOUBLE_BIT(DELAY)},
+    {CMOX_DOUBLE_BIT(PASSTHROUGH), CMOX_DOUBLE_BIT(PROGRAM)},
     {CMOX_DOUBLE_BIT(TIMES), CMOX_DOUBLE_BIT(AT_LEAST) | CMOX_DOUBLE_BIT(AT_MOST) |
                                  CMOX_DOUBLE_BIT(NEVER) | CMOX_DOUBLE_BIT(ANY_TIMES)},
     {CMOX_DOUBLE_BIT(NEVER),

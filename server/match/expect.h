@@ -67,6 +67,7 @@ typedef struct cmox_answer {
   char *handler_name;       /* for people, maybe empty; NULL: no handler */
   bool passes;              /* the real command runs, as passthrough says */
   cmox_passthrough_t passthrough;
+  char *program;   /* runs in place of the real command; NULL: none does */
   char *gate;      /* NULL: answered at once */
   uint64_t repeat; /* calls; 0: for ever */
 } cmox_answer_t;

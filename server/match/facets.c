@@ -38,6 +38,7 @@ static bool copy_change(void *to, const void *from) {
 void cmox_answer_clear(cmox_answer_t *answer) {
   cmox_reply_unref(answer->reply);
   cmox_free_block(answer->handler_name);
+  cmox_free_block(answer->program);
   cmox_free_block(answer->gate);
   *answer = (cmox_answer_t){0};
 }
@@ -51,7 +52,9 @@ static bool copy_answer(void *to, const void *from) {
   if (copy->reply) (void)cmox_reply_ref(copy->reply);
   copy->gate = cmox_strdup(answer->gate);
   copy->handler_name = cmox_strdup(answer->handler_name);
-  return (copy->gate || !answer->gate) && (copy->handler_name || !answer->handler_name);
+  copy->program = cmox_strdup(answer->program);
+  return (copy->gate || !answer->gate) && (copy->handler_name || !answer->handler_name) &&
+         (copy->program || !answer->program);
 }
 
 static void clear_step(void *item) { cmox_free_block(((cmox_step_t *)item)->sequence); }

@@ -43,6 +43,10 @@ bool cmox_call_is_passing(const cmox_call_t *call) {
   return call->passed && call->passed->begun && !call->reply && call->state == CMOX_CALL_PENDING;
 }
 
+cmox_span_t cmox_call_program(const cmox_call_t *call) {
+  return call->passed->program ? cmox_span_str(call->passed->program) : call->real_command;
+}
+
 bool cmox_call_has_stdin(const cmox_call_t *call) {
   return call->asked.mode != CMOX_STDIN_IGNORE || (call->passed && call->passed->how.capture_stdin);
 }

@@ -124,6 +124,8 @@ typedef struct cmox_call {
 
 /* The shim was told to run the real command, and has not said that it is done. */
 bool cmox_call_is_passing(const cmox_call_t *call);
+/* What runs where it is passed through; empty: what PATH finds. Borrowed. */
+cmox_span_t cmox_call_program(const cmox_call_t *call);
 /* Whether its stdin was looked at: read before it was decided, or while it was passed through. */
 bool cmox_call_has_stdin(const cmox_call_t *call);
 /* ... and that is over. */

@@ -6,9 +6,14 @@
 #include "server/base/alloc.h"
 #include "server/base/isolated.h"
 
-cmox_passed_t *cmox_passed_new(const cmox_passthrough_t *how, cmox_spill_t *spill) {
+cmox_passed_t *cmox_passed_new(const cmox_passthrough_t *how, const char *program,
+                               cmox_spill_t *spill) {
   cmox_passed_t *passed = cmox_calloc(1, sizeof *passed);
   if (!passed) return NULL;
+  if (program && !(passed->program = cmox_strdup(program))) {
+    cmox_free_block(passed);
+    return NULL;
+  }
   passed->how = *how;
   if (how->capture_max_bytes == 0) passed->how.capture_max_bytes = CMOX_CAPTURE_MAX_DEFAULT;
   if (how->kill_after_ms == 0) passed->how.kill_after_ms = CMOX_KILL_AFTER_DEFAULT_MS;
@@ -34,6 +39,7 @@ void cmox_passed_begin(cmox_passed_t *passed) {
 void cmox_passed_free(cmox_passed_t *passed) {
   if (!passed) return;
   cmox_passed_begin(passed);
+  cmox_free_block(passed->program);
   cmox_free_block(passed);
 }
 

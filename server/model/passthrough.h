@@ -38,6 +38,7 @@ typedef struct cmox_passed_report {
 /* A call that is passed through. What it reads is in the call's stdin_stream. */
 typedef struct cmox_passed {
   cmox_passthrough_t how; /* without defaults left open */
+  char *program;          /* runs in place of the real command; NULL: none does */
   bool begun;             /* the shim was told */
   bool reported;
   cmox_passed_report_t report; /* owned, once reported */
@@ -45,8 +46,10 @@ typedef struct cmox_passed {
   cmox_stream_t err;
 } cmox_passed_t;
 
-/* spill: for what it captures; NULL: none. NULL when memory is out. */
-cmox_passed_t *cmox_passed_new(const cmox_passthrough_t *how, cmox_spill_t *spill);
+/* program: what runs in place of the real command, of which a copy is kept; NULL: nothing does.
+ * spill: for what it captures; NULL: none. NULL when memory is out. */
+cmox_passed_t *cmox_passed_new(const cmox_passthrough_t *how, const char *program,
+                               cmox_spill_t *spill);
 void cmox_passed_free(cmox_passed_t *passed); /* NULL is fine */
 /* It begins, again if need be: nothing has been captured or reported. */
 void cmox_passed_begin(cmox_passed_t *passed);

@@ -22,7 +22,7 @@ static cmox_code_t convert_action(const Cmdmox__V1__DoubleAction *from, cmox_ans
                      "real command does what it does");
   out->repeat = from->repeat;
   if (from->gate[0] && !(out->gate = cmox_strdup(from->gate))) return no_memory(error);
-  if (out->passes) return cmox_convert_passthrough(from->passthrough, &out->passthrough, error);
+  if (out->passes) return cmox_convert_passthrough(from->passthrough, out, error);
   if (reply)
     return cmox_convert_reply(
         from->reply, &(cmox_extras_t){from->n_chunks, from->chunks, from->n_files, from->files},

@@ -227,7 +227,7 @@ typedef struct cmox_extras {
 cmox_code_t cmox_convert_reply(const Cmdmox__V1__Reply *from, const cmox_extras_t *extras,
                                cmox_reply_data_t **out, cmox_error_t *error);
 /* ---- passing.c ---- */
-cmox_code_t cmox_convert_passthrough(const Cmdmox__V1__Passthrough *from, cmox_passthrough_t *out,
+cmox_code_t cmox_convert_passthrough(const Cmdmox__V1__Passthrough *from, cmox_answer_t *out,
                                      cmox_error_t *error);
 /* Borrowed from the message. */
 cmox_code_t cmox_convert_report(const Cmdmox__V1__ReportPassthroughRequest *from,

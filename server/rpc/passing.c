@@ -1,19 +1,38 @@
 /* Passthrough on the wire: what a double asks for, what the shim is told, what it reports. */
 #include "server/rpc/internal.h"
 
-cmox_code_t cmox_convert_passthrough(const Cmdmox__V1__Passthrough *from, cmox_passthrough_t *out,
-                                     cmox_error_t *error) {
-  if (from->program.len || from->search_path.len || from->n_env_changes)
+/* Of the machine of the code under test, which need not be ours: whether it is there is seen when
+ * it is to run. */
+static bool is_absolute(cmox_span_t path) {
+  const char *at = (const char *)path.data;
+  return at[0] == '/' || (path.len > 2 && at[1] == ':' && (at[2] == '/' || at[2] == '\\'));
+}
+
+static cmox_code_t convert_program(ProtobufCBinaryData from, char **out, cmox_error_t *error) {
+  if (from.len == 0) return CMOX_OK;
+  if (memchr(from.data, 0, from.len) || !is_absolute(cmox_from_bytes(from)))
     return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
-                     "passthrough: the server fills in program, search_path and env_changes; set "
+                     "passthrough: the program \"%.*s\" is not an absolute path; write all of it, "
+                     "the code under test may be in another directory",
+                     from.len > 80 ? 80 : (int)from.len, (const char *)from.data);
+  *out = cmox_strndup(from.data, from.len);
+  if (*out) return CMOX_OK;
+  return cmox_fail(error, CMOX_E_NO_MEMORY, "passthrough: out of memory");
+}
+
+cmox_code_t cmox_convert_passthrough(const Cmdmox__V1__Passthrough *from, cmox_answer_t *out,
+                                     cmox_error_t *error) {
+  if (from->search_path.len || from->n_env_changes)
+    return cmox_fail(error, CMOX_E_INVALID_ARGUMENT,
+                     "passthrough: the server fills in search_path and env_changes; set "
                      "CMOX_REAL_COMMAND_<NAME> for the code under test, or the session's path");
-  *out = (cmox_passthrough_t){.capture_stdin = from->capture_stdin,
-                              .capture_stdout = from->capture_stdout,
-                              .capture_stderr = from->capture_stderr,
-                              .capture_max_bytes = from->capture_max_bytes,
-                              .timeout_ms = from->timeout_ms,
-                              .kill_after_ms = from->kill_after_ms};
-  return CMOX_OK;
+  out->passthrough = (cmox_passthrough_t){.capture_stdin = from->capture_stdin,
+                                          .capture_stdout = from->capture_stdout,
+                                          .capture_stderr = from->capture_stderr,
+                                          .capture_max_bytes = from->capture_max_bytes,
+                                          .timeout_ms = from->timeout_ms,
+                                          .kill_after_ms = from->kill_after_ms};
+  return convert_program(from->program, &out->program, error);
 }
 
 void cmox_convert_change(const cmox_env_change_t *from, Cmdmox__V1__EnvChange *to) {
@@ -44,8 +63,9 @@ static char *search_path(const cmox_hosted_t *hosted, const cmox_call_t *call) {
 static void fill_passthrough(const cmox_call_t *call, const char *path,
                              Cmdmox__V1__Passthrough *to) {
   const cmox_passthrough_t *how = &call->passed->how;
-  if (call->real_command.len)
-    to->program = cmox_to_bytes(call->real_command);
+  const cmox_span_t program = cmox_call_program(call);
+  if (program.len)
+    to->program = cmox_to_bytes(program);
   else
     to->search_path = cmox_to_bytes(cmox_span_str(path));
   to->capture_stdin = how->capture_stdin;

@@ -27,7 +27,7 @@ bool cmox_call_prepare_pass(cmox_session_t *session, cmox_call_t *call, const cm
                             const cmox_expect_t *expect) {
   if (!said || !said->passes) return true;
   cmox_passed_free(call->passed); /* of a decision for which memory was out */
-  call->passed = cmox_passed_new(&said->passthrough, session->spill);
+  call->passed = cmox_passed_new(&said->passthrough, said->program, session->spill);
   if (!call->passed) return false;
   cmox_passthrough_t *how = &call->passed->how;
   how->capture_stdin |= expect && cmox_expect_stdin_policy(expect).mode == CMOX_STDIN_CAPTURE;

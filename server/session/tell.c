@@ -75,7 +75,7 @@ void cmox_tell_reply(const cmox_call_t *call) {
 
 void cmox_tell_pass(const cmox_call_t *call) {
   const cmox_passthrough_t *how = &call->passed->how;
-  CMOX_TRACE(SESSION_PASS, cmox_trace_number(call->id), cmox_trace_bytes(call->real_command),
+  CMOX_TRACE(SESSION_PASS, cmox_trace_number(call->id), cmox_trace_bytes(cmox_call_program(call)),
              cmox_trace_number(cmox_passthrough_depth(call->passed_above, call->data.command)),
              cmox_trace_number(how->capture_stdin), cmox_trace_number(how->capture_stdout),
              cmox_trace_number(how->capture_stderr), cmox_trace_number(how->timeout_ms));

@@ -243,6 +243,17 @@ static bool add_failed(const cmox_journal_t *journal, cmox_findings_t *findings)
   return true;
 }
 
+/* What was to run, as the beginning of a sentence. */
+static void put_what_ran(cmox_buf_t *text, const cmox_passed_t *passed) {
+  if (!passed->program) {
+    cmox_buf_puts(text, "the real command ");
+    return;
+  }
+  cmox_buf_puts(text, "the program ");
+  cmox_quote_shell(text, cmox_span_str(passed->program), CMOX_SHOWN_MAX);
+  cmox_buf_putc(text, ' ');
+}
+
 /* The code under test was told by 124, 126 or 127, which may be just what the test is about. */
 static bool add_passed(const cmox_journal_t *journal, cmox_findings_t *findings) {
   for (size_t i = 0; i < cmox_journal_count(journal); i++) {
@@ -256,11 +267,11 @@ static bool add_passed(const cmox_journal_t *journal, cmox_findings_t *findings)
     finding->advisory = true;
     finding->call = call;
     cmox_buf_t text = CMOX_BUF_EMPTY;
+    put_what_ran(&text, passed);
     if (ran) {
-      cmox_buf_printf(&text, "the real command was ended after %" PRIu32 " ms (timeout): ",
-                      passed->how.timeout_ms);
+      cmox_buf_printf(&text, "was ended after %" PRIu32 " ms (timeout): ", passed->how.timeout_ms);
     } else {
-      cmox_buf_puts(&text, "the real command could not be run (");
+      cmox_buf_puts(&text, "could not be run (");
       cmox_quote_shell(&text, cmox_span_str(passed->report.failure), CMOX_SHOWN_MAX);
       cmox_buf_puts(&text, "): ");
     }

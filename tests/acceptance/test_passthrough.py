@@ -183,10 +183,15 @@ class Told(Passing):
 
     def test_what_is_refused(self):
         session = self.session(replay=False)
-        for how in ({"program": b"/x"}, {"search_path": b"/x"}, {"env_changes": [{"name": b"A"}]}):
+        for how in ({"search_path": b"/x"}, {"env_changes": [{"name": b"A"}]}):
             with self.subTest(how=how):
                 error = self.assert_reason("INVALID_ARGUMENT", session.declare, spy(b"git", None, passes(**how)))
                 self.assertIn("CMOX_REAL_COMMAND_", error.message)
+        for program in (b"x", b"./x", b"/x\0y", b"\0/x", b"C:x", b":", b"~/x"):
+            with self.subTest(program=program):
+                error = self.assert_reason("INVALID_ARGUMENT", session.declare, spy(b"git", None, passes(program=program)))
+                self.assertIn("not an absolute path", error.message)
+        session.declare(spy(b"git", None, passes(program=b"C:/x")))
         for more in ({"chunks": [{"data": b"x"}]}, {"files": [{"path": b"x"}]}):
             action = {**more, "passthrough": {}}
             self.assert_reason("INVALID_ARGUMENT", session.declare, spy(b"git", actions={"items": [action]}))

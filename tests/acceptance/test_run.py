@@ -188,6 +188,24 @@ class Flags(Run):
         self.assert_fine(("--spy", "printf x", "--passthrough"), "env printf x", "x")
         self.assert_fine(("--register", "git", "--default-passthrough"), "git --version >/dev/null")
 
+    def test_a_program_in_its_place(self):
+        with open(os.path.join(self.home, "stand-in"), "w", encoding="utf-8") as file:
+            file.write('#!/bin/sh\necho "$0 $1 $COLOUR"; exec cat\n')
+            os.chmod(file.name, 0o755)
+        for more in ((), ("--uncaptured",)):
+            self.assert_fine(("--mock", "git push", "--program", "stand-in", *more), "cd /; echo in | COLOUR=red git push",
+                             f"{self.home}/stand-in push red\nin\n")
+        self.assert_fine(("--spy", "printf x", "--passthrough", "--uncaptured"), "env printf x", "x")
+
+    def test_what_a_program_goes_with(self):
+        for flags, says in ((("--uncaptured",), "--uncaptured goes with --passthrough or --program"),
+                            (("--program", ""), "say which file is to run"),
+                            (("--program", "a", "--passthrough"), "--program and --passthrough exclude each other"),
+                            (("--out", "a", "--program", "a"), "--out and --program exclude each other")):
+            status, _, err = self.cmdmox("run", "--mock", "git", *flags, "--", "true")
+            self.assertEqual(status, 2)
+            self.assertIn(says, err)
+
     def test_containment(self):
         self.assert_wrong(("--contained",), "cat /dev/null")
         self.assert_fine(("--contained", "--allow", "cat"), "cat /dev/null")

@@ -75,6 +75,11 @@ class Texts:
         require(wanted == actual, f"{what}: expected\n{shown(wanted)}\nactual\n{shown(actual)}")
 
 
+def program_path(name):
+    """Of one of the scenario's programs."""
+    return os.path.join(os.path.dirname(os.getcwd()), "programs", name)
+
+
 def require(condition, text):
     if not condition:
         raise Mismatch(text)

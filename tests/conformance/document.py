@@ -1,6 +1,6 @@
 """The doubles of a scenario as the file that `cmdmox run --doubles` reads: the schema's JSON."""
 
-from common import Mismatch, require
+from common import Mismatch, program_path, require
 
 TEXTS = ("starts_with", "ends_with", "contains", "regex", "glob", "json_equals")
 
@@ -67,9 +67,10 @@ def reply_json(stdout="", stderr="", exit_code=None, signal=None, delay_ms=0, ha
             "chunks": [chunk_json(**each) for each in chunks], "files": [file_json(**each) for each in files]}
 
 
-def passthrough_json(timeout_ms=0, kill_after_ms=0, capture_max_bytes=0, captured=True, gate=""):
+def passthrough_json(timeout_ms=0, kill_after_ms=0, capture_max_bytes=0, captured=True, gate="", program=""):
     return {"passthrough": {"capture_stdout": captured, "capture_stderr": captured, "capture_max_bytes": capture_max_bytes,
-                            "timeout_ms": timeout_ms, "kill_after_ms": kill_after_ms}, "gate": gate}
+                            "timeout_ms": timeout_ms, "kill_after_ms": kill_after_ms,
+                            "program": program and bytes_json(program_path(program))}, "gate": gate}
 
 
 ACTIONS = {"returns": reply_json, "passthrough": passthrough_json}

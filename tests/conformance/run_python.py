@@ -118,8 +118,8 @@ def reply_of(stdout="", stderr="", exit_code=0, signal=None, delay_ms=0, hang=Fa
             **times}
 
 
-def passing_of(timeout_ms=None, kill_after_ms=None, **how):
-    return {"timeout": timeout_ms and timeout_ms / 1000, "kill_after": kill_after_ms and kill_after_ms / 1000, **how}
+def passing_of(timeout_ms=None, kill_after_ms=None, program=None, **how):
+    return {"program": program and common.program_path(program), "timeout": timeout_ms and timeout_ms / 1000, "kill_after": kill_after_ms and kill_after_ms / 1000, **how}
 
 
 def running_of(said):

@@ -216,7 +216,17 @@ Feature: The real command runs, and the test sees what it does
       | 1 + 2 |
     Then that is true
 
-  Scenario: Which program that is, no double says
+  Scenario: Another program takes its place
     Given a spy of "expr 1 + 2"
     And the real command runs as the program "/bin/echo"
-    Then that is refused with INVALID_ARGUMENT, since "CMOX_REAL_COMMAND_<NAME>"
+    When the test replays
+    And "expr 1 + 2" is called with CMOX_REAL_COMMAND_EXPR="/bin/false"
+    Then it printed "1 + 2\n"
+    And the journal is
+      | command | program |
+      | expr    | echo    |
+
+  Scenario: Which program that is, is said whole
+    Given a spy of "expr 1 + 2"
+    And the real command runs as the program "bin/echo"
+    Then that is refused with INVALID_ARGUMENT, since "not an absolute path"

@@ -133,6 +133,9 @@ typedef struct cmox_passthrough {
   uint64_t capture_max_bytes CMOX_OPTIONAL_; /* kept of each stream; 0: 16 MiB */
   bool uncaptured CMOX_OPTIONAL_;  /* stdout and stderr are the command's own, and not kept */
   const char *gate CMOX_OPTIONAL_; /* run only when cmox_release() names this gate; NULL: at once */
+  /* An absolute path: this program runs in place of the real command, with the call's arguments,
+   * environment, directory and stdin; NULL: the real one. Copied. */
+  const char *program CMOX_OPTIONAL_;
 } cmox_passthrough_t;
 
 /* Where the shim stays beside the command (ps, signals, heirs of its streams), and what that

@@ -60,10 +60,17 @@ static cmox_reply_t reply_of(stage_t *stage, json_t *value, uint64_t *times) {
 static cmox_passthrough_t passthrough_of(stage_t *stage, json_t *value, uint64_t *times) {
   cmox_passthrough_t how = {.size = sizeof how};
   int timeout = 0, kill_after = 0, bytes = 0, captured = 1, turns = 0;
-  stage_read(stage, value, "{s?i,s?i,s?i,s?b,s?s,s?i}", "timeout_ms", &timeout, "kill_after_ms",
+  const char *program = NULL;
+  stage_read(stage, value, "{s?i,s?i,s?i,s?b,s?s,s?i,s?s}", "timeout_ms", &timeout, "kill_after_ms",
              &kill_after, "capture_max_bytes", &bytes, "captured", &captured, "gate", &how.gate,
-             "times", &turns);
+             "times", &turns, "program", &program);
   if (turns) *times = (uint64_t)turns;
+  if (program) {
+    const size_t room = sizeof stage->programs + strlen(program) + 2;
+    char *path = stage_memory(stage, room, 1);
+    (void)snprintf(path, room, "%s/%s", stage->programs, program);
+    how.program = path;
+  }
   how.timeout_ms = (uint32_t)timeout;
   how.kill_after_ms = (uint32_t)kill_after;
   how.capture_max_bytes = (uint64_t)bytes;

@@ -113,10 +113,11 @@ module Values
   end
 
   def passthrough(said, *more)
-    only(said, 'timeout_ms', 'kill_after_ms', 'capture_max_bytes', 'captured', 'gate', *more)
+    only(said, 'timeout_ms', 'kill_after_ms', 'capture_max_bytes', 'captured', 'gate', 'program', *more)
     captured = said.fetch('captured', true)
     { passthrough: { timeout_ms: said['timeout_ms'], kill_after_ms: said['kill_after_ms'], capture_max_bytes: said['capture_max_bytes'],
-                     capture_stdout: captured, capture_stderr: captured }.compact, gate: said['gate'] }.compact
+                     capture_stdout: captured, capture_stderr: captured,
+                     program: said['program'] && File.join(@folder, 'programs', said['program']) }.compact, gate: said['gate'] }.compact
   end
 end
 

@@ -135,7 +135,7 @@ def gate_name(gate: Optional[str]) -> str:
 
 
 def pass_action(timeout: Optional[Duration], kill_after: Optional[Duration], capture_max_bytes: Optional[int], captured: bool,
-                gate: Optional[str]) -> double_pb2.DoubleAction:
+                gate: Optional[str], program: Optional[Value]) -> double_pb2.DoubleAction:
     if kill_after is not None and timeout is None:
         raise BuilderError(f"kill_after is {kill_after}, and there is no timeout that it could follow")
     if capture_max_bytes is not None and not captured:
@@ -148,7 +148,15 @@ def pass_action(timeout: Optional[Duration], kill_after: Optional[Duration], cap
         capture_stdout=captured, capture_stderr=captured,
         capture_max_bytes=0 if capture_max_bytes is None else whole(capture_max_bytes, "capture_max_bytes", 1),
         timeout_ms=0 if timeout is None else ms(timeout, "timeout"),
-        kill_after_ms=0 if kill_after is None else ms(kill_after, "kill_after")))
+        kill_after_ms=0 if kill_after is None else ms(kill_after, "kill_after"),
+        program=b"" if program is None else _absolute(program)))
+
+
+def _absolute(program: Value) -> bytes:
+    path = encode(program, "program")
+    if not path:
+        raise BuilderError("program is empty: give the path of what is to run, or leave it out")
+    return os.path.abspath(path)
 
 
 def handled(result: object) -> callback_pb2.HandleResponse:

@@ -224,27 +224,31 @@ class Double:
         self._act(double_pb2.DoubleAction(handler=number, handler_name=name_of(handler)), repeat)
 
     def passthrough(self: D, *, timeout: Optional[Duration] = None, kill_after: Optional[Duration] = None,
-                    capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None) -> D:
+                    capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None,
+                    program: Optional[Value] = None) -> D:
         """Has the real command run; the journal has what it wrote, and with capture_stdin() what it read. After
         `timeout` seconds it gets TERM, and `kill_after` (5) seconds later KILL. captured=False: stdout and stderr are
-        its own, and not kept."""
+        its own, and not kept. `program` is a path: this runs in place of the real command, with the call's arguments,
+        environment, directory and stdin."""
         with said("passthrough"):
-            self._act(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate), 0)
+            self._act(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate, program), 0)
         return self
 
     def passthrough_once(self: D, *, timeout: Optional[Duration] = None, kill_after: Optional[Duration] = None,
-                         capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None) -> D:
+                         capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None,
+                         program: Optional[Value] = None) -> D:
         """Has it run for the next call only."""
         with said("passthrough_once"):
-            self._act(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate), 1)
+            self._act(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate, program), 1)
         return self
 
     def passthrough_times(self: D, times: int, *, timeout: Optional[Duration] = None, kill_after: Optional[Duration] = None,
-                          capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None) -> D:
+                          capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None,
+                          program: Optional[Value] = None) -> D:
         """Has it run for the next calls, so many."""
         with said("passthrough_times"):
             turns = whole(times, "times", 1)
-            self._act(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate), turns)
+            self._act(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate, program), turns)
         return self
 
     # ---- How often, and in which order ----------------------------------------------------------------------------------

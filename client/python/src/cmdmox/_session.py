@@ -183,10 +183,11 @@ class CmdMox:
             self._set_default(_answers.action_of(stdout, stderr, exit_code, signal, delay, hang, gate, chunks, files))
 
     def default_passthrough(self, *, timeout: Optional[Duration] = None, kill_after: Optional[Duration] = None,
-                            capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None) -> None:
+                            capture_max_bytes: Optional[int] = None, captured: bool = True, gate: Optional[str] = None,
+                            program: Optional[Value] = None) -> None:
         """The real command answers them: a spy on all that the test does not mention."""
         with said("default_passthrough"):
-            self._set_default(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate))
+            self._set_default(_answers.pass_action(timeout, kill_after, capture_max_bytes, captured, gate, program))
 
     def default_fails(self) -> None:
         """They are refused again, as at first."""
