@@ -54,7 +54,14 @@ int cmox_verb_release(const cmox_verb_t *verb, const cmox_arguments_t *arguments
   Cmdmox__V1__ReleaseCallsRequest request = CMDMOX__V1__RELEASE_CALLS_REQUEST__INIT;
   request.session_id = cmox_shell_id(&session);
   request.gate = arguments->words[0];
-  if (status == 0) status = cmox_shell_do(&session, "ReleaseCalls", &request.base);
+  ProtobufCMessage *answer = NULL;
+  if (status == 0) status = cmox_shell_call(&session, "ReleaseCalls", &request.base, &answer);
+  if (status == 0 && ((const Cmdmox__V1__ReleaseCallsResponse *)answer)->released == 0)
+    (void)fprintf(stderr,
+                  "cmdmox release: no call waits at \"%s\"; one that comes later waits until it is "
+                  "released again\n",
+                  request.gate);
+  cmox_wire_free(answer);
   cmox_shell_close(&session);
   return status;
 }

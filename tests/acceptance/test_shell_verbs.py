@@ -52,6 +52,9 @@ class Doubles(Shell):
                       git & until [ "$(cmdmox calls git)" = 1 ]; do :; done
                       echo first; cmdmox release g; wait""", 0, b"first\nlate\n")
 
+    def test_a_gate_at_which_nothing_waits(self):
+        self.check("cmdmox release g", 0, err=b'no call waits at "g"')
+
     def test_default(self):
         self.check("cmdmox register git; cmdmox default --exit 9; git; echo $?; cmdmox default --refuse; git", 125,
                    b"9\n", b"unexpected call: git")
