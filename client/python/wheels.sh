@@ -34,28 +34,6 @@ sources() {
   find "$stage" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
 }
 
-# What is linked into the program and the shim wants its licences told; Debian's packages have them. Those of the
-# libraries lie in the tree that the build took them from.
-licences() {
-  root=$(sed -n 's|^CMDMOX_ARCHIVE_uv:FILEPATH=\(.*\)/usr/lib/.*|\1|p' "$1/CMakeCache.txt")
-  for name in libc6-dev musl-dev libuv1-dev libprotobuf-c-dev libpcre2-dev libjansson-dev libmd-dev uthash-dev; do
-    licence "$name" "$root/usr/share/doc/$name/copyright"
-  done
-  licence nanopb /usr/share/doc/nanopb/copyright
-}
-
-licence() {
-  [ -f "$2" ] || die "$2 is missing: a wheel tells the licences of what is linked into its program"
-  cp "$2" "$stage/LICENSE.$1"
-}
-
-programs() {
-  cmake --install "$1" --component program --strip --prefix "$stage/installed" >/dev/null
-  mkdir "$stage/src/cmdmox/_bin"
-  mv "$stage/installed/bin/cmdmox" "$stage/installed/libexec/cmdmox/cmdmox-shim" "$stage/src/cmdmox/_bin"
-  rm -r "$stage/installed"
-}
-
 wheel() {
   (cd "$stage" && "$python" -m build --wheel --no-isolation --outdir "$stage/made" . >"$stage/log" 2>&1 </dev/null) ||
     { cat "$stage/log" >&2; die "python -m build failed"; }
@@ -67,7 +45,6 @@ sources
 wheel
 for build; do
   sources
-  programs "$build"
-  licences "$build"
+  sh "$top/client/bundle.sh" "$build" "$stage/src/cmdmox/_bin" "$stage"
   wheel
 done
