@@ -44,6 +44,15 @@ static void print_failure(cmox_evaluated_t evaluated, int status) {
   (void)cmox_finish_output();
 }
 
+/* Also of a verb that says nothing else to a shell. */
+static cmox_evaluated_t how_evaluated(const cmox_verb_t *verb, char **words) {
+  for (size_t g = 0; g < CMOX_GROUPS_MAX && verb->groups[g].options; g++)
+    for (const cmox_option_t *option = verb->groups[g].options; option->name; option++)
+      for (char **word = words; option->evaluated && *word; word++)
+        if (strcmp(*word, option->name) == 0) return CMOX_EVALUATED;
+  return verb->evaluated;
+}
+
 static int run_verb(const cmox_verb_t *verb, char **words) {
   cmox_arguments_t arguments;
   bool help = false;
@@ -55,7 +64,7 @@ static int run_verb(const cmox_verb_t *verb, char **words) {
     status = verb->run(verb, &arguments);
   }
   cmox_arguments_clear(&arguments);
-  print_failure(verb->evaluated, status);
+  print_failure(how_evaluated(verb, words), status);
   return status;
 }
 

@@ -1,11 +1,14 @@
 /* cmdmox mock, stub, spy, default and assert: what is said of calls with the flags of a double. */
 #include <cmdmox/codes.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/program/double_flags.h"
 #include "client/program/files.h"
 #include "client/program/session.h"
+#include "server/base/quote.h"
+#include "server/host/shimdir.h"
 #include "server/json/json.h"
 
 /* Takes the flags of a double from the command line. */
@@ -129,10 +132,53 @@ static int declare(cmox_draft_t *draft, const cmox_verb_t *verb) {
   return status;
 }
 
+/* ---- --function --------------------------------------------------------------- */
+
+/* What every shell that has functions takes for the name of one, reserved words apart. */
+static bool names_function(cmox_span_t name) {
+  for (size_t i = 0; i < name.len; i++)
+    if (!isalnum(name.data[i]) && !strchr("_-.+", name.data[i])) return false;
+  return name.len > 0 && !isdigit(name.data[0]) && name.data[0] != '-';
+}
+
+static int check_function(const cmox_draft_t *draft, const cmox_verb_t *verb) {
+  if (names_function(cmox_from_bytes(draft->message->command))) return 0;
+  return cmox_usage_error(verb, "--function: a shell takes no function of such a name");
+}
+
+/* By the path of its shim: a function hides a builtin, which `command` would find. */
+static int print_function(const cmox_draft_t *draft, const cmox_verb_t *verb) {
+  cmox_shell_session_t session;
+  int status = cmox_shell_find(&session, verb);
+  if (status != 0) return status;
+  const cmox_span_t name = cmox_from_bytes(draft->message->command);
+  static const char tail[] = "/" CMOX_SHIMDIR_PRIVATE "/" CMOX_SHIMDIR_CONTROL;
+  const char *path =
+      strncmp(session.address, "unix:", 5) == 0 ? session.address + 5 : session.address;
+  const char *end = strstr(path, tail);
+  cmox_buf_t shim = CMOX_BUF_EMPTY;
+  cmox_buf_t out = CMOX_BUF_EMPTY;
+  cmox_buf_append(&shim, path, end ? (size_t)(end - path) : 0);
+  cmox_buf_puts(&shim, "/bin/");
+  cmox_buf_append_span(&shim, name);
+  cmox_buf_append_span(&out, name);
+  cmox_buf_puts(&out, "() { ");
+  cmox_quote_word(&out, cmox_buf_span(&shim));
+  cmox_buf_puts(&out, " \"$@\"; }\n");
+  if (out.failed || shim.failed) status = cmox_no_memory();
+  if (status == 0) cmox_print(&out);
+  cmox_buf_clear(&shim);
+  cmox_buf_clear(&out);
+  return status ? status : cmox_finish_output();
+}
+
 int cmox_verb_double(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
   cmox_draft_t draft = {0};
+  const bool function = cmox_given(arguments, CMOX_DOUBLE_FUNCTION) != NULL;
   int status = draft_double(&draft, verb, arguments);
+  if (status == 0 && function) status = check_function(&draft, verb);
   if (status == 0) status = declare(&draft, verb);
+  if (status == 0 && function) status = print_function(&draft, verb);
   cmox_draft_clear(&draft);
   return status;
 }

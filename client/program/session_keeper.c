@@ -85,10 +85,9 @@ static void tell_variables(keeper_t *keeper, size_t count, const ProtobufCBinary
 
 static cmox_code_t create_session(keeper_t *keeper, cmox_error_t *error) {
   const cmox_keeper_wishes_t *wishes = keeper->wishes;
-  char dialect[] = "shell";
   const char *path = getenv("PATH");
   Cmdmox__V1__CreateSessionRequest request = CMDMOX__V1__CREATE_SESSION_REQUEST__INIT;
-  request.dialect = dialect;
+  request.dialect = (char *)(uintptr_t)wishes->dialect;
   if (wishes->label) request.label = (char *)(uintptr_t)wishes->label;
   request.contained = wishes->contained;
   request.idle_timeout_ms = (uint32_t)wishes->idle_ms;

@@ -6,6 +6,7 @@
 
 typedef struct cmox_keeper_wishes {
   const char *label; /* NULL: none */
+  const char *dialect;
   bool contained;
   bool traps;
   uint64_t idle_ms;             /* 0: for ever */

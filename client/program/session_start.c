@@ -23,6 +23,12 @@ static bool read_wishes(const cmox_verb_t *verb, const cmox_arguments_t *argumen
   wishes->label = cmox_given(arguments, CMOX_START_LABEL);
   wishes->contained = cmox_given(arguments, CMOX_START_CONTAINED) != NULL;
   wishes->log = cmox_given(arguments, CMOX_START_LOG);
+  wishes->dialect = cmox_given(arguments, CMOX_START_DIALECT);
+  if (!wishes->dialect) wishes->dialect = "shell";
+  if (strcmp(wishes->dialect, "shell") != 0 && strcmp(wishes->dialect, "bats") != 0) {
+    (void)cmox_usage_error(verb, "--dialect %s: write shell or bats", wishes->dialect);
+    return false;
+  }
   wishes->traps = cmox_given(arguments, CMOX_START_TRAP) != NULL;
   for (size_t i = 0; i < arguments->given_count; i++)
     if (arguments->given[i].option->id == CMOX_START_ABSENT)

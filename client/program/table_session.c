@@ -36,6 +36,11 @@ const cmox_option_t cmox_session_start_options[] = {
      .operand = "FILE",
      .completes = CMOX_COMPLETES_FILES,
      .help = "Append what happens, one object of JSON a line."},
+    {.id = CMOX_START_DIALECT,
+     .name = "--dialect",
+     .operand = "NAME",
+     .help = "What the lines are written in that reports suggest: shell, or bats for its library; "
+             "else shell."},
     {0},
 };
 
@@ -54,6 +59,11 @@ const cmox_option_t cmox_shell_double_options[] = {
      .operand = "FILE",
      .completes = CMOX_COMPLETES_FILES,
      .help = "All of it as JSON, a Double of the schema; -: from stdin."},
+    {.id = CMOX_DOUBLE_FUNCTION,
+     .name = "--function",
+     .evaluated = true,
+     .help = "Print a function of that name, which calls the shim: for code that would call a "
+             "function or a builtin. eval \"$(cmdmox mock --function deploy)\""},
     {0},
 };
 

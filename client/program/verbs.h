@@ -32,6 +32,7 @@ typedef struct cmox_option {
   bool many;           /* may be given more than once; what it means follows from the order */
   int alternative;     /* of those with the same number, not 0, one can be given */
   cmox_completes_t completes; /* the operand */
+  bool evaluated;             /* with it the verb prints what a shell evaluates: see below */
 } cmox_option_t;
 
 /* Options that belong together; several verbs may have them. */
@@ -166,9 +167,10 @@ enum {
   CMOX_START_MAX_ENTRIES,
   CMOX_START_IDLE,
   CMOX_START_PARENT,
-  CMOX_START_LOG
+  CMOX_START_LOG,
+  CMOX_START_DIALECT
 };
-enum { CMOX_DOUBLE_JSON = 1, CMOX_DOUBLE_AT, CMOX_DOUBLE_GATE };
+enum { CMOX_DOUBLE_JSON = 1, CMOX_DOUBLE_AT, CMOX_DOUBLE_GATE, CMOX_DOUBLE_FUNCTION };
 enum { CMOX_DEFAULT_REFUSE = 1 };
 enum { CMOX_JOURNAL_JSON = 1 };
 enum { CMOX_DOCTOR_JSON = 1, CMOX_DOCTOR_REPORT };

@@ -15,6 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 TOOLS = {"format.sh": "clang-format", "shell.sh": "shellcheck", "cppcheck.sh": "cppcheck", "tidy.py": "clang-tidy"}
 SHEBANG = "#!/bin/sh\n"
+LOADS = "# shellcheck source=lib/src/b.bash\nsource lib/src/b.bash\n"
 LAYERS = "server/base:\nserver/model: server/base\nserver/session: server/base server/model\n"
 BASE = {"cmake/layers.txt": LAYERS, "server/base/span.h": "int a;\n", "server/session/step.h": "int b;\n"}
 # In pieces, as in words.py: these samples are no part of the tree they are forbidden in.
@@ -61,7 +62,11 @@ SAMPLES = {
          {"a.c": "a(); // GCOVR_EXCL" + "_LINE: nobody can fail this\n"}],
     ),
     "format.sh": ({"a.c": "int a;\n"}, [{"a.c": "int   a;\n"}, {"b/a.h": "int *a, * b;\n"}]),
-    "shell.sh": ({"a.sh": SHEBANG + 'echo "$1"\n'}, [{"a.sh": SHEBANG + "echo $1\n"}, {"run": SHEBANG + "rm $1\n"}]),
+    "shell.sh": (
+        {"a.sh": SHEBANG + 'echo "$1"\n', "lib/load.bash": LOADS, "lib/src/b.bash": ': "$1"\n'},
+        [{"a.sh": SHEBANG + "echo $1\n"}, {"run": SHEBANG + "rm $1\n"}, {"lib/load.bash": LOADS, "lib/src/b.bash": "rm $1\n"},
+         {"a.bats": "rm $1\n"}],
+    ),
     "cppcheck.sh": ({"server/a.c": "int a;\n"}, [{"server/a.c": OUT_OF_BOUNDS}]),
     "tidy.py": ({"server/a.c": "int a;\n"}, [{"server/a.c": LATE_FREE}, {"server/a.c": LONG_FUNCTION}]),
 }
