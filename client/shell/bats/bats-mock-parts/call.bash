@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# What a call of a stubbed program does, for both kinds of bats-mock: it takes a number, and finds its line of the plan.
+# plan.bash says what stands in which file. What the plan's commands could see is called _cmdmox_..., but for inspect_args.
+source "${BASH_SOURCE[0]%/*}/name.bash"
+
+# Sets _cmdmox_program, _cmdmox_plan, _cmdmox_debug, a descriptor or empty, _cmdmox_repeated and _cmdmox_number. False: it has no plan.
+_cmdmox_call_begin() {
+  local name variable link last=0
+  _cmdmox_program=${CMOX_PASSTHROUGH##*/}
+  _cmdmox_plan_name "$_cmdmox_program"
+  variable=${name}_STUB_PLAN
+  _cmdmox_plan=${!variable-}
+  variable=${name}_STUB_DEBUG
+  _cmdmox_debug=${!variable-}
+  variable=${name}_STUB_NOINDEX
+  _cmdmox_repeated=${!variable-}
+  [[ $_cmdmox_plan && -s $_cmdmox_plan ]] || return 1
+  { read -r link && read -r link && read -r link; } <"$_cmdmox_plan"
+  # shellcheck disable=SC2034 # a name for $0
+  BASH_ARGV0=$link
+  # Calls may come at once: the number is whose file it was to make.
+  read -r last <"$_cmdmox_plan.last"
+  _cmdmox_number=${last:-0}
+  set -C
+  until { : >"$_cmdmox_plan.$((++_cmdmox_number))"; } 2>/dev/null; do
+    [[ -e $_cmdmox_plan.$_cmdmox_number ]] || return 1
+  done
+  set +C
+  echo "$_cmdmox_number" >"$_cmdmox_plan.last"
+}
+
+# Sets _cmdmox_lines.
+_cmdmox_call_lines() {
+  local line head=3
+  _cmdmox_lines=()
+  while IFS= read -r line; do
+    if ((head-- <= 0)); then _cmdmox_lines+=("$line"); fi
+  done <"$_cmdmox_plan"
+}
+
+# _cmdmox_call_wrong WORD...: notes what is wrong with this call.
+_cmdmox_call_wrong() {
+  printf '%q ' "$@" >|"$_cmdmox_plan.$_cmdmox_number"
+}
