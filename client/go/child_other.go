@@ -1,0 +1,7 @@
+//go:build !unix
+
+package cmdmox
+
+import "syscall"
+
+func ofItsOwn() *syscall.SysProcAttr { return nil }
