@@ -107,6 +107,33 @@ void cmox_quote_python(cmox_buf_t *out, cmox_span_t text) {
   cmox_buf_putc(out, '"');
 }
 
+/* Of what has more than one byte only what is printable can stand in a literal: an escape would be
+ * a character for each byte. */
+static bool is_literal_of_javascript(cmox_span_t text) {
+  for (size_t i = 0; i < text.len;) {
+    cmox_span_t rest = cmox_span(text.data + i, text.len - i);
+    size_t len = cmox_utf8_length(rest);
+    if (len == 0 || (len > 1 && !is_printable(rest, len))) return false;
+    i += len;
+  }
+  return true;
+}
+
+static void escape_in_javascript(cmox_buf_t *out, cmox_span_t rest) {
+  escape_byte(out, rest.data[0], false);
+}
+
+void cmox_quote_javascript(cmox_buf_t *out, cmox_span_t text) {
+  bool literal = is_literal_of_javascript(text);
+  cmox_buf_puts(out, literal ? "\"" : "Buffer.from(\"");
+  for (size_t i = 0; !literal && i < text.len; i++) {
+    cmox_span_t byte = cmox_span(text.data + i, 1); /* above 0x7f no UTF-8 by itself */
+    escape_all(out, byte, '"', escape_in_javascript);
+  }
+  if (literal) escape_all(out, text, '"', escape_in_javascript);
+  cmox_buf_puts(out, literal ? "\"" : "\", \"latin1\")");
+}
+
 void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max) {
   cmox_span_t shown = shown_part(text, shown_max);
   for (size_t i = 0; i < shown.len;) {

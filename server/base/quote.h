@@ -20,6 +20,10 @@ void cmox_quote_c(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
  * bytes that are no printable UTF-8, valid UTF-8 as it is. */
 void cmox_quote_python(cmox_buf_t *out, cmox_span_t text);
 
+/* text as an expression of JavaScript: a literal, whose UTF-8 is these bytes; where there is none,
+ * or it cannot be shown, Buffer.from() of one character for each byte. */
+void cmox_quote_javascript(cmox_buf_t *out, cmox_span_t text);
+
 /* One line as it is, with control characters escaped and tabs kept. */
 void cmox_quote_line(cmox_buf_t *out, cmox_span_t text, size_t shown_max);
 

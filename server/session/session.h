@@ -123,7 +123,7 @@ typedef struct cmox_actions {
 void cmox_actions_clear(cmox_actions_t *actions); /* frees the items */
 
 typedef struct cmox_session_options {
-  const char *dialect;          /* language of the lines to paste: "c", "python", "shell", "bats" */
+  const char *dialect;          /* language of the lines to paste: cmox_suggest() */
   const char *label;            /* the test's name; NULL: not known */
   bool contained;               /* every command that is installed has a shim */
   uint64_t max_journal_entries; /* 0: no bound */
