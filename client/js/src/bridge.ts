@@ -1,0 +1,103 @@
+// From the test's thread to that of the connection: orders go out by a port, and each call of the API waits for its answer
+// here, without the event loop. While it waits, what the server asks is answered, and so it is when the event loop comes by.
+import path from 'node:path';
+import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+
+import { errorOf } from './errors.js';
+import { GONE, RUNG, type ConnectionData, type Order, type Word } from './post.js';
+
+type Numbered<T> = T extends { n: number } ? Omit<T, 'n'> : never;
+type Answer = Word & { say: 'done' | 'failed' };
+
+/** Where words about a link go. */
+export interface Listener {
+  state(state: Word & { say: 'state' }): void;
+  ask(question: Word & { say: 'ask' }): void;
+}
+
+/** What rings when a word, or the end of a command, is there. One for all that this thread waits for. */
+export const bell = new Int32Array(new SharedArrayBuffer(8));
+
+export class Bridge {
+  private readonly port: MessagePort;
+  private readonly answers = new Map<number, Answer>();
+  private readonly waiting = new Set<number>();
+  private readonly listeners = new Map<number, Listener>();
+  private lastNumber = 0;
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    const workerData: ConnectionData = { port: port2, bell };
+    // execArgv: what the test's Node was started with (loaders, an inspector) is not for this thread.
+    const worker = new Worker(path.join(__dirname, 'connection.js'), { workerData, transferList: [port2], execArgv: [], name: 'cmdmox' });
+    worker.on('error', () => {}); // it rings as it goes
+    worker.unref();
+    this.port = port1;
+    port1.on('message', (word: Word) => this.take(word));
+    port1.unref();
+  }
+
+  listen(link: number, listener: Listener): void {
+    this.listeners.set(link, listener);
+  }
+
+  post(order: Order): void {
+    this.port.postMessage(order);
+  }
+
+  /** Gives an order and waits for its answer. */
+  ask(order: Numbered<Order>): Uint8Array {
+    const n = ++this.lastNumber;
+    this.waiting.add(n);
+    this.post({ ...order, n } as Order);
+    try {
+      waitFor(() => this.answers.has(n) || gone(), [this]);
+    } finally {
+      this.waiting.delete(n);
+    }
+    const answer = this.answers.get(n);
+    this.answers.delete(n);
+    if (!answer) throw errorOf('LINK_CLOSED', 'the thread of the connection has ended: this is a bug of cmdmox, or memory is out');
+    if (answer.say === 'failed') throw errorOf(answer.reason, answer.message);
+    return answer.payload;
+  }
+
+  /** Takes one word that is there; false: there is none. */
+  poll(): boolean {
+    const found = receiveMessageOnPort(this.port) as { message: Word } | undefined;
+    if (found) this.take(found.message);
+    return found !== undefined;
+  }
+
+  private take(word: Word): void {
+    if (word.say === 'done' || word.say === 'failed') {
+      if (this.waiting.has(word.n)) this.answers.set(word.n, word);
+    } else if (word.say === 'state') {
+      this.listeners.get(word.link)?.state(word);
+    } else {
+      this.listeners.get(word.link)?.ask(word);
+    }
+  }
+}
+
+function gone(): boolean {
+  return Atomics.load(bell, GONE) !== 0;
+}
+
+/** Waits until it has happened, and takes meanwhile what comes from there. */
+export function waitFor(happened: () => boolean, from: readonly { poll(): boolean }[]): void {
+  for (;;) {
+    const rung = Atomics.load(bell, RUNG);
+    do {
+      if (happened()) return;
+    } while (from.some((each) => each.poll()));
+    Atomics.wait(bell, RUNG, rung);
+  }
+}
+
+let bridge: Bridge | undefined;
+
+/** The one of this thread; made with its first session. */
+export function theBridge(): Bridge {
+  return (bridge ??= new Bridge());
+}
