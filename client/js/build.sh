@@ -2,8 +2,9 @@
 # build.sh STEP...: the steps of building the package in a folder of its own, where CMakeLists.txt has put the sources.
 #   install TREE                   what package-lock.json names, into TREE/node_modules
 #   messages TREE PROTOC ARG...    the TypeScript of the schema, by protoc and the generator from node_modules
-#   compile TREE                   TREE/cmdmox into TREE/package/dist
+#   compile TREE                   TREE/cmdmox into TREE/package/dist; what src/ has no more is removed there
 set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 step=$1 tree=$2
 shift 2
 
@@ -28,6 +29,7 @@ case $step in
   compile)
     cd "$tree"
     rm -rf package/dist
+    for copy in cmdmox/*.*ts; do [ -f "$here/src/${copy#cmdmox/}" ] || rm "$copy"; done
     # What it says of a source is said of the place where it is written.
     status=0
     node node_modules/typescript/bin/tsc -p tsconfig.json >compile.log || status=$?
