@@ -44,7 +44,7 @@ type Passthrough struct {
 	// Timeout is when the command gets TERM, and KillAfter (5 s) later KILL; 0: never.
 	Timeout, KillAfter time.Duration
 	// CaptureMaxBytes of each stream are kept; 0: all.
-	CaptureMaxBytes uint64
+	CaptureMaxBytes int
 	// Uncaptured has stdout and stderr go where they went without a shim; nothing of them is kept.
 	Uncaptured bool
 	// Gate holds the call until Release names it.
@@ -129,6 +129,9 @@ func passAction(said Passthrough) (*v1.DoubleAction, error) {
 	if said.KillAfter != 0 && said.Timeout == 0 {
 		return nil, mistake("KillAfter is %v, and there is no Timeout that it could follow", said.KillAfter)
 	}
+	if said.CaptureMaxBytes < 0 {
+		return nil, mistake("CaptureMaxBytes is %d: give 1 or more, or 0 for all", said.CaptureMaxBytes)
+	}
 	if said.CaptureMaxBytes != 0 && said.Uncaptured {
 		return nil, mistake("CaptureMaxBytes is %d, and with Uncaptured nothing is captured", said.CaptureMaxBytes)
 	}
@@ -141,7 +144,7 @@ func passAction(said Passthrough) (*v1.DoubleAction, error) {
 		return nil, err
 	}
 	how := &v1.Passthrough{
-		CaptureStdout: !said.Uncaptured, CaptureStderr: !said.Uncaptured, CaptureMaxBytes: said.CaptureMaxBytes,
+		CaptureStdout: !said.Uncaptured, CaptureStderr: !said.Uncaptured, CaptureMaxBytes: uint64(said.CaptureMaxBytes),
 		TimeoutMs: timeout, KillAfterMs: killAfter,
 	}
 	return &v1.DoubleAction{Kind: &v1.DoubleAction_Passthrough{Passthrough: how}, Gate: utf8Text(said.Gate)}, nil

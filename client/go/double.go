@@ -155,14 +155,19 @@ func (d *Double) CaptureStdin() *Double {
 }
 
 // CaptureStdinUpTo is CaptureStdin with bounds of its own; 0 is the bound that CaptureStdin has.
-func (d *Double) CaptureStdinUpTo(maxBytes uint64, deadline time.Duration) *Double {
+func (d *Double) CaptureStdinUpTo(maxBytes int, deadline time.Duration) *Double {
 	d.mox.t.Helper()
 	ms, err := milliseconds(deadline, "the deadline")
+	if maxBytes < 0 {
+		err = mistake("the number of bytes is %d, below 0", maxBytes)
+	}
 	return d.say("CaptureStdinUpTo", capture(maxBytes, ms), err)
 }
 
-func capture(maxBytes uint64, deadline uint32) *v1.Double {
-	return &v1.Double{StdinPolicy: &v1.StdinPolicy{Mode: v1.StdinMode_STDIN_MODE_CAPTURE, MaxBytes: maxBytes, DeadlineMs: deadline}}
+func capture(maxBytes int, deadline uint32) *v1.Double {
+	return &v1.Double{StdinPolicy: &v1.StdinPolicy{
+		Mode: v1.StdinMode_STDIN_MODE_CAPTURE, MaxBytes: uint64(maxBytes), DeadlineMs: deadline,
+	}}
 }
 
 // DrainStdin reads the caller's stdin to its end and drops it: who writes to the command gets no SIGPIPE.

@@ -19,7 +19,7 @@ type TB interface {
 type options struct {
 	label              string
 	contained          bool
-	maxJournalEntries  *uint64
+	maxJournalEntries  *int
 	callbackDeadline   time.Duration
 	path               *string
 	applyEnv           bool
@@ -44,7 +44,7 @@ func ReplayLater() Option { return func(o *options) { o.replayLater = true } }
 func Label(label string) Option { return func(o *options) { o.label = label } }
 
 // MaxJournalEntries is how many calls the journal keeps; else all.
-func MaxJournalEntries(n uint64) Option { return func(o *options) { o.maxJournalEntries = &n } }
+func MaxJournalEntries(n int) Option { return func(o *options) { o.maxJournalEntries = &n } }
 
 // CallbackDeadline is how long a handler or a predicate may take; else 30 s.
 func CallbackDeadline(d time.Duration) Option { return func(o *options) { o.callbackDeadline = d } }

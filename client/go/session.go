@@ -69,8 +69,11 @@ func (m *CmdMox) begin(said *options) error {
 		return err
 	}
 	request := &v1.CreateSessionRequest{Label: m.label, Dialect: "go", Contained: said.contained, CallbackDeadlineMs: deadline}
-	if said.maxJournalEntries != nil {
-		request.JournalBound = &v1.CreateSessionRequest_MaxJournalEntries{MaxJournalEntries: *said.maxJournalEntries}
+	if most := said.maxJournalEntries; most != nil {
+		if *most < 1 {
+			return mistake("MaxJournalEntries is %d: give 1 or more", *most)
+		}
+		request.JournalBound = &v1.CreateSessionRequest_MaxJournalEntries{MaxJournalEntries: uint64(*most)}
 	}
 	if path, set := m.env.begin(said); set {
 		request.PathPresence = &v1.CreateSessionRequest_Path{Path: []byte(path)}
