@@ -245,4 +245,5 @@ class ShellStage(common.Stage):
             require(expected == call.others[field], f"{what}: expected {str(value)[:200]}, actual {str(call.others[field])[:200]}")
 
 
-common.main(ShellStage)
+if __name__ == "__main__":
+    common.main(ShellStage)

@@ -22,12 +22,12 @@ cmdmox__find_program() {
 
 # A session belongs to one test, whose shell has the shims on its PATH.
 cmdmox__check_place() { # FUNCTION
-  local function
+  local frame
   if [[ -z ${BATS_TEST_FILENAME-} ]]; then
     cmdmox__give_up "$1 is for tests of bats; elsewhere: eval \"\$(cmdmox session start)\""
   fi
-  for function in ${FUNCNAME[@]+"${FUNCNAME[@]}"}; do
-    if [[ $function == bats_evaluate_preprocessed_source ]]; then
+  for frame in "${!FUNCNAME[@]}"; do
+    if [[ ${FUNCNAME[frame]} == source && ${BASH_SOURCE[frame]} == "${BATS_TEST_SOURCE:-$BATS_TEST_FILENAME}" ]]; then
       cmdmox__give_up "$1 stands outside of tests: a session belongs to one test; call it in the test, or in setup"
     fi
   done
@@ -35,6 +35,7 @@ cmdmox__check_place() { # FUNCTION
     cmdmox__give_up "$1 stands in setup_file, setup_suite or their teardown: a session belongs to one test; call it in the test, or in setup"
   fi
   if [[ -n ${BATS_TEARDOWN_STARTED-} ]]; then
+    [[ -z ${cmdmox__teardown_at-} ]] || cmdmox__blame "$cmdmox__teardown_at"
     cmdmox__give_up "$1 stands in teardown: there the test's session is over, and commands are the real ones; call it in the test"
   fi
   if ((BASH_SUBSHELL > 0)); then
@@ -69,7 +70,7 @@ cmdmox__need_session() {
 cmdmox__ask_session() {
   [[ -z $cmdmox__session ]] || return 0
   local function=${FUNCNAME[1]}
-  [[ $function != cmdmox__* ]] || function=${FUNCNAME[2]}
+  cmdmox__step_aside
   if [[ -n ${BATS_TEARDOWN_STARTED-} ]]; then
     printf 'cmdmox: %s stands in teardown, where the session of the test is over: call it in the test\n' "$function" >&2
   else

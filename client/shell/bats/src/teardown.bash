@@ -22,7 +22,7 @@ cmdmox__take_teardown() {
 
 cmdmox__teardown() {
   # The file's teardown sees these, and what it sees besides is to be as without us.
-  local cmdmox__status=0 cmdmox__wrong=
+  local cmdmox__status=0 cmdmox__wrong= cmdmox__test_at
   if [[ -n $cmdmox__session ]]; then
     cmdmox__close
     if [[ -z ${BATS_TEST_SKIPPED-} ]]; then # else it is not judged
@@ -32,10 +32,12 @@ cmdmox__teardown() {
   fi
   if [[ -n $cmdmox__wrong ]]; then
     skip() { exit 1; } # what is wrong is not to be hidden by a teardown that says skip
+    cmdmox__test_at=$(shopt -s extdebug && declare -F "${BATS_TEST_NAME%% *}") || cmdmox__test_at=
+    cmdmox__blame_test # for a teardown that exits
   fi
   cmdmox__own_teardown "$@" || cmdmox__status=$?
   if [[ -n $cmdmox__wrong ]]; then
-    [[ -z ${BATS_TEST_COMPLETED-} ]] || cmdmox__blame_test # the failure of the body is the test's
+    cmdmox__blame_test
     return 1
   fi
   ((cmdmox__status == 0)) || cmdmox__blame "$cmdmox__teardown_at"
@@ -55,18 +57,18 @@ cmdmox__step_aside() {
     [[ ${frame#* * } == "$cmdmox__here"/* ]] || kept+=("$frame")
   done
   BATS_DEBUG_LAST_STACK_TRACE=(${kept[@]+"${kept[@]}"})
-  # shellcheck disable=SC2034 # of bats, for a shell that exits
   BATS_DEBUG_LASTLAST_STACK_TRACE=(${kept[@]+"${kept[@]}"})
 }
 
 cmdmox__blame() { # "NAME LINE FILE"
   local name=${1%% *} rest=${1#* }
-  # shellcheck disable=SC2034 # of bats
-  [[ -z $rest ]] || BATS_DEBUG_LAST_STACK_TRACE=("${rest%% *} $name ${rest#* }")
+  [[ -n $rest ]] || return 0
+  BATS_DEBUG_LAST_STACK_TRACE=("${rest%% *} $name ${rest#* }")
+  # shellcheck disable=SC2034 # of bats, for a shell that exits
+  BATS_DEBUG_LASTLAST_STACK_TRACE=("${BATS_DEBUG_LAST_STACK_TRACE[@]}")
 }
 
+# Unless the body has failed: that is the failure of the test.
 cmdmox__blame_test() {
-  local place
-  place=$(shopt -s extdebug && declare -F "${BATS_TEST_NAME%% *}") || return 0
-  cmdmox__blame "$place"
+  [[ -z ${BATS_TEST_COMPLETED-} ]] || cmdmox__blame "$cmdmox__test_at"
 }

@@ -1,0 +1,4 @@
+# A helper that is loaded too late to have a teardown.
+teardown() {
+  :
+}

@@ -1,0 +1,61 @@
+# What a failing verification looks like: with the line of the test, and the lines of the doubles.
+setup() {
+  bats_load_library cmdmox
+}
+
+@test "a mock that is never called" {
+  cmdmox_mock git push origin
+}
+
+@test "a call that nobody expected" {
+  cmdmox_mock git push origin main
+  run git push upstream main
+  [ "$status" -eq 125 ]
+  echo "$output"
+}
+
+@test "too many calls, and a second problem" {
+  cmdmox_mock --times 2 curl
+  cmdmox_mock wget --quiet
+  curl && curl
+  run curl -s
+}
+
+@test "the body's failure comes first" {
+  cmdmox_mock git push origin
+  run git push
+  [ "$status" -eq 0 ]
+}
+
+@test "the body's failure alone, with nothing wrong in the calls" {
+  cmdmox_mock git push
+  git push
+  false
+}
+
+@test "verified in the test" {
+  cmdmox_mock git push
+  cmdmox_verify
+}
+
+@test "ended in the test" {
+  cmdmox_mock git push
+  cmdmox_end
+}
+
+helper() {
+  cmdmox_mock git "$1"
+}
+
+@test "a double that a function of the file declares" {
+  helper push
+}
+
+@test "a double with a place of its own" {
+  cmdmox_mock --at somewhere:7 git push
+}
+
+@test "contained" {
+  cmdmox_start --contained
+  run uname -r
+}
