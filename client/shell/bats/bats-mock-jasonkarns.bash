@@ -1,29 +1,31 @@
 # shellcheck shell=bash
 # In place of jasonkarns/bats-mock (on npm as bats-mock): the same stub, stub_repeated and unstub, by cmdmox.
 # docs/migrate/from-bats-mock.md is the guide; how it works stands in bats-mock-parts/plan.bash.
+#
+# bats has bash tell it of every command, which takes longer than most of them: `set +T` keeps what these functions call from that.
 
-BATS_MOCK_TMPDIR=${BATS_TMPDIR:-/tmp}
+_cmdmox_plan_told=$-
 _cmdmox_plan_parts=${BASH_SOURCE[0]%/*}/bats-mock-parts
-# shellcheck source=client/shell/bats/bats-mock-parts/plan.bash
-source "$_cmdmox_plan_parts/plan.bash"
+set +T
+# shellcheck source=client/shell/bats/bats-mock-parts/globs.bash
+source "$_cmdmox_plan_parts/globs.bash" || return
 
 stub() {
-  _cmdmox_plan_add "$_cmdmox_plan_parts/call-globs" "$@"
+  local told=$-
+  set +T
+  _cmdmox_plan_quietly "$told" _cmdmox_stub "$@"
 }
 
-# From here on each call gets the first line that accepts it, also of lines that stub adds, and after unstub.
 stub_repeated() {
-  local name
-  _cmdmox_plan_name "${1-}"
-  export "${name}_STUB_NOINDEX=1"
-  stub "$@"
+  local told=$-
+  set +T
+  _cmdmox_plan_quietly "$told" _cmdmox_stub_repeated "$@"
 }
 
 unstub() {
-  local name lines plan
-  if ! _cmdmox_plan_find "${1-}"; then
-    printf '%s is not stubbed\n' "${1-}" >&2
-    return 127
-  fi
-  _cmdmox_plan_end "$1"
+  local told=$-
+  set +T
+  _cmdmox_plan_quietly "$told" _cmdmox_unstub "$@"
 }
+
+[[ $_cmdmox_plan_told != *T* ]] || set -T

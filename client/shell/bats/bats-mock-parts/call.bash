@@ -15,7 +15,7 @@ _cmdmox_call_begin() {
   variable=${name}_STUB_NOINDEX
   _cmdmox_repeated=${!variable-}
   [[ $_cmdmox_plan && -s $_cmdmox_plan ]] || return 1
-  { read -r link && read -r link && read -r link; } <"$_cmdmox_plan"
+  { read -r link && read -r link; } <"$_cmdmox_plan"
   # shellcheck disable=SC2034 # a name for $0
   BASH_ARGV0=$link
   # Calls may come at once: the number is whose file it was to make.
@@ -31,7 +31,7 @@ _cmdmox_call_begin() {
 
 # Sets _cmdmox_lines.
 _cmdmox_call_lines() {
-  local line head=3
+  local line head=2
   _cmdmox_lines=()
   while IFS= read -r line; do
     if ((head-- <= 0)); then _cmdmox_lines+=("$line"); fi

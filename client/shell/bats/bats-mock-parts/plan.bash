@@ -1,17 +1,19 @@
 # shellcheck shell=bash
 # The plans of stubbed programs, for both kinds of bats-mock.
 #
-# Each stubbed program has a session of cmdmox, in which it is a stub that runs call-words or call-globs in the
-# environment of its caller. BATS_MOCK_BINDIR is on PATH since the library was loaded; in it a link of the program's name leads to
-# the session's shim. When the session has ended the link leads nowhere, and the real program is found again.
+# All tests of one run of bats share a session of cmdmox, in which each program that any of them stubs is a stub that runs
+# call-words or call-globs in the environment of its caller. What is a test's own are the links that lead to the session's shims, in
+# BATS_MOCK_BINDIR, which is on PATH since the library was loaded, and the plans. So a test starts no session, which would take it
+# longer than all else.
 #
-# The plan is a file that <NAME>_STUB_PLAN names in the environment, so that calls find it in any process:
+# A plan is a file that <NAME>_STUB_PLAN names in the environment, so that calls find it in any process:
 #
-#   PLAN       session, program, link, one a line; then the lines of the plan. Empty: it was unstubbed.
+#   PLAN       program, link, one a line; then the lines of the plan. Empty: it was unstubbed.
 #   PLAN.N     the Nth call has come; what is wrong with it, as words for bash. Empty: nothing.
 #   PLAN.last  the number of a call that has come: later ones look for theirs from there.
 
 _cmdmox_plan_root=${BATS_RUN_TMPDIR:-${BATS_TMPDIR:-/tmp}}/cmdmox-mock.$$ # of this test alone, also with bats --jobs
+_cmdmox_plan_count=0
 BATS_MOCK_BINDIR=$_cmdmox_plan_root/path
 # shellcheck source=client/shell/bats/bats-mock-parts/name.bash
 source "$_cmdmox_plan_parts/name.bash"
@@ -32,49 +34,89 @@ _cmdmox_plan_locate() {
   [[ -x $path ]]
 }
 
-if ! _cmdmox_plan_locate _cmdmox_plan_cmdmox "${CMDMOX_PROGRAM:-cmdmox}" &&
-  ! _cmdmox_plan_locate _cmdmox_plan_cmdmox "$_cmdmox_plan_parts/../../../../bin/cmdmox"; then
-  printf 'bats-mock: there is no program cmdmox on PATH: install it, or set CMDMOX_PROGRAM to its path\n' >&2
-  return 1
-fi
-_cmdmox_plan_locate _cmdmox_plan_ln ln || return
-_cmdmox_plan_locate _cmdmox_plan_mkdir mkdir || return
+_cmdmox_plan_tools() {
+  local program
+  if ! _cmdmox_plan_locate _cmdmox_plan_cmdmox "${CMDMOX_PROGRAM:-cmdmox}" &&
+    ! _cmdmox_plan_locate _cmdmox_plan_cmdmox "$_cmdmox_plan_parts/../../../../bin/cmdmox"; then
+    printf 'bats-mock: there is no program cmdmox on PATH: install it, or set CMDMOX_PROGRAM to its path\n' >&2
+    return 1
+  fi
+  for program in chmod ln mkdir rm; do _cmdmox_plan_locate "_cmdmox_plan_$program" "$program" || return; done
+}
+_cmdmox_plan_tools || return
 PATH=$BATS_MOCK_BINDIR:$PATH
+
+# _cmdmox_plan_quietly FLAGS FUNCTION WORD...: in a shell without the flag T, which it had before if FLAGS say so.
+_cmdmox_plan_quietly() {
+  local flags=$1 status=0
+  shift
+  "$@" || status=$?
+  [[ $flags != *T* ]] || set -T
+  return "$status"
+}
 
 # Sets name and plan. False: the program is not stubbed.
 _cmdmox_plan_find() {
   _cmdmox_plan_name "$1"
-  local variable=${name}_STUB_PLAN head
+  local variable=${name}_STUB_PLAN head=
   plan=${!variable-}
   [[ $plan && -s $plan ]] || return 1
-  { read -r head && read -r head; } <"$plan"
+  read -r head <"$plan"
   [[ $head == "$1" ]] # another program's variables may have the same name
 }
 
-# _cmdmox_plan_begin RUNNER PROGRAM: begins its session, and a plan without lines.
+# _cmdmox_plan_shim KIND PROGRAM: sets shim, which has call-KIND answer.
+_cmdmox_plan_shim() {
+  local CMOX_SESSION='' shared=$_cmdmox_plan_root parent=$$ runner
+  if [[ ${BATS_RUN_TMPDIR-} && ${BATS_ROOT_PID-} ]]; then
+    shared=$BATS_RUN_TMPDIR/cmdmox-mock
+    parent=$BATS_ROOT_PID
+  fi
+  shared+=.$1
+  # Two tests that begin at once may begin two sessions; the later to say so lasts as long, and is used no more.
+  [[ ! -s $shared ]] || { read -r CMOX_SESSION && read -r shim && read -r runner; } <"$shared"
+  if [[ -z $CMOX_SESSION ]]; then
+    _cmdmox_plan_session "$parent" && _cmdmox_plan_runner "$1" "$shared.$BASHPID" || return
+    printf '%s\n' "$CMOX_SESSION" "$shim" "$runner" >|"$shared"
+  fi
+  shim+=/$2
+  [[ -e $shim ]] ||
+    CMOX_SESSION=$CMOX_SESSION "$_cmdmox_plan_cmdmox" stub --program "$runner" --uncaptured -- "$2"
+}
+
+# _cmdmox_plan_session PARENT: sets CMOX_SESSION and shim, the folder, without entering the session.
+_cmdmox_plan_session() {
+  local enter PATH=$PATH CMOX_IPC_SOCKET
+  enter=$("$_cmdmox_plan_cmdmox" session start --parent "$1" --label bats-mock --max-journal-entries 1000) || return
+  eval "$enter"
+  shim=${PATH%%:*}
+}
+
+# _cmdmox_plan_runner KIND FILE: sets runner to what runs call-KIND: FILE, by this very bash, without looking for one on PATH in each
+# call; where nothing can be executed there, the script itself.
+_cmdmox_plan_runner() {
+  runner=$_cmdmox_plan_parts/call-$1
+  printf '#!%s\nsource %q\n' "$BASH" "$runner" >|"$2" && "$_cmdmox_plan_chmod" 755 "$2" || return
+  [[ ! -x $2 ]] || runner=$2
+}
+
+# _cmdmox_plan_begin KIND PROGRAM: a plan without lines, and a link on PATH.
 _cmdmox_plan_begin() {
-  local CMOX_SESSION=${CMOX_SESSION-} CMOX_IPC_SOCKET=${CMOX_IPC_SOCKET-} outside=$PATH enter shim link=$BATS_MOCK_BINDIR/$2
+  local shim link=$BATS_MOCK_BINDIR/$2
   if [[ -z $2 || $2 == */* ]]; then
     printf 'stub: "%s" is no name of a program on PATH\n' "$2" >&2
     return 1
   fi
   [[ -d $BATS_MOCK_BINDIR ]] || "$_cmdmox_plan_mkdir" -p "$BATS_MOCK_BINDIR" || return
-  enter=$("$_cmdmox_plan_cmdmox" session start --parent "$$" --label "bats-mock: $2") || return
-  local PATH=$PATH
-  eval "$enter"
-  shim=${PATH%%:*}/$2
-  PATH=$outside
-  "$_cmdmox_plan_cmdmox" stub --program "$1" --uncaptured -- "$2" || return
+  _cmdmox_plan_shim "$1" "$2" || return
   "$_cmdmox_plan_ln" -sf "$shim" "$link" || return
   hash -d "$2" 2>/dev/null || :
-  plan=${shim%/bin/*}
-  plan=$_cmdmox_plan_root/${plan##*/}
-  printf '%s\n' "$CMOX_SESSION" "$2" "$link" >|"$plan" || return
-  echo 0 >|"$plan.last"
+  plan=$_cmdmox_plan_root/$((++_cmdmox_plan_count)).$BASHPID
+  printf '%s\n' "$2" "$link" >|"$plan" && echo 0 >|"$plan.last" || return
   export "${name}_STUB_PLAN=$plan"
 }
 
-# _cmdmox_plan_add RUNNER PROGRAM LINE...
+# _cmdmox_plan_add KIND PROGRAM LINE...
 _cmdmox_plan_add() {
   local name plan
   _cmdmox_plan_find "${2-}" || _cmdmox_plan_begin "$1" "${2-}" || return
@@ -82,29 +124,27 @@ _cmdmox_plan_add() {
   [[ $# -eq 0 ]] || printf '%s\n' "$@" >>"$plan"
 }
 
-# _cmdmox_plan_end PROGRAM, after _cmdmox_plan_find: ends its session. False, with a report on stderr, unless each line of the plan
+# _cmdmox_plan_end PROGRAM, after _cmdmox_plan_find: takes it off PATH. False, with a report on stderr, unless each line of the plan
 # had its call and each call its line.
 _cmdmox_plan_end() {
-  local CMOX_SESSION line calls=0 lines=0 status=0 wrong=() ended
+  local link line calls=0 text=() wrong=() status=0
   {
-    read -r CMOX_SESSION
-    read -r line
-    read -r line
-    while IFS= read -r line; do ((++lines)); done
+    read -r link
+    read -r link
+    while IFS= read -r line; do text+=("$line"); done
   } <"$plan"
+  "$_cmdmox_plan_rm" -f "$link" || status=1
+  hash -d "$1" 2>/dev/null || :
   while [[ -e $plan.$((calls + 1)) ]]; do
     ((++calls))
     [[ ! -s $plan.$calls ]] || wrong+=("$calls")
   done
-  if [[ ${#wrong[@]} -gt 0 || $lines -gt $calls ]]; then
+  if [[ ${#wrong[@]} -gt 0 || ${#text[@]} -gt $calls ]]; then
     status=1
     # shellcheck source=client/shell/bats/bats-mock-parts/report.bash
     source "$_cmdmox_plan_parts/report.bash"
     _cmdmox_plan_report "$1" >&2
   fi
   : >|"$plan"
-  hash -d "$1" 2>/dev/null || :
-  export CMOX_SESSION
-  ended=$("$_cmdmox_plan_cmdmox" session end) || status=1
   return "$status"
 }

@@ -44,17 +44,14 @@ _cmdmox_plan_rows() {
   done
 }
 
-# _cmdmox_plan_report PROGRAM, with plan, calls, lines and wrong of _cmdmox_plan_end.
+# _cmdmox_plan_report PROGRAM, with plan, calls, text and wrong of _cmdmox_plan_end.
 _cmdmox_plan_report() {
-  local found=() call number=0 text=() line fields head=3
-  while IFS= read -r line; do
-    if ((head-- <= 0)); then text+=("$line"); fi
-  done <"$plan"
+  local call number=0 fields
   printf 'unstub %s: its calls were not as planned\n' "$1"
   for call in ${wrong[@]+"${wrong[@]}"}; do
     eval "fields=($(<"$plan.$call"))"
     case ${fields[0]} in
-      excess) printf '\n%d. call %d has no line in the plan, which has %d\n' "$((++number))" "$call" "$lines" ;;
+      excess) printf '\n%d. call %d has no line in the plan, which has %d\n' "$((++number))" "$call" "${#text[@]}" ;;
       unreadable) printf '\n%d. plan line %d cannot be read as words: %s\n' "$((++number))" "$call" "${text[call - 1]}" ;;
       *)
         printf '\n%d. call %d is not as plan line %d says: %s\n' "$((++number))" "$call" "$call" "${text[call - 1]}"
@@ -64,7 +61,7 @@ _cmdmox_plan_report() {
     esac
     _cmdmox_plan_rows globs 0 "${fields[@]:1}"
   done
-  for ((call = calls; call < lines; call++)); do
+  for ((call = calls; call < ${#text[@]}; call++)); do
     printf '\n%d. no call came for plan line %d: %s\n' "$((++number))" "$((call + 1))" "${text[call]}"
   done
 }
