@@ -71,5 +71,8 @@ test('calls in a hook that it has before', (t) => {
 });
 
 test('is no context', () => {
-  assert.throws(() => cmdmox({}), { name: 'BuilderError', message: /cases\.mjs:\d+: cmdmox: .*takes the context of a test/ });
+  const message = /cases\.mjs:\d+: cmdmox: .*takes the context of a test/;
+  for (const other of [undefined, {}, { after() {}, diagnostic() {} }]) {
+    assert.throws(() => cmdmox(other), { name: 'BuilderError', message });
+  }
 });
