@@ -19,6 +19,9 @@ for block in shown:
 for block in re.findall(r"```python\n(.*?)```", readme, re.S):
     if not any(block in (root / page).read_text() for page in ("docs/python.md", "client/python/README.md")):
         errors.append(f"README.md: this Python example is not in docs/python.md, where it runs:\n{block}")
+for block in re.findall(r"```js\n(.*?)```", readme, re.S):
+    if not any(block in (root / page).read_text() for page in ("docs/javascript.md", "client/js/README.md")):
+        errors.append(f"README.md: this JavaScript example is not in docs/javascript.md, where it runs:\n{block}")
 # What a project writes to use cmdmox is what tests/install builds.
 consumer = root / "tests/install/consumer"
 projects = (consumer / "CMakeLists.txt").read_text()

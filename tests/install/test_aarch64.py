@@ -7,6 +7,7 @@ server there starts its shim, and the code under test its commands, as on such a
 import os
 import shutil
 import sys
+import tarfile
 import tempfile
 import unittest
 import zipfile
@@ -48,6 +49,19 @@ class Aarch64(unittest.TestCase):
             with zipfile.ZipFile(os.path.join(folder, name)) as archive:
                 for file in ("cmdmox/_bin/cmdmox", "cmdmox/_bin/cmdmox-shim"):
                     self.assertIn("AArch64", run("readelf", "-h", archive.extract(file, folder)))
+
+    def test_its_npm_package_says_so(self):
+        package = os.path.join(BUILD, "js/package")
+        if not os.path.isdir(package):
+            self.skipTest("the JavaScript package is not built here")
+        with tempfile.TemporaryDirectory() as folder:
+            run("sh", os.path.join(ROOT, "client/js/npm.sh"), folder, package, CROSS)
+            name = next(name for name in os.listdir(folder) if name.startswith("cmdmox-linux-arm64-"))
+            with tarfile.open(os.path.join(folder, name)) as archive:
+                self.assertIn('"cpu": [\n    "arm64"\n  ]', archive.extractfile("package/package.json").read().decode())
+                for file in ("package/bin/cmdmox", "package/bin/cmdmox-shim"):
+                    archive.extract(file, folder)
+                    self.assertIn("AArch64", run("readelf", "-h", os.path.join(folder, file)))
 
     @unittest.skipUnless(REGISTERED in sys.argv, "qemu cannot be registered in a user namespace here: nothing starts the shim")
     def test_a_call_is_mocked(self):

@@ -1,11 +1,12 @@
 """Whether docs/reference has every name that is exported, and no other.
 
-    names.py SOURCE DESCRIPTOR_SET PROGRAM PYTHON_TREE
+    names.py SOURCE DESCRIPTOR_SET PROGRAM PYTHON_TREE [JAVASCRIPT_TREE]
 
 A page documents the names that stand in backquotes in the cells of its tables, but for the last cell of a row; that of C
 also those of its list of matchers.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import unittest
 from google.protobuf import descriptor_pb2
 
 SOURCE, DESCRIPTORS, PROGRAM, PYTHON = sys.argv[1:5]
+JAVASCRIPT = (sys.argv[5:] or [None])[0]
 HEADERS = ("client/include/cmdmox", "server/include/cmdmox", "proto/include/cmdmox")
 
 
@@ -83,8 +85,18 @@ class Names(unittest.TestCase):
                    for name in dir(kind) if not name.startswith("_")}
         self.check(rows("python.md"), set(cmdmox.__all__) | members, "python.md")
 
+    @unittest.skipUnless(JAVASCRIPT, "the JavaScript package is built where CMDMOX_LANGUAGES is ON")
+    def test_javascript(self):
+        lister = os.path.join(SOURCE, "tests/reference/exports.mjs")
+        said = json.loads(subprocess.run(["node", lister, JAVASCRIPT], capture_output=True, text=True, timeout=60, check=True).stdout)
+        doors = {door: set(names) for door, names in said["doors"].items()}
+        there = doors["."] | set(said["members"])
+        for door in ("./node-test", "./vitest"):
+            there |= doors[door]
+        self.check(rows("javascript.md"), there, "javascript.md")
+
     def test_no_name_is_said_twice(self):
-        for page in ("rpc.md", "program.md", "python.md"):
+        for page in ("rpc.md", "program.md", "python.md", "javascript.md"):
             names = rows(page)
             self.assertEqual(sorted({name for name in names if names.count(name) > 1}), [], page)
 

@@ -1,0 +1,2 @@
+// The door for import: the same module as for require.
+export * from './node-test.js';
