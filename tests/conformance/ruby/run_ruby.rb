@@ -46,7 +46,7 @@ module Values
   # A line or a part of what is expected: bytes, or one text for each dialect.
   def part(value)
     return bytes(value) unless value.is_a?(Hash) && value.key?(DIALECT)
-    only(value, 'c', 'python', 'shell')[DIALECT].b
+    only(value, 'c', 'python', 'javascript', 'go', 'shell')[DIALECT].b
   end
 
   def check(what, want, got, cmdmox: false)
