@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ type Passthrough struct {
 	Uncaptured bool
 	// Gate holds the call until Release names it.
 	Gate string
+	// Program runs in place of the real command, as it would: a path, of which a relative one is taken from where the test is.
+	Program string
 }
 
 // milliseconds of a duration; what is above 0 is at least 1.
@@ -143,9 +146,15 @@ func passAction(said Passthrough) (*v1.DoubleAction, error) {
 	if err != nil {
 		return nil, err
 	}
+	program := said.Program
+	if program != "" {
+		if program, err = filepath.Abs(program); err != nil {
+			return nil, mistake("Program is %q: %v", said.Program, err)
+		}
+	}
 	how := &v1.Passthrough{
 		CaptureStdout: !said.Uncaptured, CaptureStderr: !said.Uncaptured, CaptureMaxBytes: uint64(said.CaptureMaxBytes),
-		TimeoutMs: timeout, KillAfterMs: killAfter,
+		TimeoutMs: timeout, KillAfterMs: killAfter, Program: []byte(program),
 	}
 	return &v1.DoubleAction{Kind: &v1.DoubleAction_Passthrough{Passthrough: how}, Gate: utf8Text(said.Gate)}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -86,9 +87,13 @@ func replyOf(of object) cmdmox.Response {
 }
 
 func passingOf(of object) cmdmox.Passthrough {
+	program := of.bytes("program")
+	if program != "" { // of one of the scenario's
+		program = filepath.Join("..", "programs", program)
+	}
 	return cmdmox.Passthrough{
 		Timeout: ms(of.number("timeout_ms")), KillAfter: ms(of.number("kill_after_ms")), CaptureMaxBytes: of.number("capture_max_bytes"),
-		Uncaptured: !take(of, "captured", true), Gate: of.text("gate"),
+		Uncaptured: !take(of, "captured", true), Gate: of.text("gate"), Program: program,
 	}
 }
 
