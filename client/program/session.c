@@ -129,11 +129,23 @@ static bool is_ours(int fd) {
   return fstat(fd, &info) == 0 && info.st_uid == geteuid() && !(info.st_mode & 022);
 }
 
+static const char *path_of(const cmox_shell_session_t *session) {
+  return strncmp(session->address, "unix:", 5) == 0 ? session->address + 5 : session->address;
+}
+
+bool cmox_shell_shims(const cmox_shell_session_t *session, char path[CMOX_SESSION_TEXT_MAX]) {
+  static const char tail[] = "/" CMOX_SHIMDIR_PRIVATE "/" CMOX_SHIMDIR_CONTROL;
+  const char *socket = path_of(session);
+  const size_t len = strlen(socket);
+  if (len < sizeof tail || strcmp(socket + len - (sizeof tail - 1), tail) != 0) return false;
+  (void)snprintf(path, CMOX_SESSION_TEXT_MAX, "%.*s/bin", (int)(len - (sizeof tail - 1)), socket);
+  return true;
+}
+
 /* -1: it is not there, or not ours alone. */
 static int open_private(const cmox_shell_session_t *session) {
   char directory[CMOX_SESSION_TEXT_MAX];
-  const char *path =
-      strncmp(session->address, "unix:", 5) == 0 ? session->address + 5 : session->address;
+  const char *path = path_of(session);
   const char *slash = strrchr(path, '/');
   if (!slash) return -1;
   (void)snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);

@@ -49,6 +49,9 @@ int cmox_shell_fail(const char *verb, const cmox_error_t *error);
  * or it is not ours alone to write. */
 bool cmox_shell_read(const cmox_shell_session_t *session, const char *name, cmox_buf_t *out);
 
+/* The directory of its shims, as text. False: the address is none that a session has. */
+bool cmox_shell_shims(const cmox_shell_session_t *session, char path[CMOX_SESSION_TEXT_MAX]);
+
 /* Makes an empty file there; one that cannot be made is as good as not said. */
 void cmox_shell_note(const cmox_shell_session_t *session, const char *name);
 

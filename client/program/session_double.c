@@ -8,7 +8,6 @@
 #include "client/program/files.h"
 #include "client/program/session.h"
 #include "server/base/quote.h"
-#include "server/host/shimdir.h"
 #include "server/json/json.h"
 
 /* Takes the flags of a double from the command line. */
@@ -152,14 +151,15 @@ static int print_function(const cmox_draft_t *draft, const cmox_verb_t *verb) {
   int status = cmox_shell_find(&session, verb);
   if (status != 0) return status;
   const cmox_span_t name = cmox_from_bytes(draft->message->command);
-  static const char tail[] = "/" CMOX_SHIMDIR_PRIVATE "/" CMOX_SHIMDIR_CONTROL;
-  const char *path =
-      strncmp(session.address, "unix:", 5) == 0 ? session.address + 5 : session.address;
-  const char *end = strstr(path, tail);
+  char shims[CMOX_SESSION_TEXT_MAX];
+  if (!cmox_shell_shims(&session, shims)) {
+    const cmox_error_t error = {CMOX_E_BAD_ADDRESS, CMOX_SESSION_VARIABLE " holds no session"};
+    return cmox_shell_fail(verb->name, &error);
+  }
   cmox_buf_t shim = CMOX_BUF_EMPTY;
   cmox_buf_t out = CMOX_BUF_EMPTY;
-  cmox_buf_append(&shim, path, end ? (size_t)(end - path) : 0);
-  cmox_buf_puts(&shim, "/bin/");
+  cmox_buf_puts(&shim, shims);
+  cmox_buf_putc(&shim, '/');
   cmox_buf_append_span(&shim, name);
   cmox_buf_append_span(&out, name);
   cmox_buf_puts(&out, "() { ");

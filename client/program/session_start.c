@@ -56,11 +56,14 @@ int cmox_verb_session_start(const cmox_verb_t *verb, const cmox_arguments_t *arg
 
 extern char **environ;
 
-/* The session's directory stays while a process has it on its PATH. This one is not such a process.
- */
-static void forget_path(void) {
+/* The session's directory stays while a process has it in its environment: on its PATH, or in an
+ * exported function (--function). This one is not such a process. */
+static void forget_shims(const cmox_shell_session_t *session) {
+  char shims[CMOX_SESSION_TEXT_MAX];
+  const bool known = cmox_shell_shims(session, shims);
   for (char **entry = environ; *entry; entry++)
-    if (strncmp(*entry, "PATH=", 5) == 0) memset(*entry, 0, strlen(*entry));
+    if (strncmp(*entry, "PATH=", 5) == 0 || (known && strstr(*entry, shims)))
+      memset(*entry, 0, strlen(*entry));
 }
 
 static pid_t peer_of(int fd) {
@@ -117,7 +120,7 @@ int cmox_verb_session_end(const cmox_verb_t *verb, const cmox_arguments_t *argum
   cmox_shell_session_t session;
   cmox_buf_t leave = CMOX_BUF_EMPTY;
   int status = cmox_shell_find(&session, verb);
-  forget_path();
+  forget_shims(&session);
   if (status == 0) {
     /* Also of a session that was killed: its shell is to find the real commands again. */
     if (cmox_shell_read(&session, CMOX_SHIMDIR_LEAVE, &leave)) cmox_print(&leave);

@@ -88,6 +88,28 @@ class Paths(Shell):
                            "command -v od || echo no od; command -v wc || echo no wc; echo x | cat" + END,
                            (0, b"no od\nno wc\nx\n", b""))
 
+    def test_a_double_that_is_a_function_too(self):
+        """Of a builtin, and with another PATH; an exported one does not hold the session's directory."""
+        self.in_each_shell(START + 'eval "$(cmdmox mock --times 2 --out faked --function pwd)"\npwd; PATH=/nonexistent; pwd; PATH='
+                           + self.environment["PATH"] + END, (0, b"faked\nfaked\n", b""))
+        self.assertEqual(self.sh(START + 'eval "$(cmdmox stub --out faked --function deploy)"\nexport -f deploy\nsh -c "bash -c deploy"'
+                                 + END + 'ls "$CMOX_TMPDIR"', shell=("bash",)), (0, b"faked\n", b""))
+
+    def test_a_function_that_cannot_be(self):
+        for words, told in (("--function a/b", b"--function: a shell takes no function of such a name"), ("--function 0a", b"of such a name"),
+                            ("--function --nonesuch a", b'there is no option "--nonesuch"')):
+            with self.subTest(words):
+                status, out, err = self.sh(f'{START}set -e\neval "$(cmdmox mock {words})"\necho reached')
+                self.assertEqual((status, out), (2, b""))
+                self.assertIn(told, err)
+
+    def test_the_dialect_of_a_session(self):
+        _, _, err = self.sh('eval "$(cmdmox session start --dialect bats)"\ncmdmox mock git push\ngit pull; cmdmox verify')
+        self.assertIn(b"     cmdmox_mock git pull\n", err)
+        status, _, err = self.sh('eval "$(cmdmox session start --dialect cobol)"\necho reached')
+        self.assertEqual(status, 2)
+        self.assertIn(b"--dialect cobol: write shell or bats", err)
+
     def test_nested_sessions(self):
         self.in_each_shell(START + "cmdmox stub --out outer git\n" + START + "cmdmox stub --out inner git\ngit"
                            + END + "git; cmdmox calls git" + END, (0, b"inner\nouter\n1\n", b""))

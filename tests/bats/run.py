@@ -29,6 +29,11 @@ JOBS = ["--jobs", "4"] if shutil.which("parallel") else []
 HAS_SUPPORT = os.path.exists("/usr/lib/bats/bats-support/load.bash")
 
 
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
 class Bats(Shell):
     def setUp(self):
         super().setUp()
@@ -100,6 +105,41 @@ class Cases(Bats):
         """Which calls cat, and that is mocked."""
         self.environment["CASE_SUPPORT"] = "1"
         self.check("assertions")
+
+
+class Docs(Bats):
+    """docs/bats.md and README.md: what is shown runs as it stands, and fails as it is shown."""
+
+    PAGE = read("docs", "bats.md")
+
+    def shown_file(self, name, change=lambda text: text):
+        block = re.search(rf"<!-- {name} -->\n```bash\n(.*?)```", self.PAGE, re.S)[1]
+        return self.run_block(name, change(block))
+
+    def run_block(self, name, text):
+        with open(os.path.join(self.work, name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.bats(name, cwd=self.work)
+
+    def test_each_file_runs(self):
+        names = re.findall(r"<!-- (\S+) -->\n```bash", self.PAGE)
+        self.assertEqual(len(names), len(re.findall("^```bash", self.PAGE, re.M)))
+        for name in names:
+            with self.subTest(name):
+                status, out = self.shown_file(name)
+                self.assertEqual(status, 0, out)
+
+    def test_the_quick_start_is_short(self):
+        self.assertLess(len(re.search(r"<!-- quick-start.bats -->\n```bash\n(.*?)```", self.PAGE, re.S)[1].splitlines()), 20)
+
+    def test_the_failure_that_is_shown(self):
+        status, out = self.shown_file("quick-start.bats", lambda text: text.replace('push origin "v', 'push upstream "v'))
+        self.assertEqual(status, 1)
+        self.assertIn(re.search(r"```text\n(.*?)```", self.PAGE, re.S)[1], out)
+
+    def test_the_readme(self):
+        status, out = self.run_block("readme.bats", re.search(r"```bash\n(.*?)```", read("README.md"), re.S)[1])
+        self.assertEqual((status, "ok 1 it pushes the tag" in out), (0, True), out)
 
 
 class Ends(Bats):

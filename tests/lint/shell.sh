@@ -5,5 +5,5 @@ set -eu
 cd "${1:-$(dirname "$0")/../..}"
 find . \( -name build -o -name .git \) -prune -o -type f -exec awk '
   FNR == 1 && (FILENAME ~ /\.(sh|bats)$/ || /^#!.*[\/ ](ba|da)?sh( |$)/) { print FILENAME }' {} + |
-  tr '\n' '\0' | xargs -0 shellcheck -x
-find . \( -name build -o -name .git -o -name src \) -prune -o -type f -name '*.bash' -print0 | xargs -0 -r shellcheck -x -a
+  tr '\n' '\0' | xargs -0 shellcheck -x -P SCRIPTDIR
+find . \( -name build -o -name .git -o -name src \) -prune -o -type f -name '*.bash' -print0 | xargs -0 -r shellcheck -x -a -P SCRIPTDIR

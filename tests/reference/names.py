@@ -78,6 +78,19 @@ class Names(unittest.TestCase):
         verbs = {re.split("  +", line)[1] for line in listed.splitlines() if line.startswith("  ")}
         self.check(rows("program.md"), verbs, "program.md")
 
+    def test_bats(self):
+        functions = subprocess.run(["bash", "-c", "source \"$0\" && compgen -A function", os.path.join(SOURCE, "client/shell/bats/load.bash")],
+                                   capture_output=True, text=True, timeout=60, check=True).stdout.split()
+        self.check(rows("bats.md"), {name for name in functions if not name.startswith("cmdmox__")}, "bats.md")
+
+    def test_bats_has_the_verbs_of_sessions(self):
+        """Each verb that begins with one of them, by its name; the others have names of their own."""
+        listed = subprocess.run([PROGRAM, "help"], capture_output=True, text=True, timeout=60, check=True).stdout
+        verbs = re.findall(r"^  (\S+(?: \S+)?)  ", listed, re.M)
+        session = verbs[verbs.index("mock"):verbs.index("verify") + 1]
+        named = {"assert called": "assert_called", "assert not-called": "refute_called", "assert last": "assert_last_called"}
+        self.assertEqual({named.get(verb, f"cmdmox_{verb}") for verb in session} - set(rows("bats.md")), set())
+
     def test_python(self):
         sys.path.insert(0, PYTHON)
         import cmdmox  # pylint: disable=import-outside-toplevel
@@ -96,7 +109,7 @@ class Names(unittest.TestCase):
         self.check(rows("javascript.md"), there, "javascript.md")
 
     def test_no_name_is_said_twice(self):
-        for page in ("rpc.md", "program.md", "python.md", "javascript.md"):
+        for page in ("rpc.md", "program.md", "python.md", "javascript.md", "bats.md"):
             names = rows(page)
             self.assertEqual(sorted({name for name in names if names.count(name) > 1}), [], page)
 

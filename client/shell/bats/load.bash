@@ -11,15 +11,11 @@
 # The first function that declares something begins a session of the test; before the file's teardown the session is
 # verified, and ends. docs/bats.md and docs/reference/bats.md have the rest.
 #
-# Names that begin with cmdmox__ (two underscores) are nobody's but the library's. It runs in bash 3.2, under set -eETu.
+# Names that begin with cmdmox__ (two underscores) are nobody's but the library's. It uses nothing that is newer than bash 3.2,
+# and runs under set -eETu.
 cmdmox__here=$(cd -- "${BASH_SOURCE[0]%/*}" && pwd) || return
-# shellcheck source=client/shell/bats/src/tell.bash
 source "$cmdmox__here/src/tell.bash"
-# shellcheck source=client/shell/bats/src/session.bash
 source "$cmdmox__here/src/session.bash"
-# shellcheck source=client/shell/bats/src/teardown.bash
 source "$cmdmox__here/src/teardown.bash"
-# shellcheck source=client/shell/bats/src/doubles.bash
 source "$cmdmox__here/src/doubles.bash"
-# shellcheck source=client/shell/bats/src/calls.bash
 source "$cmdmox__here/src/calls.bash"

@@ -38,8 +38,8 @@ teardown() {
 }
 
 @test "a test that is skipped is not judged" {
-  cmdmox_mock git
-  git pull
+  cmdmox_mock git push
+  run git pull
   skip "for a reason"
 }
 
