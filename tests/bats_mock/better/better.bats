@@ -15,13 +15,6 @@ load "$MOCK"
   unstub 42
 }
 
-@test "two names that give the same variable" {
-  stub my-tool "a : echo dash"
-  stub my_tool "a : echo underscore"
-  [ "$(my_tool a)" = underscore ]
-  unstub my_tool
-}
-
 @test "a call that is killed has consumed its line" {
   stub tool "kill -TERM \$\$" "echo next"
   run tool
