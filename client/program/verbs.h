@@ -149,6 +149,7 @@ int cmox_verb_help(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_isolate(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_run(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_journal(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
+int cmox_verb_quote(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_register(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_release(const cmox_verb_t *verb, const cmox_arguments_t *arguments);
 int cmox_verb_serve(const cmox_verb_t *verb, const cmox_arguments_t *arguments);

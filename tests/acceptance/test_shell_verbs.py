@@ -147,6 +147,15 @@ class Asking(Shell):
         self.assertIn(b"curl --token", out)
         self.assertNotIn(secret.encode(), out)
 
+    def test_quote_shows_words_as_reports_do(self):
+        secret = "".join(("hun", "ter", "2"))
+        done = self.sh(f"cmdmox quote -- --token {secret} 'a\"b' '' \"$(printf 'x\\ny\\377')\" --password={secret} {'z' * 500}")
+        self.assertEqual((done[0], done[2]), (0, b""))
+        lines = done[1].decode().splitlines()
+        self.assertEqual(lines[:6], ['"--token"', '"***"', '"a\\"b"', '""', r'"x\ny\xff"', '"--password=***"'])
+        self.assertLess(len(lines[6]), 250)
+        self.assertEqual(self.sh("cmdmox quote"), (0, b"", b""))
+
     def test_journal_in_json_is_a_call_a_line(self):
         _, out, _ = self.sh(self.calls + "cmdmox journal --json")
         self.assertEqual([call["argv"][1:] for call in map(json.loads, out.splitlines())], [["push", "origin"], ["pull"]])

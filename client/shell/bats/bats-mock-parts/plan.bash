@@ -22,8 +22,10 @@ source "$_cmdmox_plan_parts/name.bash"
 # process where bash can; and bash is not to remember the path itself, or it would pass a stub by.
 _cmdmox_plan_locate() {
   local path=
-  if [[ $2 == */* ]]; then
+  if [[ $2 == /* ]]; then
     path=$2
+  elif [[ $2 == */* ]]; then
+    path=$PWD/$2
   elif ((BASH_VERSINFO[0] < 4)); then
     path=$(type -P "$2") || :
   elif hash "$2" 2>/dev/null; then

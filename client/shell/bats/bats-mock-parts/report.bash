@@ -5,25 +5,20 @@
 _cmdmox_plan_show() {
   local word
   shown=()
-  for word; do
-    word=${word//\\/\\\\}
-    word=${word//\"/\\\"}
-    word=${word//$'\n'/\\n}
-    word=${word//$'\t'/\\t}
-    shown+=("\"$word\"")
-  done
+  [[ $# -gt 0 ]] || return 0
+  while IFS= read -r word; do shown+=("$word"); done < <("$_cmdmox_plan_cmdmox" quote -- "$@")
 }
 
 # _cmdmox_plan_rows KIND COUNT PATTERN... ARGUMENT...: argument by argument.
 _cmdmox_plan_rows() {
-  local kind=$1 count=$2 patterns arguments shown wanted given i same expected actual
+  local kind=$1 count=$2 patterns arguments shown wanted given i same expected actual label
   shift 2
   patterns=("${@:1:count}")
   arguments=("${@:count+1}")
-  _cmdmox_plan_show "${patterns[@]}"
-  wanted=("${shown[@]}")
-  _cmdmox_plan_show "${arguments[@]}"
-  given=("${shown[@]}")
+  _cmdmox_plan_show ${patterns[@]+"${patterns[@]}"}
+  wanted=(${shown[@]+"${shown[@]}"})
+  _cmdmox_plan_show ${arguments[@]+"${arguments[@]}"}
+  given=(${shown[@]+"${shown[@]}"})
   for ((i = 0; i < ${#patterns[@]} || i < ${#arguments[@]}; i++)); do
     same=
     if [[ $i -ge ${#patterns[@]} ]]; then
@@ -36,22 +31,23 @@ _cmdmox_plan_rows() {
     fi
     expected=${wanted[i]-(no argument)}
     actual=${given[i]-(no argument)}
+    label="argument $((i + 1)): "
     if [[ $same ]]; then
-      printf '       argument %d: %s\n' "$((i + 1))" "$actual"
+      printf '       %s%s\n' "$label" "$actual"
     else
-      printf '     ! argument %d: expected %s\n%*s%s\n' "$((i + 1))" "$expected" "$((19 + ${#i} - 1))" '' "actual   $actual"
+      printf '     ! %sexpected %s\n       %*sactual   %s\n' "$label" "$expected" "${#label}" '' "$actual"
     fi
   done
 }
 
-# _cmdmox_plan_report PROGRAM, with plan, calls, text and wrong of _cmdmox_plan_end.
+# _cmdmox_plan_report PROGRAM, with name, plan, calls, text and wrong of _cmdmox_plan_end.
 _cmdmox_plan_report() {
   local call number=0 fields
   printf 'unstub %s: its calls were not as planned\n' "$1"
   for call in ${wrong[@]+"${wrong[@]}"}; do
     eval "fields=($(<"$plan.$call"))"
     case ${fields[0]} in
-      excess) printf '\n%d. call %d has no line in the plan, which has %d\n' "$((++number))" "$call" "${#text[@]}" ;;
+      excess) printf '\n%d. call %d has no line, the plan has %d\n' "$((++number))" "$call" "${#text[@]}" ;;
       unreadable) printf '\n%d. plan line %d cannot be read as words: %s\n' "$((++number))" "$call" "${text[call - 1]}" ;;
       *)
         printf '\n%d. call %d is not as plan line %d says: %s\n' "$((++number))" "$call" "$call" "${text[call - 1]}"
@@ -61,6 +57,11 @@ _cmdmox_plan_report() {
     esac
     _cmdmox_plan_rows globs 0 "${fields[@]:1}"
   done
+  local repeated=${name}_STUB_NOINDEX
+  if [[ ${!repeated-} ]]; then
+    printf '\n%d. calls: %d, plan lines: %d; there are to be at least as many calls\n' "$((++number))" "$calls" "${#text[@]}"
+    return
+  fi
   for ((call = calls; call < ${#text[@]}; call++)); do
     printf '\n%d. no call came for plan line %d: %s\n' "$((++number))" "$((call + 1))" "${text[call]}"
   done
