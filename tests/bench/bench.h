@@ -47,6 +47,8 @@ void bench_print(const bench_options_t *options);
 
 /* Makes this process's environment one of about 4 KiB: PATH and filler. */
 void bench_environment_set(void);
+/* PATH from before, where the tools of other languages are. */
+const char *bench_tools_path(void);
 
 /* Spawns and waits; the time in us. Anything but exit status 0 is broken. */
 double bench_spawn_us(const char *program, char *const *argv, char *const *environment, int out);
@@ -65,6 +67,7 @@ void bench_passthrough(const bench_options_t *options);
 void bench_program(const bench_options_t *options);
 void bench_verbs(const bench_options_t *options);
 void bench_python(const bench_options_t *options);
+void bench_js(const bench_options_t *options);
 void bench_size(const bench_options_t *options);
 
 #endif

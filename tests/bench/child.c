@@ -15,7 +15,12 @@ static char *kept(const char *name) {
   return value ? strdup(value) : NULL;
 }
 
+static char *tools_path;
+
+const char *bench_tools_path(void) { return tools_path ? tools_path : "/usr/bin:/bin"; }
+
 void bench_environment_set(void) {
+  tools_path = kept("PATH");
   static const char path[] = "/usr/local/bin:/usr/bin:/bin";
   char *shim = kept("CMOX_SHIM");
   char *place = kept("CMOX_TMPDIR");
