@@ -126,7 +126,9 @@ func TestAdverse_a_server_that_dies(t *testing.T) {
 		equal(t, ended.status, 125)
 		equal(t, strings.Count(ended.err, "\n"), 1)
 	})
-	equal(t, len(o.errs), 1)
+	if len(o.errs) != 1 {
+		t.Fatalf("one failure was expected: %s", o.text())
+	}
 	equal(t, reasonOf(o.errs[0]), "LINK_CLOSED")
 	if !regexp.MustCompile(`when the test ends: the cmdmox server \(.*, process \d+\) was killed by signal 9 \(killed\)`).MatchString(o.text()) {
 		t.Error(o.text())

@@ -101,7 +101,9 @@ func TestHandler_that_fails_fails_the_call_and_the_test(t *testing.T) {
 				mox.Mock("cmd").Runs(each.handler)
 				equal(t, run(t, mox, "cmd", "disk").status, 125)
 			})
-			equal(t, len(o.errs), 1)
+			if len(o.errs) != 1 {
+				t.Fatalf("one failure was expected: %s", o.text())
+			}
 			contains(t, o.text(), each.text)
 			var failed *cmdmox.VerificationError
 			if !errors.As(o.errs[0], &failed) || failed.Report.Findings[0].Kind != "HANDLER_FAILED" {
