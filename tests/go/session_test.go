@@ -31,6 +31,20 @@ func TestSession_verifies_when_the_test_ends(t *testing.T) {
 	equal(t, failed.Report.Findings[0].Location, place)
 }
 
+func TestSession_is_verified_when_the_test_says_so(t *testing.T) {
+	o := inside(func(o *outcome) {
+		mox := cmdmox.New(o)
+		mox.Mock("git").Times(30)
+		for i := 0; i < 22; i++ {
+			run(t, mox, "git")
+		}
+		equal(t, mox.Verify().Passed, false)
+		equal(t, len(o.errs), 1)
+	})
+	equal(t, len(o.errs), 1) // not once more when it ends
+	contains(t, strings.Join(o.logs, "\n"), "\n20. git: status 0, mock (session_test.go:", "\nand 2 more")
+}
+
 func TestSession_that_is_well_says_nothing(t *testing.T) {
 	o := inside(func(o *outcome) {
 		mox := cmdmox.New(o)
