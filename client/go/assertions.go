@@ -54,16 +54,15 @@ func (d *Double) AssertCallCount(n int) bool {
 	if found == n {
 		return true
 	}
-	calls, err := d.mox.list(d.id, "")
+	calls, err := d.mox.list(d.id, "", callsShown)
 	d.mox.must("AssertCallCount", err)
 	var text strings.Builder
 	fmt.Fprintf(&text, "%v: expected %s, actual %d", d, times(n), found)
-	for i, call := range calls {
-		if i == callsShown {
-			fmt.Fprintf(&text, "\n  and %d more", found-callsShown)
-			break
-		}
+	for _, call := range calls {
 		text.WriteString("\n  " + call.Line)
+	}
+	if found > len(calls) {
+		fmt.Fprintf(&text, "\n  and %d more", found-len(calls))
 	}
 	return d.fail("AssertCallCount", text.String())
 }

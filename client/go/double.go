@@ -372,7 +372,7 @@ func (m *CmdMox) has(double *Double) error {
 // Invocations are the calls that it took, in order of start.
 func (d *Double) Invocations() []*Invocation {
 	d.mox.t.Helper()
-	found, err := d.mox.list(d.id, "")
+	found, err := d.mox.list(d.id, "", 0)
 	d.mox.must("Invocations", err)
 	return found
 }

@@ -69,6 +69,7 @@ func (m *CmdMox) Verify() *Report {
 	m.must("Verify", err)
 	if !report.Passed {
 		m.t.Error(m.failed(report))
+		m.tellCalls()
 	}
 	return report
 }
@@ -175,7 +176,14 @@ func (m *CmdMox) judge() {
 		m.say(failure("BAD_STATE", "%s has doubles, and nobody asked for its environment: the commands were the real ones. Start the "+
 			"code under test with Env() or Command(), or say New(t, cmdmox.ApplyEnv())", m.name()))
 	}
-	if account := m.account(); account != "" && (failed || !report.Passed) && !m.t.Skipped() {
+	if (failed || !report.Passed) && !m.t.Skipped() {
+		m.tellCalls()
+	}
+}
+
+func (m *CmdMox) tellCalls() {
+	m.t.Helper()
+	if account := m.account(); account != "" {
 		m.t.Log(account)
 	}
 }
@@ -193,17 +201,14 @@ func (m *CmdMox) passedBy() bool {
 
 // account is the first calls, one a line.
 func (m *CmdMox) account() string {
-	calls, err := m.list(0, "")
-	if err != nil || len(calls) == 0 {
+	calls, err := m.list(0, "", callsShown)
+	count, failed := m.countOf(0, "")
+	if err != nil || failed != nil || len(calls) == 0 {
 		return ""
 	}
 	var text strings.Builder
 	text.WriteString("cmdmox: the calls:")
-	for i, call := range calls {
-		if i == callsShown {
-			fmt.Fprintf(&text, "\nand %d more", len(calls)-callsShown)
-			break
-		}
+	for _, call := range calls {
 		how := call.State
 		if call.Signal != "" {
 			how = call.Signal
@@ -218,6 +223,9 @@ func (m *CmdMox) account() string {
 		if by != "" {
 			text.WriteString(", " + by)
 		}
+	}
+	if count > len(calls) {
+		fmt.Fprintf(&text, "\nand %d more", count-len(calls))
 	}
 	return text.String()
 }

@@ -285,7 +285,7 @@ func (m *CmdMox) setDefault(word string, action *v1.DoubleAction, err error) {
 // Journal is all calls of the session, accepted or not, in order of start.
 func (m *CmdMox) Journal() []*Invocation {
 	m.t.Helper()
-	found, err := m.list(0, "")
+	found, err := m.list(0, "", 0)
 	m.must("Journal", err)
 	return found
 }
@@ -293,7 +293,7 @@ func (m *CmdMox) Journal() []*Invocation {
 // Invocations are those of this command.
 func (m *CmdMox) Invocations(command string) []*Invocation {
 	m.t.Helper()
-	found, err := m.list(0, command)
+	found, err := m.list(0, command, 0)
 	m.must("Invocations", err)
 	return found
 }
@@ -324,7 +324,8 @@ func (m *CmdMox) Release(gate string) int {
 
 const page = 64 // calls asked for at once
 
-func (m *CmdMox) list(double uint64, command string) ([]*Invocation, error) {
+// list gives so many calls at most; 0: all.
+func (m *CmdMox) list(double uint64, command string, most int) ([]*Invocation, error) {
 	var found []*Invocation
 	request := &v1.ListInvocationsRequest{SessionId: m.id, DoubleId: double, Command: []byte(command), PageSize: page}
 	for {
@@ -337,7 +338,9 @@ func (m *CmdMox) list(double uint64, command string) ([]*Invocation, error) {
 			if err != nil {
 				return nil, err
 			}
-			found = append(found, call)
+			if found = append(found, call); len(found) == most {
+				return found, nil
+			}
 		}
 		if request.PageToken = answer.NextPageToken; len(request.PageToken) == 0 {
 			return found, nil

@@ -39,8 +39,8 @@ char *cmox_report_assertion(const cmox_assertion_t *assertion, const cmox_call_t
 void cmox_report_rows(cmox_buf_t *out, const cmox_difference_t *rows, size_t count, bool color);
 
 /* A line in the test's language that would accept the call of this finding: "c" (the default),
- * "python", "javascript", "shell" or "bats". A masked argument becomes "anything". Owned by the
- * caller; NULL when memory is out, or when the line would be too long to be of use. */
+ * "python", "javascript", "go", "shell" or "bats". A masked argument becomes "anything". Owned by
+ * the caller; NULL when memory is out, or when the line would be too long to be of use. */
 char *cmox_suggest(const char *dialect, const cmox_finding_t *finding);
 /* A hint, with such a line, for a call in a contained session of a command without a double. Owned
  * by the caller; NULL when memory is out. */

@@ -68,6 +68,7 @@ void bench_program(const bench_options_t *options);
 void bench_verbs(const bench_options_t *options);
 void bench_python(const bench_options_t *options);
 void bench_js(const bench_options_t *options);
+void bench_go(const bench_options_t *options);
 void bench_size(const bench_options_t *options);
 
 #endif

@@ -25,6 +25,7 @@ static const struct {
     {"verbs", bench_verbs, "the verbs of a shell session, against /bin/true"},
     {"python", bench_python, "calls that functions of Python answer and judge, against /bin/true"},
     {"javascript", bench_js, "calls that functions of JavaScript answer, against /bin/true"},
+    {"go", bench_go, "calls that functions of Go answer and judge, against /bin/true"},
     {"size", bench_size, "the shim on disk"},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };

@@ -144,9 +144,11 @@ def main():
         with subprocess.Popen([support.PROGRAM, "serve", "--listen", f"unix:{place}/server"]) as server:
             support.until(lambda: os.path.exists(f"{place}/server"), "the start of the server")
             threading.Thread(target=accept, args=[listener, links, mode, f"{place}/server"]).start()
-            status = subprocess.run([word.replace("ADDRESS", f"unix:{place}/newer") for word in words], check=False).returncode
-            server.terminate()
-        listener.shutdown(socket.SHUT_RDWR)
+            try:
+                status = subprocess.run([word.replace("ADDRESS", f"unix:{place}/newer") for word in words], check=False).returncode
+            finally:  # also of a runner that cannot be started
+                server.terminate()
+                listener.shutdown(socket.SHUT_RDWR)
     for link in links:
         link.end()
     silent = sum(not link.unimplemented for link in links)

@@ -4,7 +4,7 @@
 import sources
 
 MOST = 500
-SUFFIXES = [".c", ".h", ".py", ".sh", ".cmake", ".txt", ".proto"]
+SUFFIXES = [".c", ".h", ".py", ".go", ".sh", ".cmake", ".txt", ".proto"]
 # Path: why it may be longer.
 EXCEPTIONS = {}
 

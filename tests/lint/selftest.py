@@ -13,7 +13,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-TOOLS = {"format.sh": "clang-format", "shell.sh": "shellcheck", "cppcheck.sh": "cppcheck", "tidy.py": "clang-tidy"}
+TOOLS = {"format.sh": "clang-format", "shell.sh": "shellcheck", "go.sh": "go", "cppcheck.sh": "cppcheck", "tidy.py": "clang-tidy"}
 SHEBANG = "#!/bin/sh\n"
 LOADS = "# shellcheck source=lib/src/b.bash\nsource lib/src/b.bash\n"
 LAYERS = "server/base:\nserver/model: server/base\nserver/session: server/base server/model\n"
@@ -24,6 +24,8 @@ MACHINE_PATH = "cd /wo" + "rk/main\n"
 LATE_FREE = '#include <stdlib.h>\nint twice(void);\nint twice(void) {\n  int *p = malloc(4);\n  free(p);\n  return *p;\n}\n'
 OUT_OF_BOUNDS = "int last(void);\nint last(void) {\n  int a[2] = {1, 2};\n  return a[2];\n}\n"
 LONG_FUNCTION = "int f(int x);\nint f(int x) {\n" + "  x += 1;\n" * 80 + "  return x;\n}\n"
+
+GO = {"build/dev/go.work": "go 1.19\n\nuse ../../tests\n", "tests/go.mod": "module a\n\ngo 1.19\n"}
 
 # Check: (good tree, bad trees); a tree maps paths to texts.
 SAMPLES = {
@@ -66,6 +68,10 @@ SAMPLES = {
         {"a.sh": SHEBANG + 'echo "$1"\n', "lib/load.bash": LOADS, "lib/src/b.bash": ': "$1"\n'},
         [{"a.sh": SHEBANG + "echo $1\n"}, {"run": SHEBANG + "rm $1\n"}, {"lib/load.bash": LOADS, "lib/src/b.bash": "rm $1\n"},
          {"a.bats": "rm $1\n"}],
+    ),
+    "go.sh": (
+        {"tests/a.go": "package a\n\nvar A = 1\n", **GO},
+        [{"a.go": "package a\nvar  A = 1\n"}, {"tests/a.go": 'package a\n\nimport "fmt"\n\nfunc A() { fmt.Printf("%d", "a") }\n', **GO}],
     ),
     "cppcheck.sh": ({"server/a.c": "int a;\n"}, [{"server/a.c": OUT_OF_BOUNDS}]),
     "tidy.py": ({"server/a.c": "int a;\n"}, [{"server/a.c": LATE_FREE}, {"server/a.c": LONG_FUNCTION}]),

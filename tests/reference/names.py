@@ -1,6 +1,6 @@
 """Whether docs/reference has every name that is exported, and no other.
 
-    names.py SOURCE DESCRIPTOR_SET PROGRAM PYTHON_TREE [JAVASCRIPT_TREE]
+    names.py SOURCE DESCRIPTOR_SET PROGRAM PYTHON_TREE [JAVASCRIPT_TREE GO_TREE]
 
 A page documents the names that stand in backquotes in the cells of its tables, but for the last cell of a row; that of C
 also those of its list of matchers.
@@ -16,7 +16,7 @@ import unittest
 from google.protobuf import descriptor_pb2
 
 SOURCE, DESCRIPTORS, PROGRAM, PYTHON = sys.argv[1:5]
-JAVASCRIPT = (sys.argv[5:] or [None])[0]
+JAVASCRIPT, GO = (sys.argv[5:] or [None, None])[:2]
 HEADERS = ("client/include/cmdmox", "server/include/cmdmox", "proto/include/cmdmox")
 
 
@@ -108,8 +108,19 @@ class Names(unittest.TestCase):
             there |= doors[door]
         self.check(rows("javascript.md"), there, "javascript.md")
 
+    @unittest.skipUnless(GO, "no Go in this build")
+    def test_go(self):
+        told = subprocess.run(["go", "doc", "-all", "."], cwd=GO, env={**os.environ, "GOTOOLCHAIN": "local"}, capture_output=True,
+                              text=True, timeout=60, check=True).stdout
+        there = set(re.findall(r"^(?:func|type|const|var) ([A-Z]\w*)", told, re.M))
+        for block in re.findall(r"^const \($(.*?)^\)$", told, re.M | re.S):
+            there |= set(re.findall(r"^\t([A-Z]\w*)", block, re.M))
+        members = re.findall(r"^func \(\w+ \*?([A-Z]\w*)\) ([A-Z]\w*)", told, re.M)
+        there |= {f"{kind}.{name}" for kind, name in members if name not in ("String", "Error")}
+        self.check(rows("go.md"), there, "go.md")
+
     def test_no_name_is_said_twice(self):
-        for page in ("rpc.md", "program.md", "python.md", "javascript.md", "bats.md"):
+        for page in ("rpc.md", "program.md", "python.md", "javascript.md", "bats.md", "go.md"):
             names = rows(page)
             self.assertEqual(sorted({name for name in names if names.count(name) > 1}), [], page)
 
