@@ -65,6 +65,7 @@ void bench_passthrough(const bench_options_t *options);
 void bench_program(const bench_options_t *options);
 void bench_verbs(const bench_options_t *options);
 void bench_python(const bench_options_t *options);
+void bench_bats(const bench_options_t *options);
 void bench_size(const bench_options_t *options);
 
 #endif

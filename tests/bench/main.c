@@ -24,6 +24,7 @@ static const struct {
     {"program", bench_program, "starting the program, against /bin/true"},
     {"verbs", bench_verbs, "the verbs of a shell session, against /bin/true"},
     {"python", bench_python, "calls that functions of Python answer and judge, against /bin/true"},
+    {"bats", bench_bats, "mocked tests of bats, against the original bats-mock"},
     {"size", bench_size, "the shim on disk"},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
