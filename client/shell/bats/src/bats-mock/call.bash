@@ -20,7 +20,7 @@ _cmdmox_call_begin() {
   # shellcheck disable=SC2034 # a name for $0
   BASH_ARGV0=$link
   # Calls may come at once: the number is whose file it was to make.
-  read -r last <"$_cmdmox_plan.last"
+  [[ ! -e $_cmdmox_plan.last ]] || read -r last <"$_cmdmox_plan.last"
   _cmdmox_number=${last:-0}
   set -C
   ((++_cmdmox_number))
@@ -29,7 +29,7 @@ _cmdmox_call_begin() {
     ((++_cmdmox_number))
   done
   set +C
-  echo "$_cmdmox_number" >"$_cmdmox_plan.last"
+  if ((_cmdmox_number % 16 == 0)); then echo "$_cmdmox_number" >"$_cmdmox_plan.last"; fi
 }
 
 # Sets _cmdmox_lines.

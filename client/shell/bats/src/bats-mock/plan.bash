@@ -10,10 +10,10 @@
 #
 #   PLAN       program, link, one a line; then the lines of the plan. Empty: it was unstubbed.
 #   PLAN.N     the Nth call has come; what is wrong with it, as words for bash. Empty: nothing.
-#   PLAN.last  the number of a call that has come: later ones look for theirs from there.
+#   PLAN.last  the number of a call that has come, where there were many: later ones look for theirs from there.
 
 _cmdmox_plan_root=${BATS_RUN_TMPDIR:-${BATS_TMPDIR:-/tmp}}/cmdmox-mock.$$ # of this test alone, also with bats --jobs
-_cmdmox_plan_count=0
+_cmdmox_plan_count=${_cmdmox_plan_count:-0}
 BATS_MOCK_BINDIR=$_cmdmox_plan_root/path
 # shellcheck source=client/shell/bats/src/bats-mock/name.bash
 source "$_cmdmox_plan_parts/name.bash"
@@ -119,7 +119,7 @@ _cmdmox_plan_begin() {
   "$_cmdmox_plan_ln" -sf "$shim" "$link" || return
   hash -d "$2" 2>/dev/null || :
   plan=$_cmdmox_plan_root/$((++_cmdmox_plan_count)).$BASHPID
-  printf '%s\n' "$2" "$link" >|"$plan" && echo 0 >|"$plan.last" || return
+  printf '%s\n' "$2" "$link" >|"$plan" || return
   export "${name}_STUB_PLAN=$plan"
 }
 
