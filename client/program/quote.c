@@ -3,8 +3,9 @@
 
 #include "client/program/verbs.h"
 #include "server/base/quote.h"
-#include "server/match/explain.h"
 #include "server/model/mask.h"
+
+enum { SHOWN_MAX = 160 }; /* bytes of one word, as in reports */
 
 int cmox_verb_quote(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
   (void)verb;
@@ -17,7 +18,7 @@ int cmox_verb_quote(const cmox_verb_t *verb, const cmox_arguments_t *arguments) 
     cmox_buf_t masked = CMOX_BUF_EMPTY;
     const bool secret = cmox_mask_argument(words, i, &masked);
     out.failed |= masked.failed;
-    cmox_quote_c(&out, secret ? cmox_buf_span(&masked) : items[i], CMOX_SHOWN_MAX);
+    cmox_quote_c(&out, secret ? cmox_buf_span(&masked) : items[i], SHOWN_MAX);
     cmox_buf_putc(&out, '\n');
     cmox_buf_clear(&masked);
   }

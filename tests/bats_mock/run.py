@@ -130,7 +130,7 @@ class Adverse(Suite):
     def test_without_the_program(self):
         suite = self.suite('load "$MOCK"\n@test "x" { stub tool; }\n')
         _, _, said = self.bats(suite, BUILDKITE, CMDMOX_PROGRAM="/nonexistent/cmdmox")
-        self.assertIn("there is no program cmdmox", said)
+        self.assertIn("there is no program /nonexistent/cmdmox", said)
         self.assertNotIn("\nok 1", said)
 
     def test_an_installed_one_finds_its_program(self):

@@ -69,6 +69,7 @@ void bench_verbs(const bench_options_t *options);
 void bench_python(const bench_options_t *options);
 void bench_js(const bench_options_t *options);
 void bench_go(const bench_options_t *options);
+void bench_bats(const bench_options_t *options);
 void bench_size(const bench_options_t *options);
 
 #endif

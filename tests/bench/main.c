@@ -26,6 +26,7 @@ static const struct {
     {"python", bench_python, "calls that functions of Python answer and judge, against /bin/true"},
     {"javascript", bench_js, "calls that functions of JavaScript answer, against /bin/true"},
     {"go", bench_go, "calls that functions of Go answer and judge, against /bin/true"},
+    {"bats", bench_bats, "mocked tests of bats, against the original bats-mock"},
     {"size", bench_size, "the shim on disk"},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };

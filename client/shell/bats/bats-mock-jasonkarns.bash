@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # In place of jasonkarns/bats-mock (on npm as bats-mock): the same stub, stub_repeated and unstub, by cmdmox.
-# docs/migrate/from-bats-mock.md is the guide; how it works stands in bats-mock-parts/plan.bash.
+# docs/migrate/from-bats-mock.md is the guide; how it works stands in src/bats-mock/plan.bash.
 #
 # bats has bash tell it of every command, which takes longer than most of them: `set +T` keeps what these functions call from that.
 
 _cmdmox_plan_told=$-
-_cmdmox_plan_parts=${BASH_SOURCE[0]%/*}/bats-mock-parts
+_cmdmox_plan_parts=${BASH_SOURCE[0]%/*}/src/bats-mock
 set +T
-# shellcheck source=client/shell/bats/bats-mock-parts/globs.bash
+# shellcheck source=client/shell/bats/src/bats-mock/globs.bash
 source "$_cmdmox_plan_parts/globs.bash" || return
 
 stub() {

@@ -1,3 +1,4 @@
+# shellcheck disable=SC2016 # lines of plans are expanded by the calls, functions are called by them
 load ../helper
 load "$MOCK"
 

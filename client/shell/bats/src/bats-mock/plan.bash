@@ -10,13 +10,15 @@
 #
 #   PLAN       program, link, one a line; then the lines of the plan. Empty: it was unstubbed.
 #   PLAN.N     the Nth call has come; what is wrong with it, as words for bash. Empty: nothing.
-#   PLAN.last  the number of a call that has come: later ones look for theirs from there.
+#   PLAN.last  the number of a call that has come, where there were many: later ones look for theirs from there.
 
 _cmdmox_plan_root=${BATS_RUN_TMPDIR:-${BATS_TMPDIR:-/tmp}}/cmdmox-mock.$$ # of this test alone, also with bats --jobs
-_cmdmox_plan_count=0
+_cmdmox_plan_count=${_cmdmox_plan_count:-0}
 BATS_MOCK_BINDIR=$_cmdmox_plan_root/path
-# shellcheck source=client/shell/bats/bats-mock-parts/name.bash
+# shellcheck source=client/shell/bats/src/bats-mock/name.bash
 source "$_cmdmox_plan_parts/name.bash"
+
+_cmdmox_plan_cmdmox='' _cmdmox_plan_chmod='' _cmdmox_plan_ln='' _cmdmox_plan_mkdir='' _cmdmox_plan_rm=''
 
 # _cmdmox_plan_locate VARIABLE PROGRAM: sets it to the path, which no function and no stub of that name hides later on. Without a
 # process where bash can; and bash is not to remember the path itself, or it would pass a stub by.
@@ -38,11 +40,13 @@ _cmdmox_plan_locate() {
 
 _cmdmox_plan_tools() {
   local program
-  if ! _cmdmox_plan_locate _cmdmox_plan_cmdmox "${CMDMOX_PROGRAM:-cmdmox}" &&
-    ! _cmdmox_plan_locate _cmdmox_plan_cmdmox "$_cmdmox_plan_parts/../../../../bin/cmdmox"; then
-    printf 'bats-mock: there is no program cmdmox on PATH: install it, or set CMDMOX_PROGRAM to its path\n' >&2
+  # The program installed beside the library is of its version.
+  if [[ ${CMDMOX_PROGRAM-} ]] || ! _cmdmox_plan_locate _cmdmox_plan_cmdmox "$_cmdmox_plan_parts/../../../../../bin/cmdmox"; then
+    _cmdmox_plan_locate _cmdmox_plan_cmdmox "${CMDMOX_PROGRAM:-cmdmox}"
+  fi || {
+    printf 'bats-mock: there is no program %s: install cmdmox, or set CMDMOX_PROGRAM to its path\n' "${CMDMOX_PROGRAM:-cmdmox on PATH}" >&2
     return 1
-  fi
+  }
   for program in chmod ln mkdir rm; do _cmdmox_plan_locate "_cmdmox_plan_$program" "$program" || return; done
 }
 _cmdmox_plan_tools || return
@@ -88,6 +92,7 @@ _cmdmox_plan_shim() {
 
 # _cmdmox_plan_session PARENT: sets CMOX_SESSION and shim, the folder, without entering the session.
 _cmdmox_plan_session() {
+  # shellcheck disable=SC2034 # what the lines set that are evaluated
   local enter PATH=$PATH CMOX_IPC_SOCKET
   enter=$("$_cmdmox_plan_cmdmox" session start --parent "$1" --label bats-mock --max-journal-entries 1000) || return
   eval "$enter"
@@ -114,7 +119,7 @@ _cmdmox_plan_begin() {
   "$_cmdmox_plan_ln" -sf "$shim" "$link" || return
   hash -d "$2" 2>/dev/null || :
   plan=$_cmdmox_plan_root/$((++_cmdmox_plan_count)).$BASHPID
-  printf '%s\n' "$2" "$link" >|"$plan" && echo 0 >|"$plan.last" || return
+  printf '%s\n' "$2" "$link" >|"$plan" || return
   export "${name}_STUB_PLAN=$plan"
 }
 
@@ -143,7 +148,7 @@ _cmdmox_plan_end() {
   done
   if [[ ${#wrong[@]} -gt 0 || ${#text[@]} -gt $calls ]]; then
     status=1
-    # shellcheck source=client/shell/bats/bats-mock-parts/report.bash
+    # shellcheck source=client/shell/bats/src/bats-mock/report.bash
     source "$_cmdmox_plan_parts/report.bash"
     _cmdmox_plan_report "$1" >&2
   fi

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What a call of a stubbed program does, for both kinds of bats-mock: it takes a number, and finds its line of the plan.
 # plan.bash says what stands in which file. What the plan's commands could see is called _cmdmox_..., but for inspect_args.
+# shellcheck source=client/shell/bats/src/bats-mock/name.bash
 source "${BASH_SOURCE[0]%/*}/name.bash"
 
 # Sets _cmdmox_program, _cmdmox_plan, _cmdmox_debug, a descriptor or empty, _cmdmox_repeated and _cmdmox_number. False: it has no plan.
@@ -19,14 +20,16 @@ _cmdmox_call_begin() {
   # shellcheck disable=SC2034 # a name for $0
   BASH_ARGV0=$link
   # Calls may come at once: the number is whose file it was to make.
-  read -r last <"$_cmdmox_plan.last"
+  [[ ! -e $_cmdmox_plan.last ]] || read -r last <"$_cmdmox_plan.last"
   _cmdmox_number=${last:-0}
   set -C
-  until { : >"$_cmdmox_plan.$((++_cmdmox_number))"; } 2>/dev/null; do
+  ((++_cmdmox_number))
+  until { : >"$_cmdmox_plan.$_cmdmox_number"; } 2>/dev/null; do
     [[ -e $_cmdmox_plan.$_cmdmox_number ]] || return 1
+    ((++_cmdmox_number))
   done
   set +C
-  echo "$_cmdmox_number" >"$_cmdmox_plan.last"
+  if ((_cmdmox_number % 16 == 0)); then echo "$_cmdmox_number" >"$_cmdmox_plan.last"; fi
 }
 
 # Sets _cmdmox_lines.

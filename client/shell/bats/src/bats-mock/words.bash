@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # What the functions of bats-mock.bash do.
 
+# shellcheck disable=SC2034 # for tests
 BATS_MOCK_TMPDIR=${BATS_RUN_TMPDIR:-${BATS_TMPDIR:-/tmp}}
-# shellcheck source=client/shell/bats/bats-mock-parts/plan.bash
+# shellcheck source=client/shell/bats/src/bats-mock/plan.bash
 source "$_cmdmox_plan_parts/plan.bash" || return
 
 _cmdmox_stub() {
