@@ -181,10 +181,12 @@ def run(scenario, inject=None):
             os.close(file)
 
 
-def is_one_line(err, before):
-    """At most the first bytes of what was to be written, then one line of ours."""
+def is_one_line(err, before, runs_on):
+    """At most the first bytes of what was to be written, then one line of ours. runs_on: there is a real command, which
+    may write what is left of them later than that."""
     at = err.find(b"cmdmox: ")
-    return at >= 0 and before.startswith(err[:at]) and LINE.fullmatch(err[at:]) is not None
+    end = err.find(b"\n", at) + 1 if runs_on else len(err)
+    return at >= 0 and before.startswith(err[:at] + err[end:]) and LINE.fullmatch(err[at:end]) is not None
 
 
 def file_is_lost(log):
@@ -205,7 +207,7 @@ def judge(point, outcome, unharmed):
         return "stdout holds something else than the answer"
     if b"no word from the server" in outcome.err and outcome.took < float(PATIENCE):
         return "blames a silence of the server that there was not"
-    if is_one_line(outcome.err, unharmed.err):
+    if is_one_line(outcome.err, unharmed.err, point.scenario.startswith("passed")):
         return None
     line_failed = any(re.match(r'write\(2, "cmdmox: .*\(INJECTED\)', line) for line in outcome.log)
     if line_failed and unharmed.err.startswith(outcome.err):
