@@ -28,8 +28,8 @@ export class Bridge {
   constructor() {
     const { port1, port2 } = new MessageChannel();
     const workerData: ConnectionData = { port: port2, bell };
-    // execArgv: what the test's Node was started with (loaders, an inspector) is not for this thread.
-    const worker = new Worker(path.join(__dirname, 'connection.js'), { workerData, transferList: [port2], execArgv: [], name: 'cmdmox' });
+    // What the test's Node was started with, also by NODE_OPTIONS (loaders, an inspector), is not for this thread.
+    const worker = new Worker(path.join(__dirname, 'connection.js'), { workerData, transferList: [port2], execArgv: [], env: {}, name: 'cmdmox' });
     worker.on('error', () => {}); // it rings as it goes
     worker.unref();
     this.port = port1;
