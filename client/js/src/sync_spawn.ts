@@ -76,7 +76,7 @@ function carriedOut(options: Plain): unknown {
   }
   waiting++;
   try {
-    waitFor(() => runner.word !== undefined, [runner, theBridge()]);
+    waitFor('command', () => runner.word !== undefined, [runner, theBridge()]);
   } finally {
     waiting--;
   }
