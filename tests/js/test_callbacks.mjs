@@ -157,9 +157,26 @@ test('more handlers one inside of the other than there is stack for are refused'
   });
   mox.replay();
   const done = spawnSync('again', ['1'], { encoding: 'utf8' });
-  assert.equal(deepest, 64);
-  assert.match(done.stderr, /64 handlers and predicates run already, one inside of the other/);
+  assert.equal(deepest, 32);
+  assert.match(done.stderr, /32 handlers and predicates run already, one inside of the other/);
   failedVerification(mox);
+}));
+
+test('as many handlers at the same time as there are calls, each of which asks', () => withSession((mox) => {
+  mox.stub('cmd').runs(() => `${mox.callCount()}\n`);
+  mox.replay();
+  const done = spawnSync('sh', ['-c', 'for i in $(seq 100); do cmd & done; wait'], { encoding: 'utf8' });
+  assert.equal(done.stderr, '');
+  assert.equal(done.stdout.trim().split('\n').length, 100);
+  mox.verify();
+}));
+
+test('and those of commands that nobody waits for', () => withSession(async (mox) => {
+  mox.stub('cmd').runs(async () => { await null; return `${mox.callCount()}`; });
+  mox.replay();
+  const done = await Promise.all(Array.from({ length: 60 }, () => run(['cmd'])));
+  assert.deepEqual(done.map((each) => each.status), Array(60).fill(0));
+  mox.verify();
 }));
 
 test('a handler runs mocked commands, and asks and declares', () => withSession(async (mox) => {

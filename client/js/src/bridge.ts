@@ -8,11 +8,13 @@ import { GONE, RUNG, type ConnectionData, type Order, type Word } from './post.j
 
 type Numbered<T> = T extends { n: number } ? Omit<T, 'n'> : never;
 type Answer = Word & { say: 'done' | 'failed' };
+type Question = Word & { say: 'ask' };
 
 /** Where words about a link go. */
 export interface Listener {
   state(state: Word & { say: 'state' }): void;
-  ask(question: Word & { say: 'ask' }): void;
+  /** false: not now, again later. */
+  ask(question: Question): boolean;
 }
 
 /** What rings when a word, or the end of a command, is there. One for all that this thread waits for. */
@@ -23,13 +25,14 @@ export class Bridge {
   private readonly answers = new Map<number, Answer>();
   private readonly waiting = new Set<number>();
   private readonly listeners = new Map<number, Listener>();
+  private readonly later: Question[] = [];
   private lastNumber = 0;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
     const workerData: ConnectionData = { port: port2, bell };
-    // execArgv: what the test's Node was started with (loaders, an inspector) is not for this thread.
-    const worker = new Worker(path.join(__dirname, 'connection.js'), { workerData, transferList: [port2], execArgv: [], name: 'cmdmox' });
+    // What the test's Node was started with, also by NODE_OPTIONS (loaders, an inspector), is not for this thread.
+    const worker = new Worker(path.join(__dirname, 'connection.js'), { workerData, transferList: [port2], execArgv: [], env: {}, name: 'cmdmox' });
     worker.on('error', () => {}); // it rings as it goes
     worker.unref();
     this.port = port1;
@@ -51,7 +54,7 @@ export class Bridge {
     this.waiting.add(n);
     this.post({ ...order, n } as Order);
     try {
-      waitFor(() => this.answers.has(n) || gone(), [this]);
+      waitFor('answer', () => this.answers.has(n) || gone(), [this]);
     } finally {
       this.waiting.delete(n);
     }
@@ -64,6 +67,8 @@ export class Bridge {
 
   /** Takes one word that is there; false: there is none. */
   poll(): boolean {
+    const question = this.later.shift();
+    if (question && this.put(question, true)) return true;
     const found = receiveMessageOnPort(this.port) as { message: Word } | undefined;
     if (found) this.take(found.message);
     return found !== undefined;
@@ -75,23 +80,47 @@ export class Bridge {
     } else if (word.say === 'state') {
       this.listeners.get(word.link)?.state(word);
     } else {
-      this.listeners.get(word.link)?.ask(word);
+      this.put(word, false);
     }
   }
+
+  /** Puts a question to whom it is for; false: it has to wait, at its old place or behind the others. */
+  private put(question: Question, first: boolean): boolean {
+    if (this.listeners.get(question.link)?.ask(question) ?? true) return true;
+    if (first) this.later.unshift(question);
+    else this.later.push(question);
+    setImmediate(() => { // where nobody waits any more
+      if (this.later.length) this.poll();
+    });
+    return false;
+  }
+}
+
+let innermost: 'answer' | 'command' | undefined;
+
+/** What this thread waits for, in the innermost of its waits. */
+export function waitsFor(): typeof innermost {
+  return innermost;
 }
 
 function gone(): boolean {
   return Atomics.load(bell, GONE) !== 0;
 }
 
-/** Waits until it has happened, and takes meanwhile what comes from there. */
-export function waitFor(happened: () => boolean, from: readonly { poll(): boolean }[]): void {
-  for (;;) {
-    const rung = Atomics.load(bell, RUNG);
-    do {
-      if (happened()) return;
-    } while (from.some((each) => each.poll()));
-    Atomics.wait(bell, RUNG, rung);
+/** Waits for this until it has happened, and takes meanwhile what comes from there. */
+export function waitFor(what: 'answer' | 'command', happened: () => boolean, from: readonly { poll(): boolean }[]): void {
+  const outer = innermost;
+  innermost = what;
+  try {
+    for (;;) {
+      const rung = Atomics.load(bell, RUNG);
+      do {
+        if (happened()) return;
+      } while (from.some((each) => each.poll()));
+      Atomics.wait(bell, RUNG, rung);
+    }
+  } finally {
+    innermost = outer;
   }
 }
 

@@ -8,6 +8,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 
 import { handled, type HandlerResult } from './answers.js';
+import { waitsFor } from './bridge.js';
 import { BuilderError, CmdMoxError, errorOf } from './errors.js';
 import { Call, type ReadStdin } from './invocation.js';
 import { placeOf } from './location.js';
@@ -28,8 +29,10 @@ export interface Named {
 
 type Respond = (answer: Uint8Array | CmdMoxError) => void;
 
-/** So many may run at once, one inside of the other: each takes a part of the stack. */
-const MOST = 64;
+/** So many may run at once, one inside of the other: each takes a part of the stack, and a thread where it waits for a
+ * command. A question that comes while the test waits for an answer of the server has time, and is not refused for it. */
+const MOST = 32;
+const ENOUGH = 16;
 
 const running = new AsyncLocalStorage<{ of: Callbacks | undefined }>();
 let nested = 0;
@@ -57,6 +60,11 @@ export class Callbacks {
   /** Whether this is one of them, at work. */
   here(): boolean {
     return running.getStore()?.of === this;
+  }
+
+  /** Whether a question that comes now is put better when one of those at work has ended. */
+  static deepEnough(): boolean {
+    return nested >= ENOUGH && waitsFor() === 'answer';
   }
 
   /** Has what the server asks answered; now or later, and once. */

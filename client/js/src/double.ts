@@ -2,6 +2,8 @@
 //
 // A double has one list of arguments, one stdin, one working directory, one count and one lasting answer: saying it again
 // replaces the whole of what was said before. Variables, turns of returnsOnce() and places in sequences add up.
+import { inspect } from 'node:util';
+
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 
 import { answerAction, passAction, type Answer, type Passing } from './answers.js';
@@ -44,6 +46,11 @@ export class Double {
 
   toString(): string {
     return `${this.kind} ${this.command} (${this.location})`;
+  }
+
+  /** How util.inspect(), and with it a failed assertion, shows it. */
+  [inspect.custom](): string {
+    return `<${this}>`;
   }
 
   /** One word: what it says becomes a patch. */

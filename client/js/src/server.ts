@@ -64,13 +64,15 @@ export class Server implements Listener {
     this.broken ??= word.broken;
   }
 
-  ask({ id, method, payload }: Word & { say: 'ask' }): void {
+  ask({ id, method, payload }: Word & { say: 'ask' }): boolean {
+    if (Callbacks.deepEnough()) return false;
     this.bridge.post({ do: 'taken', link: this.link, id });
     const answer = (result: Uint8Array | CmdMoxError): void => {
       const said = result instanceof CmdMoxError ? { reason: result.reason, message: printable(result.message) } : { payload: result };
       this.bridge.post({ do: 'respond', link: this.link, id, ...said });
     };
     Callbacks.answer(this.callbacks, method, payload, answer);
+    return true;
   }
 
   /** Makes a request of ControlService and waits for its response. */

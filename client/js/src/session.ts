@@ -1,4 +1,6 @@
 // A session: record, replay, verify.
+import { inspect } from 'node:util';
+
 import { answerAction, gateName, passAction, type Answer, type Passing } from './answers.js';
 import { Control } from './control.js';
 import { Double, type Kind } from './double.js';
@@ -121,6 +123,15 @@ export class CmdMox {
     this.#ownPath = made.path;
     this.#pathIsFixed = Boolean(made.known.contained);
     this.#entries = made.control.created.envBlock;
+  }
+
+  toString(): string {
+    return `CmdMox ${this.label || this.location} ${this.phase}`;
+  }
+
+  /** How util.inspect(), and with it a failed assertion, shows it. */
+  [inspect.custom](): string {
+    return `<${this}>`;
   }
 
   // ---- Doubles ------------------------------------------------------------------------------------------------------
@@ -388,8 +399,8 @@ export class CmdMox {
       if (this.#unverified) {
         this.verify();
       } else if (!this.#replayed && this.#doubles.size && !failed) {
-        throw outward(errorOf('BAD_STATE', `${this.location}: ${this.#name()} was never replayed: call replay() before the code under test runs, or its `
-          + 'calls meet the real commands'));
+        throw outward(errorOf('BAD_STATE', `${this.#name()} was never replayed: call replay() before the code under test runs, or its calls meet `
+          + 'the real commands'));
       }
     } finally {
       this.#unverified = false; // the test has said so, or is told already

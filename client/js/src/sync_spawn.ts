@@ -23,7 +23,7 @@ class Runner {
   constructor() {
     const { port1, port2 } = new MessageChannel();
     const workerData: RunnerData = { port: port2, bell };
-    const worker = new Worker(path.join(__dirname, 'spawn_worker.js'), { workerData, transferList: [port2], execArgv: [], name: 'cmdmox spawnSync' });
+    const worker = new Worker(path.join(__dirname, 'spawn_worker.js'), { workerData, transferList: [port2], execArgv: [], env: {}, name: 'cmdmox spawnSync' });
     worker.on('error', () => {}); // its last word says so
     worker.unref();
     this.port = port1;
@@ -76,7 +76,7 @@ function carriedOut(options: Plain): unknown {
   }
   waiting++;
   try {
-    waitFor(() => runner.word !== undefined, [runner, theBridge()]);
+    waitFor('command', () => runner.word !== undefined, [runner, theBridge()]);
   } finally {
     waiting--;
   }
