@@ -5,6 +5,7 @@
 #   compile TREE                   TREE/cmdmox into TREE/package/dist; what src/ has no more is removed there
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+[ $# -ge 2 ] || { sed -n 's/^# //p' "$0" >&2; exit 2; }
 step=$1 tree=$2
 shift 2
 
