@@ -26,11 +26,15 @@ func TestAdverse_odd_servers(t *testing.T) {
 		{"leaves", "BAD_FRAME", "the server closed the link: that was no frame"},
 		{"shorter", "BAD_PAYLOAD", "the server's answer to CreateSession cannot be read"},
 		{"half", "LINK_CLOSED", "closed its output"},
-		{"deaf", "DEADLINE_EXCEEDED", "the server has said nothing of CreateSession for 300ms: it is stopped, or the machine is overloaded"},
+		{"deaf", "DEADLINE_EXCEEDED", "the server has said nothing of CreateSession for 3s: it is stopped, or the machine is overloaded"},
 	} {
 		t.Run(each.odd, func(t *testing.T) {
 			t.Setenv("ODD", each.odd)
-			t.Setenv("CMOX_IPC_TIMEOUT", map[bool]string{true: "0.3", false: "none"}[strings.Contains("silent deaf", each.odd)])
+			patience := map[string]string{"silent": "0.3", "deaf": "3"}[each.odd]
+			if patience == "" {
+				patience = "none"
+			}
+			t.Setenv("CMOX_IPC_TIMEOUT", patience)
 			o := inside(func(o *outcome) { cmdmox.New(o, cmdmox.Program(os.Args[0])) })
 			equal(t, reasonOf(o.fatal), each.reason)
 			contains(t, o.text(), each.text)
@@ -153,21 +157,22 @@ func TestAdverse_a_server_that_dies_while_a_handler_runs(t *testing.T) {
 
 func TestAdverse_a_server_that_is_stopped(t *testing.T) {
 	cmdmox.Shutdown()
-	t.Setenv("CMOX_IPC_TIMEOUT", "0.3") // a server of its own, with this patience
+	t.Setenv("CMOX_IPC_TIMEOUT", "2") // a server of its own, with this patience
+	pid := 0
 	o := inside(func(o *outcome) {
 		mox := cmdmox.New(o)
-		pid := serverOf(t)
+		pid = serverOf(t)
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Error(err)
 		}
 		until(t, "it is stopped", func() bool { return state(pid) == "T" })
-		defer cmdmox.Shutdown() // which kills it
 		mox.Stub("git").WithArgs(strings.Repeat("x", 1<<20))
 	})
 	equal(t, reasonOf(o.fatal), "DEADLINE_EXCEEDED")
-	contains(t, o.text(), "Stub: the server has said nothing of CreateDoubles for 300ms")
+	contains(t, o.text(), "Stub: the server has said nothing of CreateDoubles for 2s")
 	t.Cleanup(cmdmox.Shutdown)
-	mox := cmdmox.New(t)
+	mox := cmdmox.New(t) // in place of that one
+	equal(t, state(pid), "")
 	mox.Stub("git")
 	equal(t, run(t, mox, "git").status, 0)
 }
