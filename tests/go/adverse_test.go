@@ -1,9 +1,12 @@
 package tests
 
 import (
+	"bufio"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -263,4 +266,41 @@ func TestAdverse_a_server_of_another_user(t *testing.T) {
 	o := inside(func(o *outcome) { cmdmox.New(o, cmdmox.Connect("unix:"+place+"/s")) })
 	equal(t, reasonOf(o.fatal), "PERMISSION_DENIED")
 	contains(t, o.text(), "belongs to another user (uid 12345): its commands would run as you; start one of your own")
+}
+
+func TestAdverse_the_terminal_interrupts_the_test_and_not_its_server(t *testing.T) {
+	if os.Getenv("INSIDE") != "" {
+		interrupted := make(chan os.Signal, 1)
+		signal.Notify(interrupted, os.Interrupt)
+		mox := cmdmox.New(t)
+		mox.Mock("git").Times(2)
+		equal(t, run(t, mox, "git").status, 0)
+		if group, err := syscall.Getpgid(serverOf(t)); err != nil || group == syscall.Getpgrp() {
+			t.Errorf("the server is in the group of the test: %v", err)
+		}
+		_, _ = os.Stdout.WriteString("ready\n")
+		<-interrupted
+		equal(t, run(t, mox, "git").status, 0)
+		return
+	}
+	own := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	own.Env = append(os.Environ(), "INSIDE=1")
+	own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what a terminal interrupts is a group
+	out, err := own.StdoutPipe()
+	if err == nil {
+		err = own.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := bufio.NewReader(out)
+	line, _ := said.ReadString('\n')
+	equal(t, line, "ready\n")
+	if err := syscall.Kill(-own.Process.Pid, syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	rest, _ := io.ReadAll(said)
+	if err := own.Wait(); err != nil {
+		t.Errorf("%v: %s", err, rest)
+	}
 }
