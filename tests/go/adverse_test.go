@@ -22,6 +22,7 @@ import (
 func TestAdverse_odd_servers(t *testing.T) {
 	for _, each := range []struct{ odd, reason, text string }{
 		{"refuses", "VERSION_MISMATCH", "New: this server speaks versions 2 to 3, you speak 1 to 1"},
+		{"refuses and leaves", "VERSION_MISMATCH", "New: this server speaks versions 2 to 3, you speak 1 to 1"},
 		{"version", "VERSION_MISMATCH", "the server speaks version 2 of the protocol, this package version 1: use those of one release"},
 		{"garbage", "BAD_FRAME", "what the server says is no frame of cmdmox: "},
 		{"silent", "DEADLINE_EXCEEDED", "the server did not answer within 300ms: it hangs, or is none of cmdmox"},
