@@ -139,7 +139,9 @@ func (m *CmdMox) finish() {
 			"that refuse", m.name()))
 	}
 	m.env.restore(m)
-	_ = m.ask("DeleteSession", &v1.DeleteSessionRequest{SessionId: m.id}, &v1.DeleteSessionResponse{}) // a server that is gone has none
+	if !m.server.link.silent.Load() { // else the next session ends that server
+		_ = m.ask("DeleteSession", &v1.DeleteSessionRequest{SessionId: m.id}, &v1.DeleteSessionResponse{}) // one that is gone has none
+	}
 	m.lock.Lock()
 	m.closed = true
 	m.lock.Unlock()

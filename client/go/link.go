@@ -122,12 +122,16 @@ func (l *link) greet() error {
 }
 
 func (l *link) greeted(reply *v1.HelloReply) error {
-	if refused := reply.GetError(); refused != nil {
-		return l.end(refused.Reason, refused.Message)
+	var refused *Error // it counts also where the end of the link was heard of before it was looked at
+	if status := reply.GetError(); status != nil {
+		refused = &Error{Reason: status.Reason, Message: status.Message}
+	} else if spoken := reply.GetOk().GetVersion(); spoken != version {
+		refused = failure("VERSION_MISMATCH", "the server speaks version %d of the protocol, this package version %d: use those of one "+
+			"release", spoken, version)
 	}
-	if spoken := reply.GetOk().GetVersion(); spoken != version {
-		return l.end("VERSION_MISMATCH", fmt.Sprintf(
-			"the server speaks version %d of the protocol, this package version %d: use those of one release", spoken, version))
+	if refused != nil {
+		l.end(refused.Reason, refused.Message)
+		return refused
 	}
 	if most := reply.GetOk().MaxFrameBytes; most != 0 {
 		l.lock.Lock()

@@ -1,9 +1,12 @@
 package tests
 
 import (
+	"bufio"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -19,6 +22,7 @@ import (
 func TestAdverse_odd_servers(t *testing.T) {
 	for _, each := range []struct{ odd, reason, text string }{
 		{"refuses", "VERSION_MISMATCH", "New: this server speaks versions 2 to 3, you speak 1 to 1"},
+		{"refuses and leaves", "VERSION_MISMATCH", "New: this server speaks versions 2 to 3, you speak 1 to 1"},
 		{"version", "VERSION_MISMATCH", "the server speaks version 2 of the protocol, this package version 1: use those of one release"},
 		{"garbage", "BAD_FRAME", "what the server says is no frame of cmdmox: "},
 		{"silent", "DEADLINE_EXCEEDED", "the server did not answer within 300ms: it hangs, or is none of cmdmox"},
@@ -26,11 +30,15 @@ func TestAdverse_odd_servers(t *testing.T) {
 		{"leaves", "BAD_FRAME", "the server closed the link: that was no frame"},
 		{"shorter", "BAD_PAYLOAD", "the server's answer to CreateSession cannot be read"},
 		{"half", "LINK_CLOSED", "closed its output"},
-		{"deaf", "DEADLINE_EXCEEDED", "the server has said nothing of CreateSession for 300ms: it is stopped, or the machine is overloaded"},
+		{"deaf", "DEADLINE_EXCEEDED", "the server has said nothing of CreateSession for 3s: it is stopped, or the machine is overloaded"},
 	} {
 		t.Run(each.odd, func(t *testing.T) {
 			t.Setenv("ODD", each.odd)
-			t.Setenv("CMOX_IPC_TIMEOUT", map[bool]string{true: "0.3", false: "none"}[strings.Contains("silent deaf", each.odd)])
+			patience := map[string]string{"silent": "0.3", "deaf": "3"}[each.odd]
+			if patience == "" {
+				patience = "none"
+			}
+			t.Setenv("CMOX_IPC_TIMEOUT", patience)
 			o := inside(func(o *outcome) { cmdmox.New(o, cmdmox.Program(os.Args[0])) })
 			equal(t, reasonOf(o.fatal), each.reason)
 			contains(t, o.text(), each.text)
@@ -153,21 +161,22 @@ func TestAdverse_a_server_that_dies_while_a_handler_runs(t *testing.T) {
 
 func TestAdverse_a_server_that_is_stopped(t *testing.T) {
 	cmdmox.Shutdown()
-	t.Setenv("CMOX_IPC_TIMEOUT", "0.3") // a server of its own, with this patience
+	t.Setenv("CMOX_IPC_TIMEOUT", "2") // a server of its own, with this patience
+	pid := 0
 	o := inside(func(o *outcome) {
 		mox := cmdmox.New(o)
-		pid := serverOf(t)
+		pid = serverOf(t)
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Error(err)
 		}
 		until(t, "it is stopped", func() bool { return state(pid) == "T" })
-		defer cmdmox.Shutdown() // which kills it
 		mox.Stub("git").WithArgs(strings.Repeat("x", 1<<20))
 	})
 	equal(t, reasonOf(o.fatal), "DEADLINE_EXCEEDED")
-	contains(t, o.text(), "Stub: the server has said nothing of CreateDoubles for 300ms")
+	contains(t, o.text(), "Stub: the server has said nothing of CreateDoubles for 2s")
 	t.Cleanup(cmdmox.Shutdown)
-	mox := cmdmox.New(t)
+	mox := cmdmox.New(t) // in place of that one
+	equal(t, state(pid), "")
 	mox.Stub("git")
 	equal(t, run(t, mox, "git").status, 0)
 }
@@ -258,4 +267,41 @@ func TestAdverse_a_server_of_another_user(t *testing.T) {
 	o := inside(func(o *outcome) { cmdmox.New(o, cmdmox.Connect("unix:"+place+"/s")) })
 	equal(t, reasonOf(o.fatal), "PERMISSION_DENIED")
 	contains(t, o.text(), "belongs to another user (uid 12345): its commands would run as you; start one of your own")
+}
+
+func TestAdverse_the_terminal_interrupts_the_test_and_not_its_server(t *testing.T) {
+	if os.Getenv("INSIDE") != "" {
+		interrupted := make(chan os.Signal, 1)
+		signal.Notify(interrupted, os.Interrupt)
+		mox := cmdmox.New(t)
+		mox.Mock("git").Times(2)
+		equal(t, run(t, mox, "git").status, 0)
+		if group, err := syscall.Getpgid(serverOf(t)); err != nil || group == syscall.Getpgrp() {
+			t.Errorf("the server is in the group of the test: %v", err)
+		}
+		_, _ = os.Stdout.WriteString("ready\n")
+		<-interrupted
+		equal(t, run(t, mox, "git").status, 0)
+		return
+	}
+	own := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	own.Env = append(os.Environ(), "INSIDE=1")
+	own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what a terminal interrupts is a group
+	out, err := own.StdoutPipe()
+	if err == nil {
+		err = own.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := bufio.NewReader(out)
+	line, _ := said.ReadString('\n')
+	equal(t, line, "ready\n")
+	if err := syscall.Kill(-own.Process.Pid, syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	rest, _ := io.ReadAll(said)
+	if err := own.Wait(); err != nil {
+		t.Errorf("%v: %s", err, rest)
+	}
 }

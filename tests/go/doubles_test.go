@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,15 @@ func TestDouble_output_of_two_megabytes(t *testing.T) {
 	if mox.Journal()[0].Stdin.Text != large {
 		t.Error("it is another stdin in the journal")
 	}
+}
+
+func TestDouble_stdin_that_no_one_frame_holds(t *testing.T) {
+	mox := cmdmox.New(t)
+	large := strings.Repeat("0123456789abcdef", 1<<20) // 16 MiB, what is captured at most
+	same := func(text string) string { return fmt.Sprint(text == large) }
+	mox.Mock("cmd").CaptureStdin().Runs(func(call *cmdmox.Call) cmdmox.Response { return cmdmox.Response{Stdout: same(call.Stdin())} })
+	equal(t, fed(t, mox, large, "cmd").out, "true")
+	equal(t, same(mox.Journal()[0].Stdin.Text), "true")
 }
 
 // The line that a report suggests is Go, and accepts the call when it is pasted: its parts are looked at here, that it is Go and accepts

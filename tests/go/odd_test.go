@@ -15,6 +15,7 @@ import (
 // oddServer stands in for `cmdmox serve --stdio`, and is odd.
 //
 //	refuses  answers Hello with an error
+//	refuses and leaves  the same, and exits at once
 //	version  answers Hello with a version that nobody asked for
 //	garbage  writes what is no frame
 //	silent   never writes anything
@@ -42,10 +43,14 @@ func oddServer(odd string) {
 		write(&v1.Frame{Body: &v1.Frame_HelloReply{HelloReply: &v1.HelloReply{Result: &v1.HelloReply_Ok{Ok: &v1.HelloOk{Version: version}}}}})
 	}
 	switch odd {
-	case "refuses":
+	case "refuses", "refuses and leaves":
 		read()
 		refused := &v1.Status{Code: 9, Reason: "VERSION_MISMATCH", Message: "this server speaks versions 2 to 3, you speak 1 to 1"}
 		write(&v1.Frame{Body: &v1.Frame_HelloReply{HelloReply: &v1.HelloReply{Result: &v1.HelloReply_Error{Error: refused}}}})
+		if odd == "refuses" {
+			break
+		}
+		os.Exit(0)
 	case "version":
 		greeted(2)
 	case "garbage":

@@ -164,6 +164,18 @@ func TestSession_contained_and_absent(t *testing.T) {
 	}
 }
 
+func TestSession_that_has_ended_has_shims_that_refuse(t *testing.T) {
+	mox := cmdmox.New(t)
+	mox.Stub("git")
+	before := mox.Command("git")
+	late := mox.Command("git")
+	equal(t, finished(t, before).status, 0)
+	mox.Close()
+	ended := finished(t, late)
+	equal(t, ended.status, 125)
+	contains(t, ended.err, "the session is over")
+}
+
 func TestSession_report_in_each_format(t *testing.T) {
 	mox := cmdmox.New(t, cmdmox.Label("a <label>"))
 	run(t, mox, "/bin/true")
