@@ -65,13 +65,13 @@ load_library() {
 
 @test "no such program" {
   load_library
-  export CMDMOX_PROGRAM=/nonexistent/cmdmox
+  export CMDMOX_PROGRAM=/dev/null/cmdmox
   cmdmox_stub git
 }
 
 @test "no session can be made" {
   load_library
-  export CMOX_TMPDIR=/nonexistent
+  export CMOX_TMPDIR=/dev/null/place
   cmdmox_stub git || echo "not reached"
   echo "not reached either"
 }
