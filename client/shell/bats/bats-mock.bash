@@ -2,24 +2,22 @@
 # In place of buildkite-plugins/bats-mock: the same stub and unstub, by cmdmox.
 # docs/migrate/from-bats-mock.md is the guide; how it works stands in src/bats-mock/plan.bash.
 #
-# bats has bash tell it of every command, which takes longer than most of them: `set +T` keeps what these functions call from that.
+# bats has bash tell it of every command, which takes longer than most of them: `set +T` keeps what these functions call from that,
+# and of the rest bats takes no note (plan.bash).
 
-_cmdmox_plan_told=$-
-_cmdmox_plan_parts=${BASH_SOURCE[0]%/*}/src/bats-mock
 set +T
+_cmdmox_plan_parts=${BASH_SOURCE[0]%/*}/src/bats-mock
 # shellcheck source=client/shell/bats/src/bats-mock/words.bash
 source "$_cmdmox_plan_parts/words.bash" || return
 
 stub() {
-  local told=$-
   set +T
-  _cmdmox_plan_quietly "$told" _cmdmox_stub "$@"
+  _cmdmox_plan_quietly _cmdmox_stub "$@"
 }
 
 unstub() {
-  local told=$-
   set +T
-  _cmdmox_plan_quietly "$told" _cmdmox_unstub "$@"
+  _cmdmox_plan_quietly _cmdmox_unstub "$@"
 }
 
-[[ $_cmdmox_plan_told != *T* ]] || set -T
+_cmdmox_plan_aloud

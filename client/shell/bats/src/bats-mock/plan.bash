@@ -52,13 +52,19 @@ _cmdmox_plan_tools() {
 _cmdmox_plan_tools || return
 PATH=$BATS_MOCK_BINDIR:$PATH
 
-# _cmdmox_plan_quietly FLAGS FUNCTION WORD...: in a shell without the flag T, which it had before if FLAGS say so.
+if declare -F bats_add_debug_exclude_path >/dev/null; then bats_add_debug_exclude_path "${_cmdmox_plan_parts%/src/*}"; fi
+
+# _cmdmox_plan_quietly FUNCTION WORD...: after set +T.
 _cmdmox_plan_quietly() {
-  local flags=$1 status=0
-  shift
+  local status=0
   "$@" || status=$?
-  [[ $flags != *T* ]] || set -T
+  _cmdmox_plan_aloud
   return "$status"
+}
+
+# In bats, which has the flag set, bash tells it of every command again.
+_cmdmox_plan_aloud() {
+  [[ -z ${BATS_TEST_FILENAME-} ]] || set -T
 }
 
 # Sets name and plan. False: the program is not stubbed.
