@@ -1,5 +1,6 @@
-/* What mocked tests of bats cost with ours in place of bats-mock, and with the original from npm. A suite of
- * as many empty tests is subtracted from both. A script runs the suites, in turn: bats_suites.py. */
+/* What mocked tests of bats cost with ours in place of bats-mock, and with the original from npm. A
+ * suite of as many empty tests is subtracted from both. A script runs the suites, in turn:
+ * bats_suites.py. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
