@@ -141,7 +141,7 @@ static bool names_function(cmox_span_t name) {
 }
 
 static int check_function(const cmox_draft_t *draft, const cmox_verb_t *verb) {
-  if (names_function(cmox_from_bytes(draft->message->command))) return 0;
+  if (draft->message && names_function(cmox_from_bytes(draft->message->command))) return 0;
   return cmox_usage_error(verb, "--function: a shell takes no function of such a name");
 }
 

@@ -67,7 +67,7 @@ class Shown(Shell):
 
     def test_the_page_has_every_verb_of_a_session(self):
         listed = subprocess.run([PROGRAM, "help"], capture_output=True, text=True, timeout=DEADLINE, check=True).stdout
-        others = {"serve", "run", "trace", "isolate", "completion", "version", "help"}
+        others = {"serve", "run", "trace", "isolate", "quote", "completion", "version", "help"}
         for verb in re.findall(r"^  (\S+(?: \S+)?)  ", listed, re.M):
             if verb not in others:
                 self.assertIn(f"cmdmox {verb}", TEXT)

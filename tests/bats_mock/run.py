@@ -42,7 +42,7 @@ class Suite(unittest.TestCase):
         saw.touch()
         # The original puts stubs below TMPDIR, and into /bin where bats has not said where that is.
         env = {**os.environ, "PATH": os.path.join(BUILD, "bin") + os.pathsep + os.environ["PATH"], "CMOX_TMPDIR": str(self.sessions),
-               "TMPDIR": str(run), "MOCK": str(mock), "SAW": str(saw), "HOME": str(run), **variables}
+               "TMPDIR": str(run), "MOCK": str(mock), "SAW": str(saw), "HOME": str(self.place), **variables}
         done = subprocess.run(["bats", "--tap", *options, str(suite)], cwd=run, env=env, stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=HANG, check=False)
         results = [line for line in done.stdout.splitlines() if line.startswith(("ok ", "not ok "))]
