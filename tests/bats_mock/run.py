@@ -39,6 +39,8 @@ class Suite(unittest.TestCase):
         """The names of the tests that passed and failed, what they saw, and all that bats said."""
         run = pathlib.Path(tempfile.mkdtemp(dir=self.place))
         saw = run / "saw.txt"
+        os.mkfifo(run / "stubbed")
+        os.mkfifo(run / "seen")
         saw.touch()
         # The original puts stubs below TMPDIR, and into /bin where bats has not said where that is.
         env = {**os.environ, "PATH": os.path.join(BUILD, "bin") + os.pathsep + os.environ["PATH"], "CMOX_TMPDIR": str(self.sessions),
@@ -112,6 +114,24 @@ load "$MOCK"
 }}
 """ for n in range(12))
 
+# By pipes: each waits until the other has come so far.
+SEEN = """
+load "$MOCK"
+@test "stubs" {
+  stub tool "echo one"
+  echo >"$TMPDIR/stubbed"
+  read -r _ <"$TMPDIR/seen"
+  [ "$(tool)" = one ]
+  unstub tool
+}
+@test "does not see it" {
+  read -r _ <"$TMPDIR/stubbed"
+  found=$(command -v tool) || :
+  echo >"$TMPDIR/seen"
+  [ -z "$found" ]
+}
+"""
+
 
 class Adverse(Suite):
     def suite(self, text):
@@ -125,6 +145,7 @@ class Adverse(Suite):
         for mock in (BUILDKITE, JASONKARNS):
             with self.subTest(mock=mock.name):
                 self.assertEqual(len(self.passes(self.suite(SAME_PROGRAM), mock, "--jobs", "4")), 12)
+                self.passes(self.suite(SEEN), mock, "--jobs", "2")
         self.nothing_is_left()
 
     def test_without_the_program(self):

@@ -3,6 +3,8 @@
 load "$MOCK"
 
 @test "the shell's memory of where a program is" {
+  stub other # the first stub of all looks along PATH anew
+  unstub other
   uname >/dev/null
   stub uname "echo mocked"
   [ "$(uname)" = mocked ]
