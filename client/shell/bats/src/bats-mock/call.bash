@@ -4,6 +4,18 @@
 # shellcheck source=client/shell/bats/src/bats-mock/name.bash
 source "${BASH_SOURCE[0]%/*}/name.bash"
 
+# It was unstubbed by a shell whose PATH is not the caller's (`run unstub`): the real program answers.
+_cmdmox_call_real() {
+  local folder IFS=:
+  set -f
+  for folder in $PATH; do
+    [[ ${_cmdmox_folders-} && ${folder:-.} != "$_cmdmox_folders".*.path/* && -x ${folder:-.}/$_cmdmox_program ]] || continue
+    exec "${folder:-.}/$_cmdmox_program" "$@"
+  done
+  printf '%s: command not found\n' "$_cmdmox_program" >&2
+  exit 127
+}
+
 # Sets _cmdmox_program, _cmdmox_plan, _cmdmox_debug, a descriptor or empty, _cmdmox_repeated and _cmdmox_number. False: it has no plan.
 _cmdmox_call_begin() {
   local name variable link last=0
@@ -15,7 +27,8 @@ _cmdmox_call_begin() {
   _cmdmox_debug=${!variable-}
   variable=${name}_STUB_NOINDEX
   _cmdmox_repeated=${!variable-}
-  [[ $_cmdmox_plan && -s $_cmdmox_plan ]] || return 1
+  [[ $_cmdmox_plan && -e $_cmdmox_plan ]] || return 1
+  [[ -s $_cmdmox_plan ]] || _cmdmox_call_real "$@"
   { read -r link && read -r link; } <"$_cmdmox_plan"
   # shellcheck disable=SC2034 # a name for $0
   BASH_ARGV0=$link

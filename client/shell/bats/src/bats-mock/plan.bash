@@ -2,9 +2,9 @@
 # The plans of stubbed programs, for both kinds of bats-mock.
 #
 # All tests of one run of bats share a session of cmdmox, in which each program that any of them stubs is a stub that runs
-# call-words or call-globs in the environment of its caller. What is a test's own are the links that lead to the session's shims, in
-# BATS_MOCK_BINDIR, which is on PATH since the library was loaded, and the plans. So a test starts no session, which would take it
-# longer than all else.
+# call-words or call-globs in the environment of its caller, and, for each such program, a folder with a link to its shim. What is a
+# test's own is whether that folder is on its PATH, and the plan. So a test starts neither a session nor any other process,
+# which would take it longer than all else.
 #
 # A plan is a file that <NAME>_STUB_PLAN names in the environment, so that calls find it in any process:
 #
@@ -12,13 +12,16 @@
 #   PLAN.N     the Nth call has come; what is wrong with it, as words for bash. Empty: nothing.
 #   PLAN.last  the number of a call that has come, where there were many: later ones look for theirs from there.
 
-_cmdmox_plan_root=${BATS_RUN_TMPDIR:-${BATS_TMPDIR:-/tmp}}/cmdmox-mock.$$ # of this test alone, also with bats --jobs
+# What all of it begins with; empty: nobody has stubbed anything yet.
+_cmdmox_plan_shared=${BATS_RUN_TMPDIR:+$BATS_RUN_TMPDIR/cmdmox-mock}
+_cmdmox_plan_parent=$$
+if [[ ${BATS_RUN_TMPDIR-} && ${BATS_ROOT_PID-} ]]; then _cmdmox_plan_parent=$BATS_ROOT_PID; fi
 _cmdmox_plan_count=${_cmdmox_plan_count:-0}
-BATS_MOCK_BINDIR=$_cmdmox_plan_root/path
+BATS_MOCK_BINDIR=${_cmdmox_plan_shared:-/nonexistent}.none # the folders on PATH, with colons between them
 # shellcheck source=client/shell/bats/src/bats-mock/name.bash
 source "$_cmdmox_plan_parts/name.bash"
 
-_cmdmox_plan_cmdmox='' _cmdmox_plan_chmod='' _cmdmox_plan_ln='' _cmdmox_plan_mkdir='' _cmdmox_plan_rm=''
+_cmdmox_plan_cmdmox='' _cmdmox_plan_chmod='' _cmdmox_plan_ln='' _cmdmox_plan_mkdir='' _cmdmox_plan_mktemp=''
 
 # _cmdmox_plan_locate VARIABLE PROGRAM: sets it to the path, which no function and no stub of that name hides later on. Without a
 # process where bash can; and bash is not to remember the path itself, or it would pass a stub by.
@@ -47,10 +50,9 @@ _cmdmox_plan_tools() {
     printf 'bats-mock: there is no program %s: install cmdmox, or set CMDMOX_PROGRAM to its path\n' "${CMDMOX_PROGRAM:-cmdmox on PATH}" >&2
     return 1
   }
-  for program in chmod ln mkdir rm; do _cmdmox_plan_locate "_cmdmox_plan_$program" "$program" || return; done
+  for program in chmod ln mkdir mktemp; do _cmdmox_plan_locate "_cmdmox_plan_$program" "$program" || return; done
 }
 _cmdmox_plan_tools || return
-PATH=$BATS_MOCK_BINDIR:$PATH
 
 if declare -F bats_add_debug_exclude_path >/dev/null; then bats_add_debug_exclude_path "${_cmdmox_plan_parts%/src/*}"; fi
 
@@ -77,30 +79,27 @@ _cmdmox_plan_find() {
   [[ $head == "$1" ]] # another program's variables may have the same name
 }
 
-# _cmdmox_plan_shim KIND PROGRAM: sets shim, which has call-KIND answer.
-_cmdmox_plan_shim() {
-  local CMOX_SESSION='' shared=$_cmdmox_plan_root parent=$$ runner
-  if [[ ${BATS_RUN_TMPDIR-} && ${BATS_ROOT_PID-} ]]; then
-    shared=$BATS_RUN_TMPDIR/cmdmox-mock
-    parent=$BATS_ROOT_PID
-  fi
-  shared+=.$1
+# _cmdmox_plan_folder KIND PROGRAM: sets folder, in which a link of that name leads to a shim that has call-KIND answer.
+_cmdmox_plan_folder() {
+  local CMOX_SESSION='' shim='' runner='' session=$_cmdmox_plan_shared.$1
+  folder=$session.path/$2
+  [[ ! -e $folder/$2 ]] || return 0
   # Two tests that begin at once may begin two sessions; the later to say so lasts as long, and is used no more.
-  [[ ! -s $shared ]] || { read -r CMOX_SESSION && read -r shim && read -r runner; } <"$shared"
+  [[ ! -s $session ]] || { read -r CMOX_SESSION && read -r shim && read -r runner; } <"$session"
   if [[ -z $CMOX_SESSION ]]; then
-    _cmdmox_plan_session "$parent" && _cmdmox_plan_runner "$1" "$shared.$BASHPID" || return
-    printf '%s\n' "$CMOX_SESSION" "$shim" "$runner" >|"$shared"
+    _cmdmox_plan_session && _cmdmox_plan_runner "$1" "$session.$BASHPID" || return
+    printf '%s\n' "$CMOX_SESSION" "$shim" "$runner" >|"$session"
   fi
-  shim+=/$2
-  [[ -e $shim ]] ||
-    CMOX_SESSION=$CMOX_SESSION "$_cmdmox_plan_cmdmox" stub --program "$runner" --uncaptured -- "$2"
+  CMOX_SESSION=$CMOX_SESSION "$_cmdmox_plan_cmdmox" stub --program "$runner" --uncaptured -- "$2" || return
+  "$_cmdmox_plan_mkdir" -p "$folder" || return
+  "$_cmdmox_plan_ln" -s "$shim/$2" "$folder/$2" 2>/dev/null || [[ -e $folder/$2 ]] # by another test meanwhile
 }
 
-# _cmdmox_plan_session PARENT: sets CMOX_SESSION and shim, the folder, without entering the session.
+# Sets CMOX_SESSION and shim, its folder of shims, without entering the session.
 _cmdmox_plan_session() {
   # shellcheck disable=SC2034 # what the lines set that are evaluated
   local enter PATH=$PATH CMOX_IPC_SOCKET
-  enter=$("$_cmdmox_plan_cmdmox" session start --parent "$1" --label bats-mock --max-journal-entries 1000) || return
+  enter=$("$_cmdmox_plan_cmdmox" session start --parent "$_cmdmox_plan_parent" --label bats-mock --max-journal-entries 1000) || return
   eval "$enter"
   shim=${PATH%%:*}
 }
@@ -109,24 +108,26 @@ _cmdmox_plan_session() {
 # call; where nothing can be executed there, the script itself.
 _cmdmox_plan_runner() {
   runner=$_cmdmox_plan_parts/call-$1
-  printf '#!%s\nsource %q\n' "$BASH" "$runner" >|"$2" && "$_cmdmox_plan_chmod" 755 "$2" || return
+  printf '#!%s\n_cmdmox_folders=%q\nsource %q\n' "$BASH" "$_cmdmox_plan_shared" "$runner" >|"$2" && "$_cmdmox_plan_chmod" 755 "$2" || return
   [[ ! -x $2 ]] || runner=$2
 }
 
-# _cmdmox_plan_begin KIND PROGRAM: a plan without lines, and a link on PATH.
+# _cmdmox_plan_begin KIND PROGRAM: a plan without lines, and its folder on PATH.
 _cmdmox_plan_begin() {
-  local shim link=$BATS_MOCK_BINDIR/$2
+  local folder
   if [[ -z $2 || $2 == */* ]]; then
     printf 'stub: "%s" is no name of a program on PATH\n' "$2" >&2
     return 1
   fi
-  [[ -d $BATS_MOCK_BINDIR ]] || "$_cmdmox_plan_mkdir" -p "$BATS_MOCK_BINDIR" || return
-  _cmdmox_plan_shim "$1" "$2" || return
-  "$_cmdmox_plan_ln" -sf "$shim" "$link" || return
-  hash -d "$2" 2>/dev/null || :
-  plan=$_cmdmox_plan_root/$((++_cmdmox_plan_count)).$BASHPID
-  printf '%s\n' "$2" "$link" >|"$plan" || return
+  if [[ -z $_cmdmox_plan_shared ]]; then
+    _cmdmox_plan_shared=$("$_cmdmox_plan_mktemp" -d "${BATS_TMPDIR:-${TMPDIR:-/tmp}}/cmdmox-mock.XXXXXX")/cmdmox-mock || return
+  fi
+  _cmdmox_plan_folder "$1" "$2" || return
+  until plan=$_cmdmox_plan_shared.plan.$$.$((++_cmdmox_plan_count)) && [[ ! -e $plan ]]; do :; done # another $$ of this run
+  printf '%s\n' "$2" "$folder/$2" >|"$plan" || return
   export "${name}_STUB_PLAN=$plan"
+  BATS_MOCK_BINDIR=$folder:$BATS_MOCK_BINDIR
+  PATH=$folder:$PATH
 }
 
 # _cmdmox_plan_add KIND PROGRAM LINE...
@@ -135,6 +136,14 @@ _cmdmox_plan_add() {
   _cmdmox_plan_find "${2-}" || _cmdmox_plan_begin "$1" "${2-}" || return
   shift 2
   [[ $# -eq 0 ]] || printf '%s\n' "$@" >>"$plan"
+}
+
+# _cmdmox_plan_take_off VARIABLE FOLDER: from a list like PATH.
+_cmdmox_plan_take_off() {
+  local list=:${!1}:
+  list=${list//":$2:"/:}
+  list=${list#:}
+  printf -v "$1" %s "${list%:}"
 }
 
 # _cmdmox_plan_end PROGRAM, after _cmdmox_plan_find: takes it off PATH. False, with a report on stderr, unless each line of the plan
@@ -146,8 +155,8 @@ _cmdmox_plan_end() {
     read -r link
     while IFS= read -r line; do text+=("$line"); done
   } <"$plan"
-  "$_cmdmox_plan_rm" -f "$link" || status=1
-  hash -d "$1" 2>/dev/null || :
+  _cmdmox_plan_take_off PATH "${link%/*}"
+  _cmdmox_plan_take_off BATS_MOCK_BINDIR "${link%/*}"
   while [[ -e $plan.$((calls + 1)) ]]; do
     ((++calls))
     [[ ! -s $plan.$calls ]] || wrong+=("$calls")
