@@ -103,13 +103,24 @@ static Cmdmox__V1__Count *count_of(Cmdmox__V1__Double *to) {
 
 /* ---- Flags ------------------------------------------------------------------ */
 
-static bool set_stdin(Cmdmox__V1__Double *to, const char *text) {
-  Cmdmox__V1__MatcherNode *node = add_node(to);
+static bool set_stdin(Cmdmox__V1__Double *to, const char *text, size_t len) {
   to->stdin_match = message_new(&cmdmox__v1__stdin_matcher__descriptor);
-  if (!node || !to->stdin_match) return false;
-  node->test_case = CMDMOX__V1__MATCHER_NODE__TEST_EQUALS;
+  if (!to->stdin_match || !add_equals(to, text, len)) return false;
   to->stdin_match->node = (uint32_t)to->n_matchers - 1;
-  return set_line(&node->equals, text);
+  return true;
+}
+
+static bool set_stdin_line(Cmdmox__V1__Double *to, const char *text) {
+  return set_stdin(to, text, strlen(text)) &&
+         set_line(&to->matchers[to->stdin_match->node]->equals, text);
+}
+
+static int set_stdin_file(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const char *path) {
+  cmox_buf_t bytes = CMOX_BUF_EMPTY;
+  int status = cmox_file_read(verb, path, &bytes);
+  if (status == 0 && !set_stdin(to, (const char *)bytes.data, bytes.len)) status = cmox_no_memory();
+  cmox_buf_clear(&bytes);
+  return status;
 }
 
 static bool set_cwd(Cmdmox__V1__Double *to, const char *directory) {
@@ -159,9 +170,9 @@ static int take_program(Cmdmox__V1__Double *to, const cmox_verb_t *verb, const c
   return done ? 0 : cmox_no_memory();
 }
 
-static bool capture_stdin(Cmdmox__V1__Double *to) {
+static bool read_stdin(Cmdmox__V1__Double *to, Cmdmox__V1__StdinMode mode) {
   to->stdin_policy = message_new(&cmdmox__v1__stdin_policy__descriptor);
-  if (to->stdin_policy) to->stdin_policy->mode = CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE;
+  if (to->stdin_policy) to->stdin_policy->mode = mode;
   return to->stdin_policy != NULL;
 }
 
@@ -236,7 +247,7 @@ static int take_text(Cmdmox__V1__Double *to, const cmox_given_t *given) {
       done = add_argument(to, value);
       break;
     case STDIN:
-      done = set_stdin(to, value);
+      done = set_stdin_line(to, value);
       break;
     case CWD:
       done = set_cwd(to, value);
@@ -251,7 +262,10 @@ static int take_text(Cmdmox__V1__Double *to, const cmox_given_t *given) {
       done = set_passthrough(to, NULL);
       break;
     case CAPTURE_STDIN:
-      done = capture_stdin(to);
+      done = read_stdin(to, CMDMOX__V1__STDIN_MODE__STDIN_MODE_CAPTURE);
+      break;
+    case DRAIN_STDIN:
+      done = read_stdin(to, CMDMOX__V1__STDIN_MODE__STDIN_MODE_DRAIN);
       break;
     case NEVER:
       done = set_minimum(to, 0) && set_maximum(to, 0);
@@ -279,6 +293,7 @@ int cmox_draft_take(cmox_draft_t *draft, const cmox_verb_t *verb, const cmox_giv
   draft->given |= CMOX_DOUBLE_BIT(id);
   if (id == ENV) return take_variable(draft->message, verb, given->value);
   if (id == SIGNAL) return take_signal(draft->message, verb, given->value);
+  if (id == STDIN_FILE) return set_stdin_file(draft->message, verb, given->value);
   if (id == PROGRAM) return take_program(draft->message, verb, given->value);
   if (id == OUT_FILE) return set_out_file(draft->message, verb, given->value);
   if (id == EXIT || id == DELAY || id == TIMES || id == AT_LEAST || id == AT_MOST)

@@ -25,6 +25,12 @@ const cmox_option_t cmox_double_calls[] = {
      .many = true,
      .help = "What is on stdin, and nothing else; a newline is added at its end where there is "
              "none, as echo does."},
+    {.id = STDIN_FILE,
+     .name = "--stdin-file",
+     .operand = "FILE",
+     .many = true,
+     .completes = CMOX_COMPLETES_FILES,
+     .help = "The bytes of this file are on stdin, and nothing else; -: those of this stdin."},
     {.id = ENV,
      .name = "--env",
      .operand = "NAME=VALUE",
@@ -87,6 +93,11 @@ const cmox_option_t cmox_double_answers[] = {
      .name = "--capture-stdin",
      .many = true,
      .help = "stdin is read to its end, and kept in the journal."},
+    {.id = DRAIN_STDIN,
+     .name = "--drain-stdin",
+     .many = true,
+     .help =
+         "stdin is read to its end, and not kept: who writes to it does not meet a closed pipe."},
     {0},
 };
 
@@ -128,6 +139,10 @@ static const struct {
     {CMOX_DOUBLE_BIT(GLOB), CMOX_DOUBLE_BIT(REGEX)},
     {CMOX_DOUBLE_BIT(OUT), CMOX_DOUBLE_BIT(OUT_FILE)},
     {CMOX_DOUBLE_BIT(EXIT), CMOX_DOUBLE_BIT(SIGNAL)},
+    {CMOX_DOUBLE_BIT(STDIN), CMOX_DOUBLE_BIT(STDIN_FILE)},
+    {CMOX_DOUBLE_BIT(DRAIN_STDIN), CMOX_DOUBLE_BIT(CAPTURE_STDIN) | CMOX_DOUBLE_BIT(STDIN) |
+                                       CMOX_DOUBLE_BIT(STDIN_FILE) | CMOX_DOUBLE_BIT(PASSTHROUGH) |
+                                       CMOX_DOUBLE_BIT(PROGRAM)},
     {CMOX_DOUBLE_BIT(PASSTHROUGH) | CMOX_DOUBLE_BIT(PROGRAM) | CMOX_DOUBLE_BIT(UNCAPTURED),
      CMOX_DOUBLE_BIT(OUT) | CMOX_DOUBLE_BIT(OUT_FILE) | CMOX_DOUBLE_BIT(ERR) |
          CMOX_DOUBLE_BIT(EXIT) | CMOX_DOUBLE_BIT(SIGNAL) | CMOX_DOUBLE_BIT(DELAY)},

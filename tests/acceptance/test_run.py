@@ -197,6 +197,15 @@ class Flags(Run):
                              f"{self.home}/stand-in push red\nin\n")
         self.assert_fine(("--spy", "printf x", "--passthrough", "--uncaptured"), "env printf x", "x")
 
+    def test_stdin_of_a_file_and_stdin_that_is_drained(self):
+        with open(os.path.join(self.home, "expected"), "wb") as file:
+            file.write(b"no\0newline")
+        flags = ("--mock", "tool", "--stdin-file", "expected", "--out", "fine")
+        self.assert_fine(flags, "printf 'no\\0newline' | tool", "fine\n")
+        self.assert_wrong(flags, "printf 'no\\0newline\\n' | tool")
+        # More than a pipe holds: whoever does not read it ends the writer.
+        self.assert_fine(("--mock", "tool", "--drain-stdin"), "exec 3>&1; { head -c 200000 /dev/zero && echo written >&3; } | tool", "written\n")
+
     def test_what_a_program_goes_with(self):
         for flags, says in ((("--uncaptured",), "--uncaptured goes with --passthrough or --program"),
                             (("--program", ""), "say which file is to run"),
