@@ -168,6 +168,15 @@ class Adverse(Suite):
         text = SAME_PROGRAM.replace('load "$MOCK"', "bats_load_library cmdmox/bats-mock.bash")
         self.passes(self.suite(text), "", BATS_LIB_PATH=str(library))
 
+    def test_outside_of_bats_nobody_else_s_files_are_used(self):
+        """What begins with a name that can be guessed may be another user's."""
+        script = (f'for n in words globs; do printf "%s\\n" unix:/x#1 {self.place} {self.place}/evil >"$BATS_TMPDIR/cmdmox-mock.$$.$n"; done\n'
+                  f'. {BUILDKITE}.bash; stub foo "a : echo fine"; foo a; unstub foo; ls -ld "${{FOO_STUB_PLAN%/*}}"\n')
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False,
+                              env={"PATH": os.environ["PATH"], "CMDMOX_PROGRAM": os.path.join(BUILD, "bin/cmdmox"), "BATS_TMPDIR": str(self.place),
+                                   "CMOX_TMPDIR": str(self.place)})
+        self.assertRegex(done.stdout, r"^fine\ndrwx------", done)
+
     def test_a_dead_session_is_no_passed_test(self):
         killed = """
 load "$MOCK"

@@ -1,4 +1,4 @@
-# shellcheck disable=SC2016 # lines of plans are expanded by the calls, functions are called by them
+# shellcheck disable=SC2016,SC2317 # lines of plans are expanded by the calls, functions are called by them
 # Where the originals fail: what suites that pass with them do not meet.
 load "$MOCK"
 
@@ -52,4 +52,27 @@ load "$MOCK"
   tool >"$BATS_TEST_TMPDIR/got"
   unstub tool
   cmp "$BATS_TEST_TMPDIR/sent" "$BATS_TEST_TMPDIR/got"
+}
+
+@test "calls in POSIX mode, and with functions of the names of builtins" {
+  stub tool "a : builtin echo A" "b : builtin echo B"
+  export POSIXLY_CORRECT=1
+  [ "$(tool a)" = A ]
+  unset POSIXLY_CORRECT
+  echo() { :; }
+  read() { :; }
+  printf() { :; }
+  export -f echo read printf
+  [ "$(tool b)" = B ]
+  unset -f echo read printf
+  unstub tool
+}
+
+@test "two names with the same variables" {
+  stub my-tool "a : echo A"
+  run stub my_tool "b : echo B"
+  [ "$status" -eq 1 ]
+  [[ $output == *"my_tool and my-tool have the same variables"* ]]
+  [ "$(my-tool a)" = A ]
+  unstub my-tool
 }

@@ -157,11 +157,21 @@ teardown_file() {
   unstub docker
 }
 
-@test "PATH from before stub has the stub" {
-  before=$PATH
+@test "a PATH of one's own" {
+  stub git "a : echo 0"
   stub docker "a : echo 1" "b : echo 2" "c : echo 3"
-  [ "$(PATH=$before docker a)" = 1 ]
-  [ "$(PATH=/nonexistent:$before bash -c 'docker b' 2>/dev/null)" = 2 ]
-  [ "$(PATH=$BATS_MOCK_BINDIR:/usr/bin:/bin bash -c 'docker c')" = 3 ]
+  [ "$(PATH=$PATH:/bin docker a)" = 1 ]
+  [ "$(PATH=/nonexistent:$PATH bash -c 'docker b' 2>/dev/null)" = 2 ]
+  [ "$(PATH=$BATS_MOCK_BINDIR:/usr/bin:/bin bash -c 'docker c; git a')" = $'3\n0' ]
   unstub docker
+  [ "$(PATH=$BATS_MOCK_BINDIR type -P docker)" = "" ]
+  unstub git
+}
+
+@test "unstub by run" {
+  stub uname "echo mocked"
+  [ "$(uname)" = mocked ]
+  run unstub uname
+  [ "$status" -eq 0 ]
+  [ "$(uname -s)" != mocked ]
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What a call of a stubbed program does, for both kinds of bats-mock: it takes a number, and finds its line of the plan.
-# plan.bash says what stands in which file. What the plan's commands could see is called _cmdmox_..., but for inspect_args.
+# plan.bash says what stands in which file. What the plan's commands could see is called _cmdmox_..., but for inspect_args. The caller
+# may have exported functions of any name: hence `builtin`.
 # shellcheck source=client/shell/bats/src/bats-mock/name.bash
 source "${BASH_SOURCE[0]%/*}/name.bash"
 
@@ -29,32 +30,32 @@ _cmdmox_call_begin() {
   _cmdmox_repeated=${!variable-}
   [[ $_cmdmox_plan && -e $_cmdmox_plan ]] || return 1
   [[ -s $_cmdmox_plan ]] || _cmdmox_call_real "$@"
-  { read -r link && read -r link; } <"$_cmdmox_plan"
+  { builtin read -r link && builtin read -r link; } <"$_cmdmox_plan"
   # shellcheck disable=SC2034 # a name for $0
   BASH_ARGV0=$link
   # Calls may come at once: the number is whose file it was to make.
-  [[ ! -e $_cmdmox_plan.last ]] || read -r last <"$_cmdmox_plan.last"
+  [[ ! -e $_cmdmox_plan.last ]] || builtin read -r last <"$_cmdmox_plan.last"
   _cmdmox_number=${last:-0}
   set -C
   ((++_cmdmox_number))
-  until { : >"$_cmdmox_plan.$_cmdmox_number"; } 2>/dev/null; do
+  until { builtin printf '' >"$_cmdmox_plan.$_cmdmox_number"; } 2>/dev/null; do # a failed `:` ends a shell in POSIX mode
     [[ -e $_cmdmox_plan.$_cmdmox_number ]] || return 1
     ((++_cmdmox_number))
   done
   set +C
-  if ((_cmdmox_number % 16 == 0)); then echo "$_cmdmox_number" >"$_cmdmox_plan.last"; fi
+  if ((_cmdmox_number % 16 == 0)); then builtin echo "$_cmdmox_number" >|"$_cmdmox_plan.last"; fi
 }
 
 # Sets _cmdmox_lines.
 _cmdmox_call_lines() {
   local line head=2
   _cmdmox_lines=()
-  while IFS= read -r line; do
+  while IFS= builtin read -r line; do
     if ((head-- <= 0)); then _cmdmox_lines+=("$line"); fi
   done <"$_cmdmox_plan"
 }
 
 # _cmdmox_call_wrong WORD...: notes what is wrong with this call.
 _cmdmox_call_wrong() {
-  printf '%q ' "$@" >|"$_cmdmox_plan.$_cmdmox_number"
+  builtin printf '%q ' "$@" >|"$_cmdmox_plan.$_cmdmox_number"
 }

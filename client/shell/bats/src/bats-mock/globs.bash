@@ -28,7 +28,7 @@ _cmdmox_stub_repeated() {
 }
 
 _cmdmox_unstub() {
-  local name plan
+  local name plan other
   if ! _cmdmox_plan_find "${1-}"; then
     printf '%s is not stubbed\n' "${1-}" >&2
     return 127

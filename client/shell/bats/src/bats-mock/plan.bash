@@ -69,14 +69,17 @@ _cmdmox_plan_aloud() {
   [[ -z ${BATS_TEST_FILENAME-} ]] || set -T
 }
 
-# Sets name and plan. False: the program is not stubbed.
+# Sets name and plan, and other: a stubbed program whose variables have the same name. False: the program is not stubbed.
 _cmdmox_plan_find() {
   _cmdmox_plan_name "$1"
   local variable=${name}_STUB_PLAN head=
+  other=
   plan=${!variable-}
   [[ $plan && -s $plan ]] || return 1
   read -r head <"$plan"
-  [[ $head == "$1" ]] # another program's variables may have the same name
+  [[ $head != "$1" ]] || return 0
+  other=$head
+  return 1
 }
 
 # _cmdmox_plan_folder KIND PROGRAM: sets folder, in which a link of that name leads to a shim that has call-KIND answer.
@@ -119,6 +122,10 @@ _cmdmox_plan_begin() {
     printf 'stub: "%s" is no name of a program on PATH\n' "$2" >&2
     return 1
   fi
+  if [[ $other ]]; then
+    printf 'stub: %s and %s have the same variables (%s_STUB_PLAN): unstub %s before\n' "$2" "$other" "$name" "$other" >&2
+    return 1
+  fi
   if [[ -z $_cmdmox_plan_shared ]]; then
     _cmdmox_plan_shared=$("$_cmdmox_plan_mktemp" -d "${BATS_TMPDIR:-${TMPDIR:-/tmp}}/cmdmox-mock.XXXXXX")/cmdmox-mock || return
   fi
@@ -132,7 +139,7 @@ _cmdmox_plan_begin() {
 
 # _cmdmox_plan_add KIND PROGRAM LINE...
 _cmdmox_plan_add() {
-  local name plan
+  local name plan other
   _cmdmox_plan_find "${2-}" || _cmdmox_plan_begin "$1" "${2-}" || return
   shift 2
   [[ $# -eq 0 ]] || printf '%s\n' "$@" >>"$plan"

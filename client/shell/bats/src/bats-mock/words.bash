@@ -16,7 +16,7 @@ _cmdmox_unstub() {
     missing=0
     shift
   fi
-  local name plan
+  local name plan other
   if ! _cmdmox_plan_find "${1-}"; then
     [[ $missing -eq 0 ]] || printf '%s is not stubbed\n' "${1-}" >&2
     return "$missing"
