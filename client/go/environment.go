@@ -78,8 +78,29 @@ func (e *environment) apply(m *CmdMox) error {
 		if was, set := os.LookupEnv(name); set {
 			e.before[name] = &was
 		}
-		m.t.Setenv(name, value)
+		if err := setenv(m.t, name, value); err != nil {
+			e.applied, e.before = false, nil
+			return err
+		}
 	}
+	return nil
+}
+
+// setenv is the test's own, whose refusal in a parallel test is a panic.
+func setenv(t TB, name, value string) (err error) {
+	t.Helper()
+	defer func() {
+		raised := recover()
+		text, said := raised.(string)
+		switch {
+		case said && strings.HasPrefix(text, "testing: "):
+			err = failure("BAD_STATE", "this test, or one around it, is parallel, and the environment is that of the whole process: start "+
+				"the code under test with Command() and leave ApplyEnv() out, or leave t.Parallel() out")
+		case raised != nil:
+			panic(raised)
+		}
+	}()
+	t.Setenv(name, value)
 	return nil
 }
 

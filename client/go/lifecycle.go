@@ -62,7 +62,8 @@ func (m *CmdMox) replay() error {
 }
 
 // Verify compares what was declared with what happened, now and not when the test ends; what is wrong fails the test, which goes on. It
-// may be called again. Calls of the code under test are refused from here on, and those that no further Verify sees fail the test when it ends.
+// may be called again. Calls of the code under test are refused from here on, and fail the
+// test when it ends, unless a further Verify has told them.
 func (m *CmdMox) Verify() *Report {
 	m.t.Helper()
 	report, err := m.verify()
