@@ -30,6 +30,7 @@ func (d *Double) assert(word string, assertion v1.CallAssertion, calls ...[]any)
 
 func (d *Double) fail(word, text string) bool {
 	d.mox.t.Helper()
+	text = strings.TrimRight(strings.TrimPrefix(text, "cmdmox: "), "\n") // the server's begins with it, and ends in a line feed
 	d.mox.t.Error(&VerificationError{text: "cmdmox: " + word + ": " + text})
 	return false
 }

@@ -34,12 +34,16 @@ func (d *Double) Location() Location { return d.location }
 
 func (d *Double) String() string { return fmt.Sprintf("%s %s (%s)", d.kind, d.command, d.location) }
 
-// say sends what one word of the test means, or ends the test.
+// say sends what one word of the test means, or ends the test. The report then leaves out that the unfinished double was never called.
 func (d *Double) say(word string, patch *v1.Double, err error) *Double {
 	d.mox.t.Helper()
 	if err == nil {
 		request := &v1.UpdateDoubleRequest{SessionId: d.mox.id, DoubleId: d.id, Patch: patch}
 		err = d.mox.ask("UpdateDouble", request, &v1.UpdateDoubleResponse{})
+	}
+	if err != nil && d.kind == "mock" {
+		request := &v1.UpdateDoubleRequest{SessionId: d.mox.id, DoubleId: d.id, Patch: &v1.Double{Count: &v1.Count{}}}
+		_ = d.mox.ask("UpdateDouble", request, &v1.UpdateDoubleResponse{}) // the mistake is what counts
 	}
 	d.mox.must(word, err)
 	return d
@@ -224,7 +228,7 @@ func (d *Double) handlerAction(handler Handler) (*v1.DoubleAction, error) {
 	}, nil
 }
 
-// Runs has a function of the test's answer.
+// Runs has a function of the test's answer. It can ask for the stdin of the call where the double says CaptureStdin or WithStdin.
 func (d *Double) Runs(handler Handler) *Double {
 	d.mox.t.Helper()
 	action, err := d.handlerAction(handler)

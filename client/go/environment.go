@@ -78,8 +78,29 @@ func (e *environment) apply(m *CmdMox) error {
 		if was, set := os.LookupEnv(name); set {
 			e.before[name] = &was
 		}
-		m.t.Setenv(name, value)
+		if err := setenv(m.t, name, value); err != nil {
+			e.applied, e.before = false, nil
+			return err
+		}
 	}
+	return nil
+}
+
+// setenv is the test's own, whose refusal in a parallel test is a panic.
+func setenv(t TB, name, value string) (err error) {
+	t.Helper()
+	defer func() {
+		raised := recover()
+		text, said := raised.(string)
+		switch {
+		case said && strings.HasPrefix(text, "testing: "):
+			err = failure("BAD_STATE", "this test, or one around it, is parallel, and the environment is that of the whole process: start "+
+				"the code under test with Command() and leave ApplyEnv() out, or leave t.Parallel() out")
+		case raised != nil:
+			panic(raised)
+		}
+	}()
+	t.Setenv(name, value)
 	return nil
 }
 
@@ -142,16 +163,21 @@ func cutPrefix(text, prefix string) (string, bool) { // strings.CutPrefix is of 
 	return strings.TrimPrefix(text, prefix), strings.HasPrefix(text, prefix)
 }
 
-// Env is the environment for the code under test: this process's own as it is now, with the shims on PATH. It is for exec.Cmd.Env; note
-// that exec.Command looks a name up on the PATH of this process: use Command, or ApplyEnv.
+// Env is the environment for code under test that takes one: this process's own as it is now, with the shims on PATH. It does not reach
+// exec.Command("git") of this process, which looks git up on this process's PATH at once: use Command, or ApplyEnv.
 func (m *CmdMox) Env() []string {
 	m.t.Helper()
-	m.lock.Lock()
-	m.asked = true
-	m.lock.Unlock()
+	m.note(&m.asked)
 	env, err := m.env.whole()
 	m.must("Env", err)
 	return env
+}
+
+// note sets one of the session's flags.
+func (m *CmdMox) note(flag *bool) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	*flag = true
 }
 
 func (e *environment) whole() ([]string, error) {
@@ -173,18 +199,21 @@ func (e *environment) whole() ([]string, error) {
 // Command is exec.Command with the environment of the session, in which the program is looked up.
 func (m *CmdMox) Command(name string, args ...string) *exec.Cmd {
 	m.t.Helper()
-	return m.prepared(exec.Command(name, args...))
+	return m.prepared("Command", exec.Command(name, args...))
 }
 
 // CommandContext is exec.CommandContext with the environment of the session.
 func (m *CmdMox) CommandContext(ctx context.Context, name string, args ...string) *exec.Cmd {
 	m.t.Helper()
-	return m.prepared(exec.CommandContext(ctx, name, args...))
+	return m.prepared("CommandContext", exec.CommandContext(ctx, name, args...))
 }
 
-func (m *CmdMox) prepared(cmd *exec.Cmd) *exec.Cmd {
+func (m *CmdMox) prepared(word string, cmd *exec.Cmd) *exec.Cmd {
 	m.t.Helper()
-	cmd.Env = m.Env()
+	m.note(&m.prepares)
+	env, err := m.env.whole()
+	m.must(word, err)
+	cmd.Env = env
 	name := cmd.Args[0]
 	if !strings.Contains(name, string(filepath.Separator)) {
 		path, _ := lookupEnv(cmd.Env, "PATH")
@@ -208,9 +237,7 @@ func lookPath(name, path string) (string, error) {
 
 // ShimDirectory is what goes first on PATH.
 func (m *CmdMox) ShimDirectory() string {
-	m.lock.Lock()
-	m.asked = true
-	m.lock.Unlock()
+	m.note(&m.asked)
 	return m.directory
 }
 

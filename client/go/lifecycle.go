@@ -62,7 +62,8 @@ func (m *CmdMox) replay() error {
 }
 
 // Verify compares what was declared with what happened, now and not when the test ends; what is wrong fails the test, which goes on. It
-// may be called again. Calls of the code under test are refused from here on.
+// may be called again. Calls of the code under test are refused from here on, and fail the
+// test when it ends, unless a further Verify has told them.
 func (m *CmdMox) Verify() *Report {
 	m.t.Helper()
 	report, err := m.verify()
@@ -82,11 +83,13 @@ func (m *CmdMox) verify() (*Report, error) {
 		return nil, failure("BAD_STATE", "this session was never replayed: call Replay() before the code under test runs")
 	}
 	report, err := m.report(m.format)
-	if err == nil {
-		m.lock.Lock()
-		m.verified = true
-		m.lock.Unlock()
+	if err != nil {
+		return nil, err
 	}
+	calls, err := m.countOf(0, "")
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	m.verified, m.judged = true, calls
 	return report, err
 }
 
@@ -116,6 +119,9 @@ func (m *CmdMox) failed(report *Report) *VerificationError {
 	if raised := m.callbacks.firstPanic(); raised != "" {
 		text += "\n\nWhat a handler or a predicate raised:\n\n" + strings.TrimRight(raised, "\n")
 	}
+	if asked, idle := m.idle(); asked && idle {
+		text += "\n\n" + lookedUp
+	}
 	return &VerificationError{Report: report, text: text}
 }
 
@@ -134,6 +140,11 @@ func (m *CmdMox) finish() {
 		return
 	case phase == "replay":
 		m.judge()
+	case phase == "verified" && !m.t.Skipped():
+		m.judgeLate()
+		if !m.t.Failed() {
+			m.wonder()
+		}
 	case phase == "record" && len(m.Doubles()) > 0 && !m.t.Failed() && !m.t.Skipped():
 		m.t.Error(failure("BAD_STATE", "%s was never replayed: call Replay() before the code under test runs, or its calls meet shims "+
 			"that refuse", m.name()))
@@ -174,13 +185,40 @@ func (m *CmdMox) judge() {
 		return
 	case !report.Passed:
 		m.say(m.failed(report))
-	case m.passedBy():
-		m.say(failure("BAD_STATE", "%s has doubles, and nobody asked for its environment: the commands were the real ones. Start the "+
-			"code under test with Env() or Command(), or say New(t, cmdmox.ApplyEnv())", m.name()))
+	default:
+		m.wonder()
 	}
 	if (failed || !report.Passed) && !m.t.Skipped() {
 		m.tellCalls()
 	}
+}
+
+// judgeLate fails the test for calls after its Verify(): they got status 125, and no report has them.
+func (m *CmdMox) judgeLate() {
+	m.t.Helper()
+	count, err := m.countOf(0, "")
+	m.lock.Lock()
+	late := count - m.judged
+	m.lock.Unlock()
+	if err != nil || late <= 0 {
+		return
+	}
+	text := fmt.Sprintf("%s was verified, and then commands were called; they got status 125. Call Verify() when the code under test "+
+		"has ended, or leave it to the end of the test:", m.name())
+	calls, _ := m.list(0, "", 0) // the count alone is reason enough
+	if dropped := len(calls) - late; dropped > 0 {
+		calls = calls[dropped:]
+	}
+	for i, call := range calls {
+		if i == callsShown {
+			break
+		}
+		text += "\n  " + call.Line
+	}
+	if more := late - callsShown; more > 0 {
+		text += fmt.Sprintf("\n  and %d more", more)
+	}
+	m.say(&Error{Reason: "BAD_STATE", Message: text})
 }
 
 func (m *CmdMox) tellCalls() {
@@ -190,15 +228,30 @@ func (m *CmdMox) tellCalls() {
 	}
 }
 
-// passedBy: nothing can have reached the shims.
-func (m *CmdMox) passedBy() bool {
+// wonder has a look at a session that passed: it may be that nothing can have reached the shims.
+func (m *CmdMox) wonder() {
+	m.t.Helper()
+	switch asked, idle := m.idle(); {
+	case idle && asked:
+		m.t.Log(fmt.Sprintf("cmdmox: %s has doubles, and no call has come; %s", m.name(), lookedUp))
+	case idle:
+		m.say(failure("BAD_STATE", "%s has doubles, and nobody asked for its environment: the commands were the real ones. Start the "+
+			"code under test with Command() or Env(), or say New(t, cmdmox.ApplyEnv())", m.name()))
+	}
+}
+
+// exec.Command may have run the real commands, whatever its Env.
+const lookedUp = `only Env() or ShimDirectory() was asked for: exec.Command looks up on this process's PATH: use mox.Command or ApplyEnv`
+
+// idle: there are doubles, no call has come, and neither Command() nor ApplyEnv() says how one could; asked: Env() may.
+func (m *CmdMox) idle() (asked, idle bool) {
 	m.env.lock.Lock()
 	applied := m.env.applied
 	m.env.lock.Unlock()
 	calls, err := m.countOf(0, "")
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	return !applied && !m.asked && len(m.doubles) > 0 && err == nil && calls == 0
+	return m.asked, !applied && !m.prepares && len(m.doubles) > 0 && err == nil && calls == 0
 }
 
 // account is the first calls, one a line.

@@ -30,7 +30,9 @@ type CmdMox struct {
 	replayed bool
 	verified bool
 	closed   bool
-	asked    bool // for the environment, by a test that does not apply it
+	judged   int  // calls that the last verification has seen
+	asked    bool // for the environment: Env, ShimDirectory
+	prepares bool // commands that are looked up there: Command
 }
 
 // New makes a session for this test. It answers from then on, unless ReplayLater says otherwise, and when the test ends it is verified

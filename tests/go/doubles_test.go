@@ -194,4 +194,34 @@ func TestDouble_assertions_fail_the_test_which_goes_on(t *testing.T) {
 	equal(t, len(o.errs), 4)
 	contains(t, o.text(), "cmdmox: AssertCalled: ", "AssertCallCount: spy git (doubles_test.go:",
 		"): expected 1 call, actual 2\n  git a\n  git b", "AssertCalledWith: ", "AssertHasCalls: ")
+	for _, err := range o.errs {
+		if text := err.Error(); strings.Count(text, "cmdmox: ") != 1 || strings.HasSuffix(text, "\n") {
+			t.Errorf("one prefix and no empty line at the end were expected: %q", text)
+		}
+	}
+}
+
+func TestDouble_that_a_mistake_left_unfinished_is_not_called_missing(t *testing.T) {
+	for name, wrong := range map[string]func(*cmdmox.Double){
+		"here":          func(double *cmdmox.Double) { double.Times(2).Returns(cmdmox.Response{ExitCode: 256}) },
+		"of the server": func(double *cmdmox.Double) { double.WithMatchingArgs(cmdmox.Regex("(")) },
+	} {
+		o := inside(func(o *outcome) {
+			mox := cmdmox.New(o)
+			_ = mox.Command("make")
+			wrong(mox.Mock("git"))
+		})
+		if o.fatal == nil || len(o.errs) > 0 || len(o.logs) > 0 {
+			t.Errorf("%s: the mistake alone was expected: %s %v", name, o.text(), o.logs)
+		}
+		o = inside(func(o *outcome) {
+			mox := cmdmox.New(o)
+			_ = mox.Command("make")
+			mox.Mock("make")
+			wrong(mox.Mock("git"))
+		})
+		logs := strings.Join(o.logs, "\n")
+		contains(t, logs, "never called: mock make")
+		equal(t, strings.Contains(logs, "mock git"), false)
+	}
 }

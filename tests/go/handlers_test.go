@@ -45,6 +45,7 @@ func TestHandler_knows_its_call(t *testing.T) {
 	cmd := mox.Command("cmd", "a", "b")
 	cmd.Dir, cmd.Stdin = place, strings.NewReader("text")
 	equal(t, finished(t, cmd).out, "TEXT")
+	equal(t, mox.CallCount("cmd"), 1) // from here on what the handler wrote can be read
 	equal(t, seen.String(), "call 1: cmd a b")
 	equal(t, seen.Cwd, place)
 	level, set := seen.LookupEnv("LEVEL")
@@ -140,6 +141,23 @@ func TestHandler_that_makes_a_mistake(t *testing.T) {
 	equal(t, reasonOf(o.fatal), "BAD_COMMAND_NAME")
 }
 
+func TestHandler_writes_what_the_test_reads_when_it_has_asked(t *testing.T) {
+	for name, ask := range map[string]func(*cmdmox.CmdMox){
+		"CallCount": func(mox *cmdmox.CmdMox) { equal(t, mox.CallCount("cmd"), 1) }, "Verify": func(mox *cmdmox.CmdMox) { mox.Verify() },
+		"Journal":     func(mox *cmdmox.CmdMox) { equal(t, len(mox.Journal()), 1) },
+		"Invocations": func(mox *cmdmox.CmdMox) { equal(t, len(mox.Invocations("cmd")), 1) },
+	} {
+		mox := cmdmox.New(t)
+		seen := 0 // the race detector watches it
+		mox.Mock("cmd").Runs(func(*cmdmox.Call) cmdmox.Response { seen++; return cmdmox.Response{} })
+		if err := mox.Command("cmd").Run(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		ask(mox)
+		equal(t, seen, 1)
+	}
+}
+
 func TestHandler_that_hangs_ends_within_its_deadline(t *testing.T) {
 	enough := make(chan struct{})
 	o := inside(func(o *outcome) {
@@ -150,7 +168,7 @@ func TestHandler_that_hangs_ends_within_its_deadline(t *testing.T) {
 		equal(t, run(t, mox, "judged", "x").status, 125)
 	})
 	close(enough)
-	if strings.Count(o.text(), "200 ms") < 2 {
+	if strings.Count(o.text(), "it has not answered within 200 ms: give the session a longer callback deadline") < 2 {
 		t.Error(o.text())
 	}
 }

@@ -87,6 +87,86 @@ func TestSession_whose_environment_nobody_asked_for(t *testing.T) {
 	equal(t, o.text(), "")
 }
 
+func TestSession_whose_environment_nobody_asked_for_before_Verify(t *testing.T) {
+	o := inside(func(o *outcome) {
+		mox := cmdmox.New(o)
+		mox.Stub("git")
+		mox.Verify()
+	})
+	contains(t, o.text(), "nobody asked for its environment: the commands were the real ones")
+}
+
+func TestSession_of_which_only_Env_was_asked(t *testing.T) {
+	const advice = "exec.Command looks up on this process's PATH: use mox.Command or ApplyEnv"
+	for name, ask := range map[string]func(mox *cmdmox.CmdMox){
+		"Env": func(mox *cmdmox.CmdMox) {
+			cmd := exec.Command("true") // the real one, at once
+			cmd.Env = mox.Env()
+			equal(t, finished(t, cmd).status, 0)
+		},
+		"ShimDirectory": func(mox *cmdmox.CmdMox) { _ = mox.ShimDirectory() },
+		"Verify":        func(mox *cmdmox.CmdMox) { _ = mox.Env(); mox.Verify() },
+	} {
+		o := inside(func(o *outcome) {
+			mox := cmdmox.New(o)
+			mox.Stub("true")
+			ask(mox)
+		})
+		equal(t, o.text(), "")
+		if logs := strings.Join(o.logs, "\n"); strings.Count(logs, advice) != 1 {
+			t.Errorf("%s: the advice was expected once: %q", name, logs)
+		}
+		o = inside(func(o *outcome) {
+			mox := cmdmox.New(o)
+			mox.Mock("true")
+			ask(mox)
+		})
+		contains(t, o.text(), "never called: mock true", advice)
+	}
+	for name, reach := range map[string]func(mox *cmdmox.CmdMox){
+		"Command":  func(mox *cmdmox.CmdMox) { _ = mox.Command("/bin/true").Run() },
+		"the call": func(mox *cmdmox.CmdMox) { _ = exec.Command(mox.ShimDirectory() + "/true").Run() },
+	} {
+		o := inside(func(o *outcome) {
+			mox := cmdmox.New(o)
+			mox.Stub("true")
+			_ = mox.Env()
+			reach(mox)
+		})
+		if o.Failed() || strings.Contains(strings.Join(o.logs, "\n"), advice) {
+			t.Errorf("%s: nothing was expected: %s %v", name, o.text(), o.logs)
+		}
+	}
+}
+
+func TestSession_with_calls_after_its_verification(t *testing.T) {
+	for _, end := range []func(*cmdmox.CmdMox){func(*cmdmox.CmdMox) {}, (*cmdmox.CmdMox).Close} {
+		o := inside(func(o *outcome) {
+			mox := cmdmox.New(o, cmdmox.MaxJournalEntries(22))
+			mox.Mock("git").WithArgs("pull")
+			run(t, mox, "git", "pull")
+			equal(t, mox.Verify().Passed, true)
+			for i := 0; i < 22; i++ {
+				equal(t, run(t, mox, "git", "push").status, 125)
+			}
+			end(mox)
+		})
+		equal(t, len(o.errs), 1)
+		contains(t, o.text(), "was verified, and then commands were called; they got status 125", "\n  git push\n", "and 2 more")
+		equal(t, strings.Contains(o.text(), "git pull"), false)
+	}
+	o := inside(func(o *outcome) { // judged by the second one, and not twice
+		mox := cmdmox.New(o)
+		mox.Stub("git")
+		run(t, mox, "git")
+		mox.Verify()
+		run(t, mox, "git")
+		mox.Verify()
+	})
+	equal(t, strings.Contains(o.text(), "and then commands were called"), false)
+	equal(t, len(o.errs), 1)
+}
+
 func TestSession_that_is_never_replayed(t *testing.T) {
 	o := inside(func(o *outcome) { cmdmox.New(o, cmdmox.ReplayLater()).Stub("git") })
 	contains(t, o.text(), "was never replayed: call Replay()")
@@ -124,13 +204,24 @@ func TestSession_applied_to_this_process(t *testing.T) {
 }
 
 func TestSession_applied_in_a_parallel_test_is_refused(t *testing.T) {
-	t.Parallel()
-	defer func() {
-		if raised := recover(); raised == nil {
-			t.Error("Setenv in a parallel test was expected to panic")
-		}
-	}()
-	cmdmox.New(t, cmdmox.ApplyEnv())
+	if os.Getenv("INSIDE") != "" {
+		t.Parallel()
+		cmdmox.New(t, cmdmox.ApplyEnv()) // the parallel one
+		return
+	}
+	ended := itself(t)
+	equal(t, ended.status, 1)
+	contains(t, ended.out, lineOf(t, "session_test.go", "the parallel one")+": cmdmox: ApplyEnv: this test, or one around it, is parallel")
+	equal(t, strings.Contains(ended.out+ended.err, "panic"), false)
+	equal(t, ended.err, "")
+}
+
+// itself runs this test on its own, where it does its inner part.
+func itself(t *testing.T) done {
+	t.Helper()
+	own := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	own.Env = append(os.Environ(), "INSIDE=1")
+	return finished(t, own)
 }
 
 func TestSession_command_is_found_on_its_own_path(t *testing.T) {
@@ -195,9 +286,7 @@ func TestSession_inside_go_test(t *testing.T) {
 		run(t, mox, "git", "pull")
 		return
 	}
-	own := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-	own.Env = append(os.Environ(), "INSIDE=1")
-	ended := finished(t, own)
+	ended := itself(t)
 	equal(t, ended.status, 1)
 	session := lineOf(t, "session_test.go", "the session inside")
 	contains(t, ended.out, "--- FAIL: TestSession_inside_go_test",
@@ -213,9 +302,7 @@ func TestSession_mistake_inside_go_test(t *testing.T) {
 			WithMatchingArgs(cmdmox.Regex("(")) // the mistake
 		return
 	}
-	own := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-	own.Env = append(os.Environ(), "INSIDE=1")
-	ended := finished(t, own)
+	ended := itself(t)
 	equal(t, ended.status, 1)
 	contains(t, ended.out, "    "+lineOf(t, "session_test.go", "the mistake")+": cmdmox: WithMatchingArgs: ")
 }

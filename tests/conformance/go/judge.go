@@ -53,7 +53,7 @@ func (s *stage) asserted(step object, do func() bool) {
 		return
 	}
 	require(!passed, "the assertion passes")
-	expect("the assertion", fails, told(err.Error()))
+	expect("the assertion", fails, told(err.Error()+"\n")) // the log of a test ends its lines itself
 }
 
 func callsOf(step object) [][]any {
