@@ -149,6 +149,19 @@ test('one session at a time is applied, any number beside it', () => withSession
   mox.verify();
 }));
 
+test('a session whose environment nobody asked for, and whose doubles nobody met', () => {
+  for (const askFor of [undefined, (mox) => mox.environ, (mox) => mox.shimDirectory, (mox) => mox.sessionId]) {
+    withSession((mox) => {
+      mox.stub('git');
+      mox.replay();
+      askFor?.(mox);
+      if (askFor) assert.equal(mox.verify().passed, true);
+      else assert.match(thrown(() => mox.verify(), LifecycleError).message, /test_session\.mjs:\d+: verify: the session of \S*:\d+ has doubles, and nobody asked for its environment: the commands were the real ones\. Start the code under test with env: mox\.environ/);
+    }, { environment: 'none' });
+  }
+  CmdMox.use((mox) => mox.replay(), { environment: 'none' }); // no doubles: nothing is claimed
+});
+
 test('PATH that changes before replay is the one behind the shims', () => withSession((mox) => {
   const before = process.env.PATH;
   process.env.PATH = `/nowhere:${before}`;

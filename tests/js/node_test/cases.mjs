@@ -55,6 +55,11 @@ test('forgets to replay', (t) => {
   cmdmox(t, { autoLifecycle: false }).stub('cmdmox-tested');
 });
 
+test('asks nobody for the environment', (t) => {
+  cmdmox(t, { environment: 'none' }).stub('true');
+  assert.equal(spawnSync('true').status, 0);
+});
+
 test('has parts', { concurrency: true }, async (t) => {
   await Promise.all(['one', 'two'].map((name) => t.test(name, async (part) => {
     const mox = cmdmox(part, { environment: 'none' });
