@@ -46,3 +46,9 @@ test('a hook meets the shims until the test is over, and a late call fails the f
   assert.match(late.stderr, /called after the test, when its session was verified already; they got status 125:\n {2}true\n/);
   assert.equal(late.status, 1);
 });
+
+test('a test that skips itself is not judged', () => {
+  const skipped = runNode('node_test/skipped.mjs');
+  assert.match(skipped.stdout, /^ok 1 - skips itself # SKIP not here$/m);
+  assert.equal(skipped.status, 0, skipped.stdout + skipped.stderr);
+});
