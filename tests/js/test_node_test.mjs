@@ -5,7 +5,7 @@ import test from 'node:test';
 import { runNode } from './runners.mjs';
 
 const PASS = ['passes', 'finds the environment as it was', 'asks a handler', 'does it by hand', 'one', 'two', 'has parts',
-  'calls in a hook that it has before', 'is no context'];
+  'calls in a hook that it has before', 'is no context', 'knows its options'];
 const FAIL = ['is never called', 'fails by itself, too', 'fails by itself alone', 'forgets to verify', 'forgets to replay', 'asks nobody for the environment'];
 const cases = runNode('node_test/cases.mjs');
 

@@ -43,6 +43,11 @@ export interface Options {
   connect?: string;
 }
 
+/** @internal Their names. */
+export const OPTIONS = [
+  'label', 'contained', 'maxJournalEntries', 'callbackDeadline', 'path', 'environment', 'verifyOnExit', 'program', 'connect',
+] as const satisfies readonly (keyof Options)[];
+
 /** Doubles for commands: declare them, replay(), run the code under test, verify().
  *
  *     using mox = new CmdMox();
@@ -82,8 +87,7 @@ export class CmdMox {
   constructor(options?: Options) {
     this.location = caller();
     const made = said('CmdMox', () => {
-      const known = named(options, 'CmdMox', 'label', 'contained', 'maxJournalEntries', 'callbackDeadline', 'path', 'environment', 'verifyOnExit',
-        'program', 'connect');
+      const known = named(options, 'CmdMox', ...OPTIONS);
       const format = process.env.CMOX_REPORT || 'text';
       if (!isFormat(format)) throw new BuilderError(`CMOX_REPORT is "${format}": write text, json, junit or tap`);
       const { environment = 'apply', connect, program, callbackDeadline } = known;
