@@ -31,7 +31,7 @@ export function runNode(file) {
   return { ...done, tests };
 }
 
-/** By vitest: `tests` has, for each name, whether it passed and its errors. */
+/** By vitest: `tests` has, for each name, whether it passed, or was skipped, and its errors. */
 export function runVitest(folder, ...options) {
   const vitest = path.join(TREE, 'node_modules/vitest/vitest.mjs');
   const done = run([vitest, 'run', '--root', path.join(HERE, folder), '--reporter=json', ...options], { NO_COLOR: '1' });
@@ -40,7 +40,7 @@ export function runVitest(folder, ...options) {
   if (start < 0) throw new Error(`vitest said nothing of its tests: ${done.stdout}${done.stderr}`);
   for (const file of JSON.parse(done.stdout.slice(start)).testResults) {
     if (file.message) tests.set(file.name, { ok: file.status === 'passed', errors: [file.message] });
-    for (const each of file.assertionResults) tests.set(each.title, { ok: each.status === 'passed', errors: each.failureMessages });
+    for (const each of file.assertionResults) tests.set(each.title, { ok: each.status !== 'failed', errors: each.failureMessages });
   }
   return { ...done, tests };
 }

@@ -5,8 +5,8 @@ import test from 'node:test';
 import { runNode } from './runners.mjs';
 
 const PASS = ['passes', 'finds the environment as it was', 'asks a handler', 'does it by hand', 'one', 'two', 'has parts',
-  'calls in a hook that it has before', 'is no context'];
-const FAIL = ['is never called', 'fails by itself, too', 'fails by itself alone', 'forgets to verify', 'forgets to replay'];
+  'calls in a hook that it has before', 'is no context', 'knows its options'];
+const FAIL = ['is never called', 'fails by itself, too', 'fails by itself alone', 'forgets to verify', 'forgets to replay', 'asks nobody for the environment'];
 const cases = runNode('node_test/cases.mjs');
 
 function textOf(name) {
@@ -37,6 +37,7 @@ test('the error of the body comes first, and the report is told beside it', () =
 test('what is forgotten by hand is told', () => {
   assert.match(textOf('forgets to verify'), /has called replay\(\), and not verify\(\), which would have passed/);
   assert.match(textOf('forgets to replay'), /declared doubles, and never called replay\(\)/);
+  assert.match(textOf('asks nobody for the environment'), /nobody asked for its environment: the commands were the real ones/);
 });
 
 test('a hook meets the shims until the test is over, and a late call fails the file', () => {
@@ -44,4 +45,10 @@ test('a hook meets the shims until the test is over, and a late call fails the f
   assert.deepEqual([...late.tests].map(([name, { ok }]) => [name, ok]), [['calls too late', true], ['has the real command again', true]], late.stdout);
   assert.match(late.stderr, /called after the test, when its session was verified already; they got status 125:\n {2}true\n/);
   assert.equal(late.status, 1);
+});
+
+test('a test that skips itself is not judged', () => {
+  const skipped = runNode('node_test/skipped.mjs');
+  assert.match(skipped.stdout, /^ok 1 - skips itself # SKIP not here$/m);
+  assert.equal(skipped.status, 0, skipped.stdout + skipped.stderr);
 });

@@ -149,6 +149,19 @@ test('one session at a time is applied, any number beside it', () => withSession
   mox.verify();
 }));
 
+test('a session whose environment nobody asked for, and whose doubles nobody met', () => {
+  for (const askFor of [undefined, (mox) => mox.environ, (mox) => mox.shimDirectory, (mox) => mox.sessionId]) {
+    withSession((mox) => {
+      mox.stub('git');
+      mox.replay();
+      askFor?.(mox);
+      if (askFor) assert.equal(mox.verify().passed, true);
+      else assert.match(thrown(() => mox.verify(), LifecycleError).message, /test_session\.mjs:\d+: verify: the session of \S*:\d+ has doubles, and nobody asked for its environment: the commands were the real ones\. Start the code under test with env: mox\.environ/);
+    }, { environment: 'none' });
+  }
+  CmdMox.use((mox) => mox.replay(), { environment: 'none' }); // no doubles: nothing is claimed
+});
+
 test('PATH that changes before replay is the one behind the shims', () => withSession((mox) => {
   const before = process.env.PATH;
   process.env.PATH = `/nowhere:${before}`;
@@ -215,9 +228,9 @@ const MISTAKES = [
   [(m, d) => d.withEnv(null), 'INVALID_ARGUMENT', 'withEnv: null: give an object of variables and values, or a name and a value'],
   [(m, d) => d.captureStdin({ maxBytes: 0 }), 'INVALID_ARGUMENT', 'captureStdin: maxBytes is 0, not 1 or more'],
   [(m, d) => d.captureStdin({ deadline: 'x' }), 'INVALID_ARGUMENT', "captureStdin: deadline is string 'x': give a number of ms"],
-  [(m, d) => d.captureStdin({ limit: 3 }), 'INVALID_ARGUMENT', 'captureStdin: captureStdin() has no limit: it knows maxBytes, deadline'],
-  [(m, d) => d.returns(3), 'INVALID_ARGUMENT', 'returns: returns() is number 3: give an object with stdout'],
-  [(m, d) => d.returns({ exitcode: 3 }), 'INVALID_ARGUMENT', 'returns: returns() has no exitcode: it knows stdout, stderr, exitCode'],
+  [(m, d) => d.captureStdin({ limit: 3 }), 'INVALID_ARGUMENT', ': captureStdin() has no limit: it knows maxBytes, deadline'],
+  [(m, d) => d.returns(3), 'INVALID_ARGUMENT', ': returns() is given number 3: give a string or bytes (stdout), or an object with stdout'],
+  [(m, d) => d.returns({ exitcode: 3 }), 'INVALID_ARGUMENT', ': returns() has no exitcode: did you mean exitCode? it knows stdout, stderr, exitCode'],
   [(m, d) => d.returns({ exitCode: 256 }), 'INVALID_ARGUMENT', 'returns: exitCode is 256, not 0 to 255'],
   [(m, d) => d.returns({ exitCode: true }), 'INVALID_ARGUMENT', 'returns: exitCode is boolean true: give a whole number'],
   [(m, d) => d.returns({ signal: 'TERM' }), 'INVALID_ARGUMENT', "returns: signal is string 'TERM', which is none: give a name, such as \"SIGTERM\""],
@@ -244,7 +257,13 @@ const MISTAKES = [
   [(m) => m.verify(), 'BAD_STATE', 'verify: this session was never replayed: call replay() before the code under test runs'],
   [(m) => m.report({ format: 'xml' }), 'INVALID_ARGUMENT', "report: format is string 'xml': give text, json, junit or tap"],
   [(m, d) => d.assertHasCalls(['a']), 'INVALID_ARGUMENT', "assertHasCalls: a call is string 'a': give the array of its arguments"],
-  [() => new CmdMox({ lable: 'x' }), 'INVALID_ARGUMENT', 'CmdMox: CmdMox has no lable: it knows label, contained'],
+  [() => new CmdMox({ lable: 'x' }), 'INVALID_ARGUMENT', ': CmdMox has no lable: did you mean label? it knows label, contained'],
+  [() => new CmdMox({ contianed: true }), 'INVALID_ARGUMENT', ': CmdMox has no contianed: did you mean contained? it knows'],
+  [() => new CmdMox({ contain: true }), 'INVALID_ARGUMENT', ': CmdMox has no contain: did you mean contained? it knows'],
+  [() => new CmdMox({ enviroment: 'none' }), 'INVALID_ARGUMENT', ': CmdMox has no enviroment: did you mean environment? it knows'],
+  [() => new CmdMox({ other: 'none' }), 'INVALID_ARGUMENT', ': CmdMox has no other: it knows'],
+  [(m, d) => d.returns(() => 'x'), 'INVALID_ARGUMENT', ': returns() is given [Function (anonymous)]: for a function that answers there is runs()'],
+  [(m, d) => d.returnsOnce(3), 'INVALID_ARGUMENT', ': returnsOnce() is given number 3: give a string or bytes (stdout), or an object with stdout, stderr'],
   [() => new CmdMox({ environment: 'some' }), 'INVALID_ARGUMENT', "CmdMox: environment is string 'some': give \"apply\" or \"none\""],
   [() => new CmdMox({ program: 'x', connect: 'y' }), 'INVALID_ARGUMENT', 'CmdMox: program is that of a server which is started here'],
   [() => new CmdMox({ maxJournalEntries: 0 }), 'INVALID_ARGUMENT', 'CmdMox: maxJournalEntries is 0, not 1 or more'],
@@ -257,7 +276,8 @@ MISTAKES.forEach(([doIt, reason, text], index) => {
     const error = thrown(() => doIt(mox, double), CmdMoxError);
     assert.equal(error.reason, reason, error.message);
     assert.ok(error.message.includes(text), error.message);
-    if (/^\w+: /.test(text)) assert.match(error.message, /^\S*test_session\.mjs:\d+: /);
+    assert.doesNotMatch(error.message, /\b(\w+): \1\b/, 'no word is doubled');
+    if (/^\w*: /.test(text)) assert.match(error.message, /^\S*test_session\.mjs:\d+: /);
     if (reason === 'INVALID_ARGUMENT') assert.ok(error instanceof BuilderError);
   }));
 });

@@ -9,7 +9,7 @@ import test from 'node:test';
 
 import { CmdMox } from 'cmdmox';
 
-import { failedVerification, place, ran, thrown, withSession, written } from './support.mjs';
+import { failedVerification, place, ran, run, thrown, withSession, written } from './support.mjs';
 
 const ownSpawn = process.binding('spawn_sync').spawn;
 const hooked = () => process.binding('spawn_sync').spawn !== ownSpawn;
@@ -54,8 +54,19 @@ test('a handler that returns a promise is told so', () => withSession((mox) => {
   mox.replay();
   const done = spawnSync('later', { encoding: 'utf8' });
   assert.equal(done.status, 125);
-  assert.match(done.stderr, /slow: it returned a promise, and the test's thread waits in spawnSync\(\), execSync\(\) or execFileSync\(\), where it never settles: return the answer itself, or start the command with spawn\(\)/);
+  assert.match(done.stderr, /slow'? failed: it returned a promise, which settles only when the test's thread goes on, and that waits in spawnSync\(\), execSync\(\) or execFileSync\(\) \(\S*test_spawn_sync\.mjs:\d+\): return the answer itself, or start what it waits for there with spawn\(\)/);
   failedVerification(mox);
+}));
+
+test('one of a command that was started before is told which line holds the thread', () => withSession(async (mox) => {
+  mox.stub('later').runs(async () => 'x');
+  mox.replay();
+  const told = path.join(place, 'told');
+  const early = run(['sh', '-c', `later; touch '${told}'`]);
+  const line = Number(/test_spawn_sync\.mjs:(\d+)/.exec(new Error().stack)[1]) + 1;
+  spawnSync('sh', ['-c', `until [ -e '${told}' ]; do sleep 0.01; done`]);
+  assert.match((await early).err, new RegExp(`waits in spawnSync\\(\\), execSync\\(\\) or execFileSync\\(\\) \\(\\S*test_spawn_sync\\.mjs:${line}\\)`));
+  mox.settle();
 }));
 
 // ---- The results are Node's own

@@ -4,7 +4,7 @@ import test from 'node:test';
 
 import { runVitest } from './runners.mjs';
 
-const PASS = ['passes', 'finds the environment as it was', 'asks a handler', 'calls in a hook', 'does it', 'one', 'two'];
+const PASS = ['passes', 'finds the environment as it was', 'asks a handler', 'calls in a hook', 'does it', 'one', 'two', 'skips itself'];
 const FAIL = ['is never called', 'fails by itself, too', 'forgets to verify'];
 
 for (const pool of ['forks', 'threads']) { // processes; Workers

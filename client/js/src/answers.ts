@@ -132,6 +132,10 @@ export function gateName(gate: unknown): string {
 
 /** What the words of returns() mean. */
 export function answerAction(said: Answer | Value | undefined, what: string): DoubleAction {
+  if (typeof said === 'function') throw new BuilderError(`${what} is given ${describe(said)}: for a function that answers there is runs()`);
+  if (said !== undefined && !isValue(said) && (typeof said !== 'object' || said === null || Array.isArray(said))) {
+    throw new BuilderError(`${what} is given ${describe(said)}: give a string or bytes (stdout), or an object with ${[...RESPONSE, 'gate'].join(', ')}`);
+  }
   const answer: Partial<Answer> = isValue(said) ? { stdout: said } : named(said, what, ...RESPONSE, 'gate');
   return create(DoubleActionSchema, {
     kind: { case: 'reply', value: reply(answer) }, chunks: chunks(answer.chunks), files: files(answer.files), gate: gateName(answer.gate),

@@ -11,7 +11,7 @@ import { handled, type HandlerResult } from './answers.js';
 import { waitsFor } from './bridge.js';
 import { BuilderError, CmdMoxError, errorOf } from './errors.js';
 import { Call, type ReadStdin } from './invocation.js';
-import { placeOf } from './location.js';
+import { caller, placeOf } from './location.js';
 import { PredicateMatcher } from './matchers.js';
 import { HANDLE } from './questions.js';
 import { holdSpawnSync, releaseSpawnSync, waitsForCommand } from './sync_spawn.js';
@@ -104,7 +104,7 @@ export class Callbacks {
       try {
         respond(toBinary(HandleResponseSchema, handled(result)));
       } catch (error) {
-        fail(error instanceof BuilderError ? `${item.name}: ${error.message}` : this.failed(error));
+        fail(error instanceof BuilderError ? error.message : this.failed(error)); // the server says whose
       }
     };
     const broke = (error: unknown): void => {
@@ -123,8 +123,8 @@ export class Callbacks {
     } else if (waitsForCommand()) {
       Promise.resolve(result).catch(() => {}); // it was told already
       store.of = undefined;
-      fail(`${item.name}: it returned a promise, and the test's thread waits in spawnSync(), execSync() or execFileSync(), where it never `
-        + 'settles: return the answer itself, or start the command with spawn(), exec() or execFile()');
+      fail(`it returned a promise, which settles only when the test's thread goes on, and that waits in spawnSync(), execSync() or execFileSync() (${
+        caller()}): return the answer itself, or start what it waits for there with spawn(), exec() or execFile()`);
     } else {
       Promise.resolve(result).then(settle, broke);
     }
@@ -139,7 +139,7 @@ export class Callbacks {
       const said = running.run({ of: this }, () => judge(predicate.asBytes ? value : decode(value)));
       if (isThenable(said)) {
         Promise.resolve(said).catch(() => {});
-        say({ failure: `${predicate.name}: it returned a promise, which is always true: give a plain function, not an async one` });
+        say({ failure: `it returned a promise, which is always true: give a plain function, not an async one` });
       } else {
         say({ matched: Boolean(said) });
       }

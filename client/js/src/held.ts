@@ -1,6 +1,8 @@
 // What an adapter for a runner of tests has in common with the others: the session of a test, and how it ended.
 import { CmdMox, CmdMoxError, UnverifiedError, type Options } from './index.js';
-import { type Location, at } from './location.js';
+import { type Location, at, said } from './location.js';
+import { OPTIONS } from './session.js';
+import { named } from './text.js';
 
 /** What a test may say of its session: all that CmdMox takes, and whether it replays and verifies by itself. */
 export interface AdapterOptions extends Options {
@@ -10,15 +12,18 @@ export interface AdapterOptions extends Options {
 
 export class Held {
   readonly mox: CmdMox;
+  /** The test has skipped itself: what it has not come to is no failure. */
+  skipped = false;
   readonly #auto: boolean;
   readonly #where: Location;
   #calls: number | undefined; // until verified
 
   /** `where`: of the test, for what is said of it and not of one of its lines. */
-  constructor({ autoLifecycle = true, ...options }: AdapterOptions, label: string, where: Location) {
+  constructor(options: AdapterOptions, label: string, where: Location) {
+    const { autoLifecycle = true, ...its } = said('cmdmox', () => named(options, 'the session of a test', ...OPTIONS, 'autoLifecycle'), where);
     this.#auto = autoLifecycle;
     this.#where = where;
-    this.mox = at(where, () => new CmdMox({ label, ...options }));
+    this.mox = at(where, () => new CmdMox({ label, ...its }));
     if (!this.#auto) return;
     try {
       at(where, () => this.mox.replay());
@@ -32,6 +37,7 @@ export class Held {
   judge(): Error | undefined {
     return at(this.#where, () => {
       const { mox } = this;
+      if (this.skipped) return undefined;
       if (mox.phase === 'record' && mox.doubles.length > 0) {
         return plain(new UnverifiedError('cmdmox: the test has declared doubles, and never called replay(): its commands were the real ones'));
       }

@@ -87,11 +87,18 @@ export function outward<T extends Error>(error: T): T {
   return error;
 }
 
-/** Around what one call of the test's does: an error gets the place and the name of what was called in front. */
+const placed = new WeakSet<CmdMoxError>();
+
+/** Around what one call of the test's does: an error gets the place and the name of what was called in front; once, where
+ * such a call makes another one, and without the name if its text begins with that. */
 export function said<T>(name: string, body: (where: Location) => T, where = caller()): T {
   try {
     return body(where);
   } catch (error) {
-    throw error instanceof CmdMoxError ? outward(relocated(error, `${where}: ${name}`)) : error;
+    if (!(error instanceof CmdMoxError) || placed.has(error)) throw error;
+    const named = error.message.startsWith(name) && !/\w/.test(error.message.charAt(name.length));
+    const told = outward(relocated(error, named ? `${where}` : `${where}: ${name}`));
+    placed.add(told);
+    throw told;
   }
 }

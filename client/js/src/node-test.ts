@@ -19,7 +19,8 @@ type Told = TestContext & { readonly error?: unknown };
 /**
  * A session for this test: it has replayed, so that doubles answer from where they are declared, and is verified after the
  * test's body, before the hooks that the body registers after it. What is wrong fails the test; if the body has failed,
- * that is the failure, and the report is a diagnostic of the test. The shims stay until all hooks have run.
+ * that is the failure, and the report is a diagnostic of the test. A test that skips itself is not judged. The shims stay
+ * until all hooks have run.
  */
 export function cmdmox(t: TestContext, options: AdapterOptions = {}): CmdMox {
   return said('cmdmox', (where) => {
@@ -27,6 +28,11 @@ export function cmdmox(t: TestContext, options: AdapterOptions = {}): CmdMox {
       throw new BuilderError('cmdmox() takes the context of a test: test("...", (t) => { const mox = cmdmox(t); ... })');
     }
     const held = new Held(options, t.name, where);
+    const skip = t.skip.bind(t); // no context tells whether its test was skipped
+    t.skip = (message) => {
+      held.skipped = true;
+      skip(message);
+    };
     t.after(() => afterBody(t, held));
     return held.mox;
   }, caller());

@@ -43,6 +43,11 @@ export interface Options {
   connect?: string;
 }
 
+/** @internal Their names. */
+export const OPTIONS = [
+  'label', 'contained', 'maxJournalEntries', 'callbackDeadline', 'path', 'environment', 'verifyOnExit', 'program', 'connect',
+] as const satisfies readonly (keyof Options)[];
+
 /** Doubles for commands: declare them, replay(), run the code under test, verify().
  *
  *     using mox = new CmdMox();
@@ -77,12 +82,12 @@ export class CmdMox {
   #verified = false;
   #unverified = false;
   #closed = false;
+  #asked = false; // for what has the code under test find the shims, where process.env has them not
 
   constructor(options?: Options) {
     this.location = caller();
     const made = said('CmdMox', () => {
-      const known = named(options, 'CmdMox', 'label', 'contained', 'maxJournalEntries', 'callbackDeadline', 'path', 'environment', 'verifyOnExit',
-        'program', 'connect');
+      const known = named(options, 'CmdMox', ...OPTIONS);
       const format = process.env.CMOX_REPORT || 'text';
       if (!isFormat(format)) throw new BuilderError(`CMOX_REPORT is "${format}": write text, json, junit or tap`);
       const { environment = 'apply', connect, program, callbackDeadline } = known;
@@ -276,7 +281,8 @@ export class CmdMox {
   }
 
   /** Compares what was declared with what happened, and takes the shims off process.env. Throws VerificationError with the
-   * report; what is only worth saying is in the report that is returned. May be called again. keepEnvironment: the shims
+   * report; what is only worth saying is in the report that is returned. Also throws (LifecycleError) when nobody could find
+   * the shims: doubles, environment: "none", and `environ` was never asked for. May be called again. keepEnvironment: the shims
    * stay until close(), so that commands that still run meet one that refuses, and not the real command. */
   verify(options?: { keepEnvironment?: boolean }): Report {
     const report = said('verify', () => {
@@ -293,7 +299,15 @@ export class CmdMox {
       const failure = this.#control.callbacks.failure;
       throw outward(new VerificationError(report.text, report.findings, failure && { cause: failure.error }));
     }
+    said('verify', () => this.#forbidPassingBy());
     return report;
+  }
+
+  /** Nothing can have reached the shims: what has passed is no test. */
+  #forbidPassingBy(): void {
+    if (this.#appliesEnvironment || this.#asked || !this.#doubles.size || this.#control.count() > 0) return;
+    throw errorOf('BAD_STATE', `${this.#name()} has doubles, and nobody asked for its environment: the commands were the real ones. Start the code `
+      + 'under test with env: mox.environ, or leave environment: "none" out');
   }
 
   /** What verify() finds, as text, or as JSON, JUnit or TAP; throws nothing when it failed. From here on nothing can be
@@ -426,6 +440,7 @@ export class CmdMox {
   /** The environment for the code under test: this process's own as it is now, with the shims on PATH. Where it is given
    * to spawn() and the like, they look up the command there, too. */
   get environ(): Record<string, string> {
+    this.#asked = true;
     said('environ', () => this.#followPath());
     const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
     return { ...Object.fromEntries(own), ...this.#variables() };
@@ -433,11 +448,17 @@ export class CmdMox {
 
   /** The directory that goes first on PATH. */
   get shimDirectory(): string {
+    this.#asked = true;
+    return this.#directory;
+  }
+
+  get #directory(): string {
     return decode(this.#control.created.shimDirectory);
   }
 
   /** 16 bytes; whoever may connect to the server and knows them may use the session. */
   get sessionId(): Buffer {
+    this.#asked = true; // another process may ask for the environment with it
     return buffer(this.#control.created.sessionId);
   }
 
@@ -454,15 +475,15 @@ export class CmdMox {
       throw errorOf('BAD_STATE', 'PATH has changed since this session was made: one that is contained or has absent commands is made for PATH as it was '
         + 'then; change it before');
     }
-    if (now.startsWith(`${this.shimDirectory}:`)) return;
+    if (now.startsWith(`${this.#directory}:`)) return;
     const others = this.#entries.filter((entry) => !decode(entry).startsWith('PATH='));
-    this.#entries = [...others, Buffer.from(`PATH=${this.shimDirectory}:${now}`)];
+    this.#entries = [...others, Buffer.from(`PATH=${this.#directory}:${now}`)];
   }
 
   /** What stands behind the shims on PATH, where the server is to hear of it. */
   #pathBehind(): string | undefined {
     if (this.#pathIsFixed || this.#pathWasSaid) return undefined;
-    const prefix = `${this.shimDirectory}:`;
+    const prefix = `${this.#directory}:`;
     const path = this.#variables().PATH;
     return path?.startsWith(prefix) ? path.slice(prefix.length) : undefined;
   }

@@ -75,7 +75,19 @@ export function named<T extends object>(value: T | undefined, what: string, ...n
     throw new BuilderError(`${what} is ${describe(value)}: give an object with ${names.join(', ')}`);
   }
   for (const name of Object.keys(value)) {
-    if (!(names as string[]).includes(name)) throw new BuilderError(`${what} has no ${name}: it knows ${names.join(', ')}`);
+    if ((names as string[]).includes(name)) continue;
+    const near = names.find((known) => isNear(name.toLowerCase(), known.toLowerCase()));
+    throw new BuilderError(`${what} has no ${name}: ${near === undefined ? '' : `did you mean ${near}? `}it knows ${names.join(', ')}`);
   }
   return value;
+}
+
+/** Whether one is the other with a letter too many, too few or another one, or with two neighbours swapped; or its beginning. */
+function isNear(one: string, other: string): boolean {
+  if (one.length > 2 && (other.startsWith(one) || one.startsWith(other))) return true;
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same++;
+  const [a, b] = [one.slice(same), other.slice(same)];
+  const swapped = a.length > 1 && a.charAt(1) + a.charAt(0) + a.slice(2) === b;
+  return swapped || a.slice(1) === b || a === b.slice(1) || a.slice(1) === b.slice(1);
 }

@@ -55,6 +55,11 @@ test('forgets to replay', (t) => {
   cmdmox(t, { autoLifecycle: false }).stub('cmdmox-tested');
 });
 
+test('asks nobody for the environment', (t) => {
+  cmdmox(t, { environment: 'none' }).stub('true');
+  assert.equal(spawnSync('true').status, 0);
+});
+
 test('has parts', { concurrency: true }, async (t) => {
   await Promise.all(['one', 'two'].map((name) => t.test(name, async (part) => {
     const mox = cmdmox(part, { environment: 'none' });
@@ -70,8 +75,13 @@ test('calls in a hook that it has before', (t) => {
   mox.mock('cmdmox-tested');
 });
 
+test('knows its options', (t) => {
+  const message = /^\S*cases\.mjs:\d+: cmdmox: the session of a test has no contianed: did you mean contained\? it knows label, .*, autoLifecycle$/;
+  assert.throws(() => cmdmox(t, { contianed: true }), { name: 'BuilderError', message });
+});
+
 test('is no context', () => {
-  const message = /cases\.mjs:\d+: cmdmox: .*takes the context of a test/;
+  const message = /cases\.mjs:\d+: cmdmox\(\) takes the context of a test/;
   for (const other of [undefined, {}, { after() {}, diagnostic() {} }]) {
     assert.throws(() => cmdmox(other), { name: 'BuilderError', message });
   }

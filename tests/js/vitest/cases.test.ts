@@ -47,6 +47,11 @@ test('calls in a hook', ({ cmdmox }) => {
   teardown = () => expect(run('cmdmox-tested').status).toBe(0);
 });
 
+test('skips itself', ({ cmdmox, skip }) => {
+  cmdmox.mock('cmdmox-tested');
+  skip();
+});
+
 describe('by hand', () => {
   const byHand = testWith({ autoLifecycle: false });
 
