@@ -14,11 +14,18 @@ cmdmox__declare() { # VERB WORD...
   for word; do
     [[ $word == --function ]] || continue
     made=$("$cmdmox__program" "$verb" "$@") || return
+    cmdmox__forget_commands
     function=${made%%(*}
     [[ -z $function ]] || cmdmox__take_function "$function" "$made" # else it was a word of the call
     return
   done
-  "$cmdmox__program" "$verb" "$@"
+  "$cmdmox__program" "$verb" "$@" || return
+  cmdmox__forget_commands
+}
+
+# PATH is as before, so a command that ran before it was named is still, in the memory of this shell, the real one.
+cmdmox__forget_commands() {
+  builtin hash -r 2>/dev/null || : # which set +h has turned off
 }
 
 cmdmox_mock() {
@@ -43,7 +50,8 @@ cmdmox_default() {
 
 cmdmox_register() {
   cmdmox__need_session
-  "$cmdmox__program" register "$@"
+  "$cmdmox__program" register "$@" || return
+  cmdmox__forget_commands
 }
 
 cmdmox_allow() {
