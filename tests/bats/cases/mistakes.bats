@@ -83,6 +83,13 @@ load_library() {
   true
 }
 
+@test "the session's process is killed, and nothing says that there was one" {
+  load_library
+  cmdmox_mock git
+  kill_session
+  unset CMOX_SESSION
+}
+
 @test "another teardown later on" {
   load_library
   cmdmox_stub git
