@@ -106,6 +106,7 @@ cmdmox_end() {
 # has been told, and cmdmox__report to what stderr had. That goes by a file: the program sees by the pipe of its stdout
 # that the shell evaluates it.
 cmdmox__close() {
+  cmdmox__drop_functions # first: they may be named as builtins are that the rest needs
   local leave socket report=$BATS_RUN_TMPDIR/cmdmox.$$ again=()
   cmdmox__ended=0
   ((cmdmox__told != 0)) || again=(--again) # what run, $(...) or a script was told may have gone unseen
@@ -120,7 +121,6 @@ cmdmox__close() {
     eval "$leave" || :
   fi
   cmdmox__session=
-  cmdmox__drop_functions
 }
 
 cmdmox__tell_end() {
