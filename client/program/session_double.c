@@ -140,7 +140,21 @@ static bool names_function(cmox_span_t name) {
   return name.len > 0 && !isdigit(name.data[0]) && name.data[0] != '-';
 }
 
+/* Those of POSIX, and of bash and ksh: a function of such a name cannot be said. */
+static bool is_reserved(cmox_span_t name) {
+  static const char *const words[] = {"case",   "coproc", "do",   "done",     "elif", "else",
+                                      "esac",   "fi",     "for",  "function", "if",   "in",
+                                      "select", "then",   "time", "until",    "while"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (cmox_span_equal(name, cmox_span_str(words[i]))) return true;
+  return false;
+}
+
 static int check_function(const cmox_draft_t *draft, const cmox_verb_t *verb) {
+  if (draft->message && is_reserved(cmox_from_bytes(draft->message->command)))
+    return cmox_usage_error(verb, "--function: %.*s is a word of the shell itself",
+                            (int)draft->message->command.len,
+                            (const char *)draft->message->command.data);
   if (draft->message && names_function(cmox_from_bytes(draft->message->command))) return 0;
   return cmox_usage_error(verb, "--function: a shell takes no function of such a name");
 }

@@ -89,6 +89,17 @@ static bool is_evaluated(void) {
   return fstat(STDOUT_FILENO, &out) == 0 && S_ISFIFO(out.st_mode);
 }
 
+/* What the session ends with, judged anew. */
+static int verify_again(cmox_shell_session_t *session) {
+  Cmdmox__V1__VerifyRequest request = CMDMOX__V1__VERIFY_REQUEST__INIT;
+  request.session_id = cmox_shell_id(session);
+  ProtobufCMessage *answer = NULL;
+  int status = cmox_shell_call(session, "Verify", &request.base, &answer);
+  if (status == 0) status = judge((const Cmdmox__V1__VerifyResponse *)answer);
+  cmox_wire_free(answer);
+  return status;
+}
+
 static int end_session(cmox_shell_session_t *session) {
   const bool evaluated = is_evaluated();
   if (evaluated)
@@ -116,7 +127,6 @@ static int end_session(cmox_shell_session_t *session) {
 }
 
 int cmox_verb_session_end(const cmox_verb_t *verb, const cmox_arguments_t *arguments) {
-  (void)arguments;
   cmox_shell_session_t session;
   cmox_buf_t leave = CMOX_BUF_EMPTY;
   int status = cmox_shell_find(&session, verb);
@@ -125,7 +135,10 @@ int cmox_verb_session_end(const cmox_verb_t *verb, const cmox_arguments_t *argum
     /* Also of a session that was killed: its shell is to find the real commands again. */
     if (cmox_shell_read(&session, CMOX_SHIMDIR_LEAVE, &leave)) cmox_print(&leave);
     status = cmox_shell_connect(&session);
-    if (status == 0) status = end_session(&session);
+    const bool connected = status == 0;
+    if (connected && cmox_given(arguments, CMOX_END_AGAIN)) status = verify_again(&session);
+    const int ended = connected ? end_session(&session) : 0;
+    if (status == 0) status = ended;
   }
   cmox_shell_close(&session);
   cmox_buf_clear(&leave);

@@ -106,9 +106,11 @@ const cmox_verb_t cmox_verbs[] = {
      .run = cmox_verb_session_start},
     {.name = "session end",
      .summary = "End the session of this shell: eval \"$(cmdmox session end)\"",
-     .description = "Verifies it first, if nobody has: the exit status is 1 when something is "
-                    "wrong, and stderr "
-                    "says what. It prints what gives the shell back its PATH.",
+     .synopsis = "[OPTION...]",
+     .description = "Verifies it first, if nobody has, or if there were calls since: the exit "
+                    "status is 1 when something is wrong, and stderr says what. It prints what "
+                    "gives the shell back its PATH.",
+     .groups = {{NULL, cmox_session_end_options}},
      .evaluated = CMOX_EVALUATED,
      .run = cmox_verb_session_end},
     {.name = "env",

@@ -6,6 +6,7 @@
 #include "client/program/verbs.h"
 
 extern const cmox_option_t cmox_session_start_options[];
+extern const cmox_option_t cmox_session_end_options[];
 extern const cmox_option_t cmox_shell_double_options[];
 extern const cmox_option_t cmox_default_options[];
 extern const cmox_option_t cmox_journal_options[];

@@ -44,6 +44,13 @@ const cmox_option_t cmox_session_start_options[] = {
     {0},
 };
 
+const cmox_option_t cmox_session_end_options[] = {
+    {.id = CMOX_END_AGAIN,
+     .name = "--again",
+     .help = "Verify also where that was done: for a report that nobody may have seen."},
+    {0},
+};
+
 const cmox_option_t cmox_shell_double_options[] = {
     {.id = CMOX_DOUBLE_GATE,
      .name = "--gate",

@@ -385,7 +385,8 @@ static void delete_now(cmox_rpc_call_t *call) {
   cmox_hosted_t *hosted = cmox_hosted_of(call, input->session_id);
   if (!hosted) return;
   const cmox_report_options_t options = {.format = CMOX_REPORT_TEXT};
-  if (is_unverified(hosted))
+  const bool replayed = cmox_session_phase(hosted->session) != CMOX_PHASE_RECORD;
+  if (replayed && !cmox_session_is_judged(hosted->session))
     verify_session(call, hosted, options, answer_deleted);
   else
     answer_deleted(call, hosted, NULL);

@@ -31,6 +31,7 @@ struct cmox_session {
   uint64_t last_question;
   char *refused; /* why the first refused request was; NULL: none */
   uint64_t refused_count;
+  uint64_t judged; /* calls that there were when it was verified last, refused requests too */
   char *unreplayed; /* owned; why replay failed first, as refused calls say it; NULL: it did not */
   bool recursed;    /* a real command has come back to its own shim too often */
 };

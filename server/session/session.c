@@ -401,6 +401,14 @@ static cmox_code_t on_unanswered(cmox_session_t *session, const cmox_event_t *ev
   return CMOX_OK;
 }
 
+static uint64_t arrived(const cmox_session_t *session) {
+  return cmox_journal_total(session->journal, CMOX_ANY_COMMAND) + session->refused_count;
+}
+
+bool cmox_session_is_judged(const cmox_session_t *session) {
+  return session->phase == CMOX_PHASE_VERIFIED && session->judged == arrived(session);
+}
+
 static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
                              cmox_error_t *error) {
   if (session->phase == CMOX_PHASE_RECORD)
@@ -415,6 +423,7 @@ static cmox_code_t on_verify(cmox_session_t *session, const cmox_event_t *event,
       cmox_verify_run(session->doubles, session->journal, &notes, &session->findings, error);
   if (code != CMOX_OK) return code;
   session->phase = CMOX_PHASE_VERIFIED;
+  session->judged = arrived(session);
   cmox_tell_verify(cmox_journal_total(session->journal, CMOX_ANY_COMMAND), &session->findings);
   for (size_t i = 0; i < session->findings.count; i++) {
     cmox_finding_t *finding = &session->findings.items[i];

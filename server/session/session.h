@@ -147,6 +147,8 @@ cmox_code_t cmox_session_check(const cmox_session_t *session, cmox_double_kind_t
 
 const char *cmox_session_label(const cmox_session_t *session); /* "" when it is not known */
 cmox_phase_t cmox_session_phase(const cmox_session_t *session);
+/* It was verified, and no call came since. */
+bool cmox_session_is_judged(const cmox_session_t *session);
 const cmox_journal_t *cmox_session_journal(const cmox_session_t *session);
 /* The findings of the last VERIFY; empty before. */
 const cmox_findings_t *cmox_session_findings(const cmox_session_t *session);

@@ -40,6 +40,18 @@ class Whole(Shell):
         status, _, err = self.sh(START + "cmdmox mock git\ncmdmox verify 2>/dev/null\n" + END)
         self.assertEqual((status, err), (0, b""))
 
+    def test_calls_after_a_verification_are_judged_at_the_end(self):
+        status, _, err = self.sh(START + "cmdmox mock git push\ngit push\ncmdmox verify\ngit pull 2>/dev/null\n" + END)
+        self.assertEqual(status, 1)
+        self.assertIn(b"unexpected call: git pull", err)
+
+    def test_what_was_verified_is_told_again_where_that_is_asked(self):
+        again = 'eval "$(cmdmox session end --again)"\n'
+        status, _, err = self.sh(START + "cmdmox mock git\ncmdmox verify 2>/dev/null\n" + again)
+        self.assertEqual((status, err.count(b"never called: mock git")), (1, 1))
+        status, out, err = self.sh(START + "cmdmox mock git\ngit\ncmdmox verify\n" + again + 'echo "$? ${CMOX_SESSION-none}"')
+        self.assertEqual((status, out, err), (0, b"0 none\n", b""))
+
     def test_nothing_is_left_when_the_end_returns(self):
         self.in_each_shell(START + "cmdmox stub git\ngit" + "\n" + END + 'ls -A "$CMOX_TMPDIR"', (0, b"", b""))
 

@@ -97,6 +97,7 @@ class Paths(Shell):
 
     def test_a_function_that_cannot_be(self):
         for words, told in (("--function a/b", b"--function: a shell takes no function of such a name"), ("--function 0a", b"of such a name"),
+                            ("--function if", b"--function: if is a word of the shell itself"), ("--function select x", b"select is a word of the shell itself"),
                             ("--function --nonesuch a", b'there is no option "--nonesuch"')):
             with self.subTest(words):
                 status, out, err = self.sh(f'{START}set -e\neval "$(cmdmox mock {words})"\necho reached')

@@ -83,6 +83,46 @@ load_library() {
   true
 }
 
+@test "the session's process is killed, and nothing says that there was one" {
+  load_library
+  cmdmox_mock git
+  kill_session
+  unset CMOX_SESSION
+}
+
+@test "a function in place of local" {
+  load_library
+  cmdmox_stub --function local
+}
+
+@test "a function in place of printf" {
+  load_library
+  cmdmox_stub --function printf
+}
+
+@test "a function in place of return" {
+  load_library
+  cmdmox_stub --function return
+}
+
+@test "a function in place of any other that is needed" {
+  local name
+  load_library
+  for name in break builtin continue declare eval exec exit export set shift shopt source trap typeset unset; do
+    cmdmox_stub --function "$name" 2>/dev/null || [ $? -eq 2 ]
+    [ "$(type -t "$name")" = builtin ]
+  done
+  false
+}
+
+@test "a function in a subshell" {
+  load_library
+  cmdmox_start
+  run cmdmox_stub --function deploy
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
 @test "another teardown later on" {
   load_library
   cmdmox_stub git

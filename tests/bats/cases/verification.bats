@@ -59,3 +59,28 @@ helper() {
   cmdmox_start --contained
   run uname -r
 }
+
+@test "calls after a verification that passed" {
+  cmdmox_mock git push
+  git push
+  cmdmox_verify
+  run git pull
+}
+
+@test "a verification that only run has seen" {
+  cmdmox_mock git
+  run cmdmox_verify
+  run true
+}
+
+@test "a verification that only a script has seen" {
+  cmdmox_mock git
+  "$CMDMOX_PROGRAM" verify 2>/dev/null || true
+}
+
+@test "calls after a verification that failed in the test, and was ignored" {
+  cmdmox_mock git
+  cmdmox_verify 2>/dev/null || true
+  run git pull
+  run git push
+}

@@ -112,10 +112,11 @@ JSON
 }
 
 @test "what was verified is not told again" {
+  local status=0
   cmdmox_mock git
-  run cmdmox_verify
+  cmdmox_verify 2>"$BATS_TEST_TMPDIR/report" || status=$?
   [ "$status" -eq 1 ]
-  [[ $output == *'never called: mock git '* ]]
+  [[ $(<"$BATS_TEST_TMPDIR/report") == *'never called: mock git '* ]]
   run cmdmox_verify --json
   [[ $output == *'"passed":'*false* ]]
 }
@@ -134,4 +135,46 @@ JSON
   run bats "$BATS_TEST_DIRNAME/inner/inner.bats"
   [ "$status" -eq 0 ]
   git outer
+}
+
+# The shell remembers where it has found a command: what ran before it was named.
+@test "a stub of a command that has run before" {
+  cmdmox_start
+  uname >/dev/null
+  cmdmox_stub --out FAKE uname
+  [ "$(uname)" = FAKE ]
+}
+
+@test "a mock of a command that has run before" {
+  cmdmox_start
+  uname >/dev/null
+  cmdmox_mock --out FAKE --times 2 uname
+  [ "$(uname)$(uname)" = FAKEFAKE ]
+}
+
+@test "a spy of a command that has run before, in a shell that remembers nothing" {
+  cmdmox_start
+  uname >/dev/null
+  cmdmox_spy uname
+  uname -s
+  assert_called uname -s
+  set +h
+  cmdmox_spy true
+}
+
+@test "a function beside a command that has run before" {
+  cmdmox_start
+  uname >/dev/null
+  cmdmox_stub --out FAKE --function uname
+  unset -f uname
+  [ "$(uname)" = FAKE ]
+}
+
+@test "a registered command that has run before" {
+  cmdmox_start
+  uname >/dev/null
+  cmdmox_register uname
+  run uname
+  [ "$status" -eq 125 ]
+  cmdmox_end || [ $? -eq 1 ]
 }

@@ -69,10 +69,20 @@ teardown() {
 @test "a word of the shell, and what is no name" {
   run cmdmox_start
   cmdmox_start
-  run cmdmox_stub --function if
+  run cmdmox_mock --function if
   [ "$status" -eq 2 ]
   [[ $output == *'a word of the shell itself'* ]]
   run cmdmox_stub --function 'a b'
   [ "$status" -eq 2 ]
   [[ $output == *'a shell takes no function of such a name'* ]]
+}
+
+@test "a builtin of which the library has need until the end" {
+  cmdmox_stub --function type
+  cmdmox_stub --function test
+  cmdmox_stub --function cd
+  cmdmox_mock --function command
+  command
+  cmdmox_end
+  [ "$(command -v cd)" = cd ]
 }

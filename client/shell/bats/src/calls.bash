@@ -10,6 +10,7 @@ cmdmox_verify() {
     cmdmox__ended=$status
     cmdmox__tell_end
   fi
+  ((status != 1)) || cmdmox__told=1 # lost in a subshell
   return "$status"
 }
 

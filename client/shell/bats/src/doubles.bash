@@ -14,11 +14,18 @@ cmdmox__declare() { # VERB WORD...
   for word; do
     [[ $word == --function ]] || continue
     made=$("$cmdmox__program" "$verb" "$@") || return
+    cmdmox__forget_commands
     function=${made%%(*}
     [[ -z $function ]] || cmdmox__take_function "$function" "$made" # else it was a word of the call
     return
   done
-  "$cmdmox__program" "$verb" "$@"
+  "$cmdmox__program" "$verb" "$@" || return
+  cmdmox__forget_commands
+}
+
+# PATH is as before, so a command that ran before it was named is still, in the memory of this shell, the real one.
+cmdmox__forget_commands() {
+  builtin hash -r 2>/dev/null || : # which set +h has turned off
 }
 
 cmdmox_mock() {
@@ -43,7 +50,8 @@ cmdmox_default() {
 
 cmdmox_register() {
   cmdmox__need_session
-  "$cmdmox__program" register "$@"
+  "$cmdmox__program" register "$@" || return
+  cmdmox__forget_commands
 }
 
 cmdmox_allow() {
@@ -61,10 +69,17 @@ cmdmox_release() {
 cmdmox__functions=() # the names; for each of them what it was before
 cmdmox__functions_before=()
 
+# A test in which one of these is something else ends without a word, or says ok.
+cmdmox__needed=" break builtin continue declare eval exec exit export local printf return set shift shopt source trap typeset unset "
+
 cmdmox__take_function() { # NAME DEFINITION
   local before
-  if [[ $(type -t "$1") == keyword ]]; then
-    printf 'cmdmox: --function: %s is a word of the shell itself\n' "$1" >&2
+  if ((BASH_SUBSHELL > 0)); then
+    printf 'cmdmox: --function: this is a subshell (run, $(...), a pipe), and the test would not see the function %s: declare it in the test itself\n' "$1" >&2
+    return 2
+  fi
+  if [[ $cmdmox__needed == *" $1 "* ]]; then
+    printf 'cmdmox: --function: without the builtin %s neither bats nor this library works: leave it as it is\n' "$1" >&2
     return 2
   fi
   before=$(declare -f "$1") || before=
@@ -78,7 +93,7 @@ cmdmox__take_function() { # NAME DEFINITION
 cmdmox__drop_functions() {
   local i
   for ((i = ${#cmdmox__functions[@]} - 1; i >= 0; i--)); do
-    unset -f "${cmdmox__functions[i]}"
+    builtin unset -f "${cmdmox__functions[i]}"
     eval "${cmdmox__functions_before[i]}"
   done
   cmdmox__functions=()

@@ -4,6 +4,7 @@
 #   cmdmox__session   what CMOX_SESSION was made; empty: there is none
 #   cmdmox__program   the program, by its path, which no mock and no other PATH takes away
 #   cmdmox__path      the PATH of before the session
+#   cmdmox__told      1 once a verification has failed in the test's own shell, so that it could not go unseen
 #   cmdmox__begun     FILE:LINE that began it
 cmdmox__session=
 
@@ -58,6 +59,7 @@ cmdmox__begin() { # FUNCTION OPTION...
   eval "$enter" # which exits, when there is no session
   ((status == 0)) || exit "$status"
   cmdmox__session=$CMOX_SESSION
+  cmdmox__told=0
   cmdmox__take_teardown
 }
 
@@ -104,18 +106,21 @@ cmdmox_end() {
 # has been told, and cmdmox__report to what stderr had. That goes by a file: the program sees by the pipe of its stdout
 # that the shell evaluates it.
 cmdmox__close() {
-  local leave report=$BATS_RUN_TMPDIR/cmdmox.$$
+  cmdmox__drop_functions # first: they may be named as builtins are that the rest needs
+  local leave socket report=$BATS_RUN_TMPDIR/cmdmox.$$ again=()
   cmdmox__ended=0
-  leave=$(CMOX_SESSION=$cmdmox__session "$cmdmox__program" session end 2>"$report") || cmdmox__ended=$?
+  ((cmdmox__told != 0)) || again=(--again) # what run, $(...) or a script was told may have gone unseen
+  leave=$(CMOX_SESSION=$cmdmox__session "$cmdmox__program" session end ${again[@]+"${again[@]}"} 2>"$report") || cmdmox__ended=$?
   cmdmox__report=$(<"$report")
-  if ((cmdmox__ended == 4)) && [[ ${CMOX_SESSION-} != "$cmdmox__session" ]]; then
-    cmdmox__ended=0 cmdmox__report= # the test has ended it: eval "$(cmdmox session end)"
+  socket=${cmdmox__session#*:}
+  if ((cmdmox__ended == 4)) && [[ ${CMOX_SESSION-} != "$cmdmox__session" && ! -e ${socket%/*} ]]; then
+    # The test has ended it: eval "$(cmdmox session end)", which leaves nothing. One that was killed leaves its directory.
+    cmdmox__ended=0 cmdmox__report=
   else
     PATH=$cmdmox__path # also where nothing is left of it
     eval "$leave" || :
   fi
   cmdmox__session=
-  cmdmox__drop_functions
 }
 
 cmdmox__tell_end() {
