@@ -58,6 +58,12 @@ test('a handler that returns a promise is told so', () => withSession((mox) => {
   failedVerification(mox);
 }));
 
+test('an option that is not Node\'s keeps no handler from answering', () => withSession((mox) => {
+  mox.stub('greet').runs(() => 'x');
+  mox.replay();
+  assert.equal(spawnSync('greet', { encoding: 'utf8', logger: { log() {} }, mark: Symbol('x') }).stdout, 'x');
+}, { callbackDeadline: 2000 }));
+
 // ---- The results are Node's own
 
 const file = written('', 'out.txt');
