@@ -69,6 +69,12 @@ test('one of a command that was started before is told which line holds the thre
   mox.settle();
 }));
 
+test('an option that is not Node\'s keeps no handler from answering', () => withSession((mox) => {
+  mox.stub('greet').runs(() => 'x');
+  mox.replay();
+  assert.equal(spawnSync('greet', { encoding: 'utf8', logger: { log() {} }, mark: Symbol('x') }).stdout, 'x');
+}, { callbackDeadline: 2000 }));
+
 // ---- The results are Node's own
 
 const file = written('', 'out.txt');

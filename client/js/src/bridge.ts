@@ -1,10 +1,11 @@
 // From the test's thread to that of the connection: orders go out by a port, and each call of the API waits for its answer
 // here, without the event loop. While it waits, what the server asks is answered, and so it is when the event loop comes by.
-import path from 'node:path';
-import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 
+import { bell } from './bell.js';
 import { errorOf } from './errors.js';
-import { GONE, RUNG, type ConnectionData, type Order, type Word } from './post.js';
+import { GONE, RUNG, type Order, type Word } from './post.js';
+import { startThread } from './thread.js';
 
 type Numbered<T> = T extends { n: number } ? Omit<T, 'n'> : never;
 type Answer = Word & { say: 'done' | 'failed' };
@@ -17,9 +18,6 @@ export interface Listener {
   ask(question: Question): boolean;
 }
 
-/** What rings when a word, or the end of a command, is there. One for all that this thread waits for. */
-export const bell = new Int32Array(new SharedArrayBuffer(8));
-
 export class Bridge {
   private readonly port: MessagePort;
   private readonly answers = new Map<number, Answer>();
@@ -29,15 +27,14 @@ export class Bridge {
   private lastNumber = 0;
 
   constructor() {
-    const { port1, port2 } = new MessageChannel();
-    const workerData: ConnectionData = { port: port2, bell };
-    // What the test's Node was started with, also by NODE_OPTIONS (loaders, an inspector), is not for this thread.
-    const worker = new Worker(path.join(__dirname, 'connection.js'), { workerData, transferList: [port2], execArgv: [], env: {}, name: 'cmdmox' });
-    worker.on('error', () => {}); // it rings as it goes
-    worker.unref();
-    this.port = port1;
-    port1.on('message', (word: Word) => this.take(word));
-    port1.unref();
+    const port = startThread('connection.js', 'cmdmox');
+    if (!port) {
+      throw errorOf('NO_SERVER', 'the thread of the connection did not start: descriptors (ulimit -n) or memory are short; make the first session '
+        + 'while there are some, or close what is not needed');
+    }
+    this.port = port;
+    port.on('message', (word: Word) => this.take(word));
+    port.unref();
   }
 
   listen(link: number, listener: Listener): void {

@@ -5,10 +5,10 @@
 import { workerData } from 'node:worker_threads';
 
 import { Link } from './link.js';
-import { GONE, ring, type ConnectionData, type Order, type Word } from './post.js';
+import { GONE, ring, sayStarted, type Order, type ThreadData, type Word } from './post.js';
 import { connectTo, startServer } from './transports.js';
 
-const { port, bell } = workerData as ConnectionData;
+const { port, bell, started } = workerData as ThreadData;
 const links = new Map<number, Link>();
 
 function say(word: Word): void {
@@ -29,7 +29,8 @@ function answered(n: number, answer: Promise<Uint8Array | undefined>): void {
 }
 
 async function open(order: Order & { do: 'start' | 'connect' }): Promise<undefined> {
-  const transport = order.do === 'start' ? startServer(order.program, order.env) : await connectTo(order.path, order.address);
+  const made = order.do === 'start' ? startServer(order.program, order.env) : connectTo(order.path, order.address);
+  const transport = made instanceof Promise ? await made : made;
   const link = new Link(transport, order.patience, {
     state: (state) => say({ say: 'state', link: order.link, ...state }),
     ask: (id, method, payload) => say({ say: 'ask', link: order.link, id, method, payload: new Uint8Array(payload) }),
@@ -72,3 +73,5 @@ port.on('message', (order: Order) => {
       return link?.respond(order.id, 'payload' in order ? order.payload : order);
   }
 });
+
+sayStarted(started);

@@ -22,14 +22,23 @@ export type Word =
   | { say: 'state'; link: number; pid?: number; silent?: boolean; broken?: { reason: string; message: string } }
   | { say: 'ask'; link: number; id: number; method: string; payload: Uint8Array };
 
-export interface ConnectionData {
+/** What each thread is given. */
+export interface ThreadData {
   port: import('node:worker_threads').MessagePort;
   bell: Int32Array;
+  /** Not 0: it takes orders. */
+  started: Int32Array;
 }
 
 /** The places of the bell: how often it rang, and whether the thread that rings it is gone. */
 export const RUNG = 0;
 export const GONE = 1;
+
+/** Says that this thread takes orders, to the one that has started it. */
+export function sayStarted(started: Int32Array): void {
+  Atomics.store(started, 0, 1);
+  Atomics.notify(started, 0);
+}
 
 /** Wakes the thread that waits for a word. */
 export function ring(bell: Int32Array): void {

@@ -1,6 +1,4 @@
 // What sync_spawn.ts and its Worker have in common: the binding, and what they say to each other.
-import type { MessagePort } from 'node:worker_threads';
-
 export type Plain = Record<string, unknown>;
 export type Result = { output?: (Uint8Array | null)[] | null };
 export type Spawn = (options: Plain) => unknown;
@@ -9,12 +7,8 @@ export interface Binding {
   spawn: Spawn;
 }
 
-export interface RunnerData {
-  port: MessagePort;
-  bell: Int32Array;
-}
-
-export type RunnerWord = { result: Result } | { failed: string };
+/** `refused`: Node's function threw, and nothing ran; `lost`: the command may have run, and what came of it is not known. */
+export type RunnerWord = { result: Result } | { refused: true } | { lost: string };
 
 /** Node's own function for commands that are waited for; undefined: it is out of reach. */
 export function spawnSyncBinding(): Binding | undefined {

@@ -1,10 +1,10 @@
 // A thread that starts commands and waits for them, as Node's own functions do: sync_spawn.ts.
 import { workerData } from 'node:worker_threads';
 
-import { ring } from './post.js';
-import { spawnSyncBinding, type RunnerData, type RunnerWord } from './spawn_binding.js';
+import { ring, sayStarted, type ThreadData } from './post.js';
+import { spawnSyncBinding, type Binding, type Result, type RunnerWord } from './spawn_binding.js';
 
-const { port, bell } = workerData as RunnerData;
+const { port, bell, started } = workerData as ThreadData;
 const binding = spawnSyncBinding();
 
 function say(word: RunnerWord): void {
@@ -13,11 +13,18 @@ function say(word: RunnerWord): void {
 }
 
 port.on('message', (options: Record<string, unknown>) => {
+  let result: Result;
   try {
-    say({ result: binding?.spawn(options) as object });
+    result = (binding as Binding).spawn(options) as Result;
+  } catch {
+    return say({ refused: true });
+  }
+  try {
+    say({ result });
   } catch (error) {
-    say({ failed: (error as Error).message });
+    say({ lost: `what it gave cannot be passed on (${(error as Error).message})` });
   }
 });
 
-process.on('exit', () => say({ failed: 'the thread has ended' }));
+process.on('exit', () => say({ lost: 'the thread that waited for it has ended' }));
+sayStarted(started);

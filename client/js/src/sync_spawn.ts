@@ -9,28 +9,29 @@
 // Node itself calls. The alternative, functions in the place of the three public ones, misses those that were imported
 // before, and has to do again what Node makes of their options. Where there is no binding (--permission), nothing is
 // hooked: the question of the server is then answered by the connection, which says that the thread was busy.
-import path from 'node:path';
-import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 
-import { bell, theBridge, waitFor } from './bridge.js';
-import { spawnSyncBinding, type Binding, type Plain, type Result, type RunnerData, type RunnerWord, type Spawn } from './spawn_binding.js';
+import { theBridge, waitFor } from './bridge.js';
+import { errorOf } from './errors.js';
+import { spawnSyncBinding, type Binding, type Plain, type Result, type RunnerWord, type Spawn } from './spawn_binding.js';
+import { startThread } from './thread.js';
+import { describe } from './text.js';
 
 /** A Worker that starts one command at a time. */
 class Runner {
-  private readonly port: MessagePort;
   word: RunnerWord | undefined;
 
-  constructor() {
-    const { port1, port2 } = new MessageChannel();
-    const workerData: RunnerData = { port: port2, bell };
-    const worker = new Worker(path.join(__dirname, 'spawn_worker.js'), { workerData, transferList: [port2], execArgv: [], env: {}, name: 'cmdmox spawnSync' });
-    worker.on('error', () => {}); // its last word says so
-    worker.unref();
-    this.port = port1;
-    port1.unref();
+  private constructor(private readonly port: MessagePort) {
+    port.unref();
   }
 
-  start(options: Plain): void {
+  /** undefined: it did not start. */
+  static start(): Runner | undefined {
+    const port = startThread('spawn_worker.js', 'cmdmox spawnSync');
+    return port && new Runner(port);
+  }
+
+  run(options: Plain): void {
     this.word = undefined;
     this.port.postMessage(options);
   }
@@ -52,10 +53,13 @@ export function waitsForCommand(): boolean {
   return waiting > 0;
 }
 
-/** What another thread can be given; the rest are the caller's options, of which Node has made these. */
+/** What the binding reads; the rest are the caller's options, of which Node has made these, and whatever else stood beside
+ * them, which another thread may not be able to have. */
+const READ = ['file', 'args', 'cwd', 'envPairs', 'stdio', 'uid', 'gid', 'detached', 'timeout', 'maxBuffer', 'killSignal', 'windowsHide',
+  'windowsVerbatimArguments'];
+
 function plain(options: Plain): Plain {
-  const kept = Object.entries(options).filter(([name, value]) => name !== 'input' && name !== 'env' && typeof value !== 'function');
-  return Object.fromEntries(kept);
+  return Object.fromEntries(READ.filter((name) => name in options).map((name) => [name, options[name]]));
 }
 
 /** Results of a binding are buffers. */
@@ -67,9 +71,10 @@ function unpacked(result: Result): Result {
 function carriedOut(options: Plain): unknown {
   const original = (hooked as NonNullable<typeof hooked>).original;
   if (holders === 0) return original(options);
-  const runner = free.pop() ?? new Runner();
+  const runner = free.pop() ?? Runner.start();
+  if (!runner) return original(options); // what is short for a thread is for a command, too: Node says so
   try {
-    runner.start(plain(options));
+    runner.run(plain(options));
   } catch {
     free.push(runner);
     return original(options); // an option that no other thread can have: as if we were not there
@@ -81,8 +86,11 @@ function carriedOut(options: Plain): unknown {
     waiting--;
   }
   const word = runner.word as unknown as RunnerWord;
-  if ('failed' in word) return original(options);
+  if ('lost' in word) { // a second run would do it twice
+    throw errorOf('LINK_CLOSED', `the command ${describe(options.file)} was started, and ${word.lost}: this is a bug of cmdmox, or memory is out`);
+  }
   free.push(runner);
+  if ('refused' in word) return original(options); // the error is Node's own
   return unpacked(word.result);
 }
 

@@ -39,9 +39,16 @@ function systemText(error: NodeJS.ErrnoException): string {
   return (error.errno === undefined ? undefined : getSystemErrorMap().get(error.errno)?.[1]) ?? error.message;
 }
 
-export function startServer(program: string, env: NodeJS.ProcessEnv): Transport {
-  const cannot = (error: NodeJS.ErrnoException): string =>
-    `${program} cannot be started: ${systemText(error)}; it was built for another system, or is no program`;
+/** What to do about it. */
+function advice(code: string | undefined): string {
+  if (code === 'EMFILE' || code === 'ENFILE') return 'close what is not needed, or raise the limit (ulimit -n)';
+  if (code === 'EAGAIN' || code === 'ENOMEM') return 'processes or memory are short';
+  return 'it was built for another system, or is no program';
+}
+
+/** The promise is always rejected: whoever has a child listens before its first event. */
+export function startServer(program: string, env: NodeJS.ProcessEnv): Transport | Promise<never> {
+  const cannot = (error: NodeJS.ErrnoException): string => `${program} cannot be started: ${systemText(error)}; ${advice(error.code)}`;
   let child: ChildProcessByStdio<Writable, Readable, null>;
   try {
     child = spawn(program, ['serve', '--stdio'], { stdio: ['pipe', 'pipe', 'inherit'], detached: true, env });
@@ -49,6 +56,11 @@ export function startServer(program: string, env: NodeJS.ProcessEnv): Transport 
     throw { reason: 'NO_SERVER', message: cannot(error as NodeJS.ErrnoException) };
   }
   const { stdin, stdout } = child;
+  if (!stdin || !stdout) { // there was not even a pipe
+    return new Promise((_, reject) => {
+      child.once('error', (error) => reject({ reason: 'NO_SERVER', message: cannot(error) }));
+    });
+  }
   const name = `the cmdmox server (${program}, process ${child.pid})`;
   let how: string | undefined;
   const ended = new Promise<void>((resolve) => {
