@@ -14,7 +14,10 @@ import (
 )
 
 // Handler is a function of the test's that answers a call. It runs on a goroutine of its own while the code under test
-// waits. A panic in it, and Call.Fatalf, fail the call and the test.
+// waits. A panic in it, and Call.Fatalf, fail the call and the test. Call.Stdin needs CaptureStdin or WithStdin of the double.
+//
+// What it writes to a variable the test may read when it has asked the session since (CallCount, Invocations, Journal, Verify), or
+// under a lock: that the command has ended is not enough for the race detector.
 type Handler func(call *Call) Response
 
 const (
@@ -122,7 +125,7 @@ func (c *callbacks) handle(handler Handler, asked *v1.HandleRequest) *v1.HandleR
 		if err == nil {
 			return answer
 		}
-		failed = in(nameOf(handler), err).(*Error).Message
+		failed = err.(*Error).Message // the report names the handler
 	}
 	return &v1.HandleResponse{Outcome: &v1.HandleResponse_Failure{Failure: utf8Text(failed)}}
 }

@@ -32,11 +32,15 @@ func failure(reason, format string, args ...any) *Error {
 
 func mistake(format string, args ...any) *Error { return failure("INVALID_ARGUMENT", format, args...) }
 
-// in puts the name of what the test has called in front of what is wrong with it.
+// in puts the name of what the test has called in front of what is wrong with it, in place of the server's word for it.
 func in(function string, err error) error {
 	var ours *Error
 	if errors.As(err, &ours) {
-		return &Error{Reason: ours.Reason, Message: function + ": " + ours.Message}
+		message := ours.Message
+		if word, rest, said := strings.Cut(message, ": "); said && strings.EqualFold(word, function) {
+			message = rest
+		}
+		return &Error{Reason: ours.Reason, Message: function + ": " + message}
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func TestDouble_mistakes_end_the_test_where_they_are_made(t *testing.T) {
 		{"after", "INVALID_ARGUMENT", "After: the other double is nil", func(mox *cmdmox.CmdMox) { mox.Mock("x").After(nil) }},
 		{"order", "INVALID_ARGUMENT", "InOrder: number 2 of the list: the other double is nil", func(mox *cmdmox.CmdMox) { mox.InOrder(mox.Mock("x"), nil) }},
 		{"allow", "BAD_STATE", "Allow: ", func(mox *cmdmox.CmdMox) { mox.Allow("cat") }},
-		{"absent", "BAD_STATE", "Absent: ", func(mox *cmdmox.CmdMox) { mox.Absent("cat") }},
+		{"absent", "BAD_STATE", "Absent: say it before replay", func(mox *cmdmox.CmdMox) { mox.Absent("cat") }},
 		{"format", "INVALID_ARGUMENT", `Report: the format is "xml"`, func(mox *cmdmox.CmdMox) { mox.Report("xml") }},
 		{"verified", "BAD_STATE", "Stub: ", func(mox *cmdmox.CmdMox) { mox.Verify(); mox.Stub("x") }},
 		{"closed", "BAD_STATE", "Stub: this session has ended: make a new one", func(mox *cmdmox.CmdMox) { mox.Close(); mox.Stub("x") }},

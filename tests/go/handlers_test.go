@@ -106,6 +106,7 @@ func TestHandler_that_fails_fails_the_call_and_the_test(t *testing.T) {
 				t.Fatalf("one failure was expected: %s", o.text())
 			}
 			contains(t, o.text(), each.text)
+			equal(t, strings.Count(o.text(), "failed: function at"), 0) // the handler is named once
 			var failed *cmdmox.VerificationError
 			if !errors.As(o.errs[0], &failed) || failed.Report.Findings[0].Kind != "HANDLER_FAILED" {
 				t.Errorf("HANDLER_FAILED was expected: %v", o.errs[0])
