@@ -14,18 +14,19 @@ import tempfile
 import unittest
 
 SOURCE, MODULE = pathlib.Path(os.environ["CMDMOX_SOURCE"]), os.environ["CMDMOX_GO_DIR"]
-PAGES = {"docs/go.md": 4, "client/go/README.md": 1, "README.md": 1}
+PAGES = {"docs/go.md": 5, "client/go/README.md": 1, "README.md": 1}
 BLOCK = re.compile(r"^```go\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 QUICK_START_MOST = 20
 HANG = 300
+RACE = ["-race"] if "-race" in os.environ.get("CMDMOX_GO_TEST_FLAGS", "").split() else []
 
 
 def blocks(page):
     return BLOCK.findall((SOURCE / page).read_text(encoding="utf-8"))
 
 
-def go(place, *words):
-    env = {**os.environ, "GOWORK": f"{place}/go.work", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"}
+def go(place, *words, **more):
+    env = {**os.environ, "GOWORK": f"{place}/go.work", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", **more}
     return subprocess.run(["go", *words], cwd=f"{place}/examples", env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=HANG, check=False)
 
@@ -51,11 +52,26 @@ class Documents(unittest.TestCase):
             for number, block in enumerate(found, 1):
                 package = re.search(r"^package (\w+)", block, re.M)[1]
                 self.write(f"examples/{page.split('.')[0].replace('/', '_').lower()}{number}/{package}_test.go", block)
-        done = go(self.place, "test", "./...")
+        done = go(self.place, "test", *RACE, "./...")
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertGreaterEqual(done.stdout.count("ok  "), sum(PAGES.values()), done.stdout)
         formatted = subprocess.run(["gofmt", "-l", f"{self.place}/examples"], stdout=subprocess.PIPE, text=True, timeout=HANG, check=True)
         self.assertEqual(formatted.stdout, "")
+
+    def test_the_module_is_there_after_what_is_said_of_it(self):
+        text = (SOURCE / "docs/go.md").read_text(encoding="utf-8")
+        lines = re.search(r"^```text\n(require .*?)^```$", text, re.M | re.S)[1].replace("/path/to/build/dev/go", MODULE)
+        words = re.search(r"^Then `go (mod \w+)`", text, re.M)
+        self.assertIsNotNone(words, "docs/go.md does not say what follows")
+        self.write("examples/go.mod", f"module example\n\ngo 1.19\n\n{lines}")
+        self.write("examples/greeting_test.go", blocks("docs/go.md")[0])
+        alone = {"GOWORK": "off", "GOPROXY": "off"}
+        done = go(self.place, *words[1].split(), **alone)
+        if "module lookup disabled" in done.stdout:
+            self.skipTest(f"not all modules have been fetched: {done.stdout}")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        done = go(self.place, "test", ".", **alone)
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_the_quick_starts_are_short(self):
         for page in ("README.md", "client/go/README.md"):
