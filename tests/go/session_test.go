@@ -163,7 +163,7 @@ func TestSession_with_calls_after_its_verification(t *testing.T) {
 		run(t, mox, "git")
 		mox.Verify()
 	})
-	equal(t, strings.Contains(o.text(), "and then commands were called"), false)
+	equal(t, strings.Contains(o.text()+strings.Join(o.logs, ""), "and then commands were called"), false)
 	equal(t, len(o.errs), 1)
 }
 
