@@ -155,11 +155,12 @@ bool cmox_call_time_out(cmox_session_t *session, cmox_call_t *call, cmox_actions
   const cmox_question_t *question = cmox_said_first(call->said, CMOX_SAID_ASKED);
   const bool handler = call->handling != 0;
   char text[200];
-  (void)snprintf(text, sizeof text,
-                 "it has not answered within %" PRIu64
-                 " ms: give the session a longer callback deadline if it needs more; it never answers "
-                 "if its thread waits for the command",
-                 session->callback_deadline_ns / CMOX_NS_PER_MS);
+  (void)snprintf(
+      text, sizeof text,
+      "it has not answered within %" PRIu64
+      " ms: give the session a longer callback deadline if it needs more; it never answers "
+      "if its thread waits for the command",
+      session->callback_deadline_ns / CMOX_NS_PER_MS);
   cmox_error_t error;
   cmox_code_t code =
       fail_call(session, call, handler ? "handler" : "predicate",
