@@ -224,6 +224,7 @@ const MISTAKES = [
   [(m) => m.stub(3), 'INVALID_ARGUMENT', 'stub: command is number 3: give a string, or bytes (a Buffer or Uint8Array)'],
   [(m) => m.spy('\ud800'), 'INVALID_ARGUMENT', ' has half of a surrogate pair, which no UTF-8 stands for; give the bytes'],
   [(m, d) => d.withArgs('a', 3), 'BAD_MATCHER', 'withArgs: argument 2: number 3 is no matcher: give a string, bytes, a RegExp, a matcher, or a function'],
+  [(m, d) => d.withArgs(['a', 'b']), 'BAD_MATCHER', "withArgs: argument 1: Array [ 'a', 'b' ] is no matcher: give its items one by one, as in withArgs(...list)"],
   [(m, d) => d.withArgs(null), 'BAD_MATCHER', 'withArgs: argument 1: null is no matcher'],
   [(m, d) => d.withArgs(any), 'BAD_MATCHER', 'withArgs: argument 1: any is a function of this package that makes a matcher: write any()'],
   [(m, d) => d.withArgs(regex('(')), 'BAD_REGEX', 'withArgs: '],
