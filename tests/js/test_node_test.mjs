@@ -43,7 +43,7 @@ test('what is forgotten by hand is told', () => {
 test('a hook meets the shims until the test is over, and a late call fails the file', () => {
   const late = runNode('node_test/late.mjs');
   assert.deepEqual([...late.tests].map(([name, { ok }]) => [name, ok]), [['calls too late', true], ['has the real command again', true]], late.stdout);
-  assert.match(late.stderr, /called after the test, when its session was verified already; they got status 125:\n {2}true\n/);
+  assert.match(late.stderr, /called after the test "calls too late" \(\S*late\.mjs:9\), when its session was verified already; they got status 125:\n {2}true\nIs there an await missing/);
   assert.equal(late.status, 1);
 });
 

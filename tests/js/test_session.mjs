@@ -1,7 +1,7 @@
 // A session as a test uses it: its phases and its block, the environment, the mistakes that are named where they are made, and
 // the lines that reports suggest.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -65,6 +65,27 @@ test('a failed verification has the report, the findings, and a stack that begin
   assert.match(first, /support\.mjs/); // who called verify()
   assert.ok(!inspect(error).includes('findings'));
 }));
+
+test('a call that is missing while a child runs', async () => {
+  for (const waits of [false, true]) {
+    await withSession(async (mox) => {
+      mox.mock('git').never();
+      mox.mock('make');
+      mox.replay();
+      const child = spawn('/bin/cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+      const end = new Promise((resolve) => { child.on('close', resolve); });
+      if (waits) {
+        child.stdin.end();
+        await end;
+      }
+      const { message } = failedVerification(mox);
+      assert.match(message, /never called: mock make/);
+      assert.equal(/Commands that the test has started still run: is there an await missing\?\n$/.test(message), !waits);
+      child.stdin.end();
+      await end;
+    });
+  }
+});
 
 test('objects show what they are', () => withSession((mox) => {
   assert.equal(inspect(mox), '<CmdMox a session record>');
@@ -203,6 +224,7 @@ const MISTAKES = [
   [(m) => m.stub(3), 'INVALID_ARGUMENT', 'stub: command is number 3: give a string, or bytes (a Buffer or Uint8Array)'],
   [(m) => m.spy('\ud800'), 'INVALID_ARGUMENT', ' has half of a surrogate pair, which no UTF-8 stands for; give the bytes'],
   [(m, d) => d.withArgs('a', 3), 'BAD_MATCHER', 'withArgs: argument 2: number 3 is no matcher: give a string, bytes, a RegExp, a matcher, or a function'],
+  [(m, d) => d.withArgs(['a', 'b']), 'BAD_MATCHER', "withArgs: argument 1: Array [ 'a', 'b' ] is no matcher: give its items one by one, as in withArgs(...list)"],
   [(m, d) => d.withArgs(null), 'BAD_MATCHER', 'withArgs: argument 1: null is no matcher'],
   [(m, d) => d.withArgs(any), 'BAD_MATCHER', 'withArgs: argument 1: any is a function of this package that makes a matcher: write any()'],
   [(m, d) => d.withArgs(regex('(')), 'BAD_REGEX', 'withArgs: '],

@@ -77,7 +77,9 @@ export class Held {
         ? this.mox.journal.slice(before).map((call) => `  ${call.line}`) : [];
       this.mox.settle();
       if (late.length === 0) return undefined;
-      return ["cmdmox: commands were called after the test, when its session was verified already; they got status 125:", ...late].join('\n');
+      const whose = this.mox.label ? `"${this.mox.label}" (${this.#where})` : `of ${this.#where}`;
+      return [`cmdmox: commands were called after the test ${whose}, when its session was verified already; they got status 125:`, ...late,
+        'Is there an await missing in that test?'].join('\n');
     });
   }
 }

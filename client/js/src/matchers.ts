@@ -79,6 +79,7 @@ function matcherOf(said: unknown): Matcher {
     if (FACTORIES.has(said)) throw errorOf('BAD_MATCHER', `${said.name} is a function of this package that makes a matcher: write ${said.name}()`);
     return predicate(said as TextPredicate);
   }
+  if (Array.isArray(said)) throw errorOf('BAD_MATCHER', `${describe(said)} is no matcher: give its items one by one, as in withArgs(...list)`);
   throw errorOf('BAD_MATCHER', `${describe(said)} is no matcher: give a string, bytes, a RegExp, a matcher, or a function that takes the text`);
 }
 

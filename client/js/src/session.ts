@@ -1,4 +1,5 @@
 // A session: record, replay, verify.
+import { ChildProcess } from 'node:child_process';
 import { inspect } from 'node:util';
 
 import { answerAction, gateName, passAction, type Answer, type Passing } from './answers.js';
@@ -50,13 +51,14 @@ export const OPTIONS = [
 
 /** Doubles for commands: declare them, replay(), run the code under test, verify().
  *
- *     using mox = new CmdMox();
- *     mox.mock('git').withArgs('describe', '--tags').returns('v1.4.0\n');
- *     mox.replay();
- *     assert.equal(releaseVersion(), 'v1.4.0');
+ *     CmdMox.use((mox) => {
+ *       mox.mock('git').withArgs('describe', '--tags').returns('v1.4.0\n');
+ *       mox.replay();
+ *       assert.equal(releaseVersion(), 'v1.4.0');
+ *     });
  *
- * `using` and `await using` verify at the end of the block, and end the session; so does CmdMox.use(), where an error of the
- * body wins. replay() puts the shims on PATH in process.env, and verify() takes them off again.
+ * use() verifies and ends the session, and an error of the body wins. So do `using` and `await using` at the end of the
+ * block, but there an error of the body is hidden in a SuppressedError when verification fails, too. replay() puts the shims on PATH in process.env, and verify() takes them off again.
  */
 export class CmdMox {
   readonly location: Location;
@@ -297,10 +299,17 @@ export class CmdMox {
     this.lastReport = report;
     if (!report.passed) {
       const failure = this.#control.callbacks.failure;
-      throw outward(new VerificationError(report.text, report.findings, failure && { cause: failure.error }));
+      throw outward(new VerificationError(report.text + this.#hintOf(report), report.findings, failure && { cause: failure.error }));
     }
     said('verify', () => this.#forbidPassingBy());
     return report;
+  }
+
+  /** What nobody but this process knows: calls that are missing may still come, of a child that runs. */
+  #hintOf(report: Report): string {
+    const missing = report.findings.some((each) => each.kind === 'UNFULFILLED' && !each.advisory);
+    if (this.#format !== 'text' || !missing || !childrenRun()) return '';
+    return '\nCommands that the test has started still run: is there an await missing?\n';
   }
 
   /** Nothing can have reached the shims: what has passed is no test. */
@@ -522,6 +531,13 @@ export class CmdMox {
     if (this.#closed) throw errorOf('BAD_STATE', 'this session has ended: make a new one');
     return this.#control;
   }
+}
+
+/** Of this thread; those that it does not wait for (unref()) do not count, and the server is none of them. The documented
+ * getActiveResourcesInfo() also names a child whose end was told already, in that turn of the event loop. */
+function childrenRun(): boolean {
+  const handles = (process as { _getActiveHandles?(): unknown[] })._getActiveHandles?.() ?? [];
+  return handles.some((each) => each instanceof ChildProcess && each.exitCode === null && each.signalCode === null);
 }
 
 function isFormat(text: unknown): text is Format {
