@@ -240,3 +240,37 @@ test('the failure of an earlier session is not that of a later one', () => withS
   assert.ok(error instanceof VerificationError && !('cause' in error));
   assert.equal(new CmdMox({ environment: 'none' }).settle(), undefined);
 }));
+
+test('a handler has time, however much that may be', () => withSession(async (mox) => {
+  mox.stub('greet').runs(() => 'x');
+  mox.replay();
+  const done = run(['greet']);
+  const bell = new Int32Array(new SharedArrayBuffer(4));
+  Atomics.wait(bell, 0, 0, 300); // the thread is busy, while the call waits
+  assert.deepEqual(await done, { status: 0, out: 'x', err: '' });
+}, { callbackDeadline: 2 ** 32 - 1 }));
+
+const boo = () => { throw new Error('boo'); };
+const unprintable = {
+  'a value that throws where it is shown': () => ({ [Symbol.for('nodejs.util.inspect.custom')]: boo }),
+  'an error with a message that throws': () => Object.defineProperties(new Error('x'), {
+    message: { get() { throw Object.create(null, { [Symbol.toStringTag]: { get: boo } }); } }, constructor: { value: null },
+  }),
+  'a proxy that was revoked': () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+};
+for (const [name, make] of Object.entries(unprintable)) {
+  for (const handler of [() => { throw make(); }, async () => { throw make(); }]) {
+    test(`${handler.constructor.name}: ${name} fails the call and the test, and not the process`, () => withSession(async (mox) => {
+      mox.stub('greet').runs(handler);
+      mox.replay();
+      const done = await run(['greet']);
+      assert.equal(done.status, 125);
+      assert.match(done.err, /cannot be (shown|told)|threw/);
+      failedVerification(mox);
+    }, { callbackDeadline: 5000 }));
+  }
+}

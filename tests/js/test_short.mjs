@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
-import { collected, place, ran, written } from './support.mjs';
+import { collected, ended, place, ran, until, written } from './support.mjs';
 
 /** Runs a program of Node that has at most 64 (or so many) descriptors. */
 const withFew = (text, limit, ...args) => collected(spawn('sh', ['-c', `ulimit -n ${limit}; exec "$@"`, 'sh', process.execPath, written(text), ...args],
@@ -92,3 +92,22 @@ mox.settle();
   assert.match(done.out, /^ServerError the command string 'sh' was started, and the thread that waited for it has ended/, done.err);
   assert.equal(readFileSync(runs, 'utf8'), 'once\n');
 });
+
+// ---- The end of the process
+
+for (const [how, rest] of [['verified its session', 'mox.verify();'], ['did not', '']]) {
+  test(`a process that ${how} ends although its server is stopped, and no server stays`, async () => {
+    const done = await ran(`
+import { CmdMox } from 'cmdmox';
+const mox = new CmdMox();
+mox.stub('greet');
+mox.replay();
+${rest}
+process.kill(mox.server.pid, 'SIGSTOP');
+console.log(mox.server.pid);
+`, { env: { ...process.env, CMOX_IPC_TIMEOUT: 'none' } });
+    assert.equal(done.status, rest ? 0 : 1);
+    if (!rest) assert.match(done.err, /ends without verify\(\), which cannot be done any more: .*this process ends, and the server has said nothing meanwhile/);
+    await until(() => ended(Number(done.out)));
+  });
+}

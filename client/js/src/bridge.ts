@@ -47,9 +47,19 @@ export class Bridge {
 
   /** Gives an order and waits for its answer. */
   ask(order: Numbered<Order>): Uint8Array {
+    return this.answerTo(this.begin(order));
+  }
+
+  /** Gives an order; its number. */
+  begin(order: Numbered<Order>): number {
     const n = ++this.lastNumber;
     this.waiting.add(n);
     this.post({ ...order, n } as Order);
+    return n;
+  }
+
+  /** Waits for the answer to it. */
+  answerTo(n: number): Uint8Array {
     try {
       waitFor('answer', () => this.answers.has(n) || gone(), [this]);
     } finally {
@@ -57,6 +67,7 @@ export class Bridge {
     }
     const answer = this.answers.get(n);
     this.answers.delete(n);
+    if (!answer && !gone()) throw errorOf('DEADLINE_EXCEEDED', 'this process ends, and the server has said nothing meanwhile: it is stopped, or the machine is overloaded');
     if (!answer) throw errorOf('LINK_CLOSED', 'the thread of the connection has ended: this is a bug of cmdmox, or memory is out');
     if (answer.say === 'failed') throw errorOf(answer.reason, answer.message);
     return answer.payload;
@@ -104,7 +115,15 @@ function gone(): boolean {
   return Atomics.load(bell, GONE) !== 0;
 }
 
-/** Waits for this until it has happened, and takes meanwhile what comes from there. */
+let latest = Infinity; // on the clock of performance.now()
+
+/** The process ends: from now on answers are waited for so many ms, all together. */
+export function hurry(ms: number): void {
+  latest = Math.min(latest, performance.now() + ms);
+}
+
+/** Waits for this until it has happened, or for an answer as long as hurry() lets it, and takes meanwhile what comes from
+ * there. */
 export function waitFor(what: 'answer' | 'command', happened: () => boolean, from: readonly { poll(): boolean }[]): void {
   const outer = innermost;
   innermost = what;
@@ -114,7 +133,9 @@ export function waitFor(what: 'answer' | 'command', happened: () => boolean, fro
       do {
         if (happened()) return;
       } while (from.some((each) => each.poll()));
-      Atomics.wait(bell, RUNG, rung);
+      const most = what === 'answer' ? latest - performance.now() : Infinity;
+      if (most <= 0) return;
+      Atomics.wait(bell, RUNG, rung, most);
     }
   } finally {
     innermost = outer;

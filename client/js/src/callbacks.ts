@@ -126,7 +126,9 @@ export class Callbacks {
       fail(`it returned a promise, which settles only when the test's thread goes on, and that waits in spawnSync(), execSync() or execFileSync() (${
         caller()}): return the answer itself, or start what it waits for there with spawn(), exec() or execFile()`);
     } else {
-      Promise.resolve(result).then(settle, broke);
+      Promise.resolve(result).then(settle, broke).catch(() => {
+        respond(errorOf('INTERNAL', `${item.name}: its result cannot be told`));
+      });
     }
   }
 
@@ -150,7 +152,7 @@ export class Callbacks {
 
   private failed(error: unknown): string {
     this.failure ??= { error };
-    if (!(error instanceof Error)) return `threw ${describe(error)}`;
+    if (!isError(error)) return `threw ${describe(error)}`;
     const place = placeOf(stackOf(error));
     return `${textOf(error)}${place ? ` (${place})` : ''}`;
   }
@@ -170,6 +172,14 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
+function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error;
+  } catch {
+    return false; // a Proxy that was revoked, or throws
+  }
+}
+
 function stackOf(error: Error): string | undefined {
   try {
     return typeof error.stack === 'string' ? error.stack : undefined;
@@ -182,6 +192,6 @@ function textOf(error: Error): string {
   try {
     return `${error.name}: ${error.message}`;
   } catch (other) {
-    return `${error.constructor.name}: what it says cannot be told, for its message throws ${describe(other)}`;
+    return `an error: what it says cannot be told, for its message throws ${describe(other)}`;
   }
 }

@@ -5,7 +5,10 @@
 // failure that no error can carry counts the same: lose() keeps it, and takeLost() is for whoever runs tests.
 import fs from 'node:fs';
 
+import { hurry } from './bridge.js';
 import type { CmdMox } from './session.js';
+
+const EXIT_MOST = 2_000; // ms in which the servers answer, and end, when the process exits
 
 const living = new Set<CmdMox>();
 const lost: string[] = [];
@@ -52,6 +55,7 @@ export function takeLost(): string[] {
 export function atExit(endServers: () => void): void {
   if (ending) return;
   ending = () => {
+    hurry(EXIT_MOST);
     const texts = settle();
     for (const text of texts) write(`cmdmox: ${text}`);
     if ((takeLost().length || texts.length) && !process.exitCode) process.exitCode = 1;

@@ -13,6 +13,7 @@ export const MATCH = 'cmdmox.v1.CallbackService/Match';
 
 const DEADLINE = 30_000; // ms that a handler may take where its session says nothing
 const EARLIER = 0.8; // of the deadline: the server's own word says less
+const TIMER_MOST = 2 ** 31 - 1; // ms of Node's timers; one that is set to more is over at once
 
 export class Questions {
   private readonly open = new Map<number, NodeJS.Timeout | undefined>();
@@ -35,7 +36,7 @@ export class Questions {
     }
     const { sessionId } = fromBinary(method === HANDLE ? HandleRequestSchema : MatchRequestSchema, payload);
     const ms = this.deadlines.get(Buffer.from(sessionId).toString('hex')) ?? DEADLINE;
-    this.open.set(id, setTimeout(() => this.nobodyTook(id, ms), ms * EARLIER));
+    this.open.set(id, setTimeout(() => this.nobodyTook(id, ms), Math.min(ms * EARLIER, TIMER_MOST)));
     this.ask(id, method, payload);
   }
 

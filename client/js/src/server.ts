@@ -103,7 +103,18 @@ export class Server implements Listener {
 
   /** Ends the link, and the child behind it. */
   end(): void {
-    this.bridge.ask({ do: 'end', link: this.link });
+    this.ending()();
+  }
+
+  /** Has them ended; what is returned waits for that. */
+  ending(): () => void {
+    const n = this.bridge.begin({ do: 'end', link: this.link });
+    return () => void this.bridge.answerTo(n);
+  }
+
+  /** Ends a child that does not end by itself, also one that is stopped. */
+  kill(): void {
+    if (this.pid !== undefined) process.kill(this.pid, 'SIGKILL');
   }
 }
 
@@ -139,13 +150,13 @@ export function connectedServer(address: string): Server {
 
 /** Ends the children; at the exit of this process, when no session needs them any more. */
 export function endAll(): void {
-  const servers = [...children.values()];
+  const servers = [...children.values()].map((server) => ({ server, gone: server.broken, ended: server.ending() }));
   children.clear();
-  for (const server of servers) {
+  for (const { server, gone, ended } of servers) {
     try {
-      server.end();
+      ended();
     } catch {
-      // there is nobody to tell; its stdin is closed with this process
+      if (!gone) server.kill();
     }
   }
 }

@@ -354,7 +354,7 @@ export class CmdMox {
     living.remove(this);
     this.#control.forget();
     try {
-      this.#control.ask('DeleteSession', v1.DeleteSessionRequestSchema, {}, v1.DeleteSessionResponseSchema);
+      if (!this.server.silent) this.#control.ask('DeleteSession', v1.DeleteSessionRequestSchema, {}, v1.DeleteSessionResponseSchema);
       if (this.#ownServer) this.server.end();
     } catch {
       // the server is gone, and the session with it

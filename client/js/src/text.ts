@@ -34,8 +34,16 @@ export function buffer(data: Uint8Array): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** A value for a message: its type, and the beginning of what it is. */
+/** A value for a message: its type, and the beginning of what it is; also of one that resists. */
 export function describe(value: unknown): string {
+  try {
+    return shownAs(value);
+  } catch {
+    return `${typeof value} that cannot be shown`; // code of the test's is part of showing it
+  }
+}
+
+function shownAs(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   const shown = inspect(value, { depth: 1, breakLength: Infinity });
   const kind = typeof value === 'object' ? value.constructor?.name ?? 'object' : typeof value;
