@@ -84,3 +84,11 @@ helper() {
   run git pull
   run git push
 }
+
+@test "a mock that is never called, in a test that defines a function" {
+  cmdmox_mock git push
+  of_the_test() {
+    true
+  }
+  of_the_test
+}

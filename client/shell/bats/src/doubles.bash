@@ -75,6 +75,7 @@ cmdmox__needed=" break builtin continue declare eval exec exit export local prin
 cmdmox__take_function() { # NAME DEFINITION
   local before
   if ((BASH_SUBSHELL > 0)); then
+    # shellcheck disable=SC2016 # as one writes it
     printf 'cmdmox: --function: this is a subshell (run, $(...), a pipe), and the test would not see the function %s: declare it in the test itself\n' "$1" >&2
     return 2
   fi
