@@ -92,3 +92,20 @@ helper() {
   }
   of_the_test
 }
+
+deploy() {
+  true
+}
+
+@test "a mock of a function, which needs an option" {
+  cmdmox_mock deploy prod
+  cmdmox_mock --function helper
+  deploy prod
+}
+
+@test "the same, verified in the test" {
+  cmdmox_mock --function --times 2 helper
+  cmdmox_mock deploy
+  deploy
+  cmdmox_verify
+}

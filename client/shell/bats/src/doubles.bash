@@ -93,8 +93,10 @@ cmdmox__take_function() { # NAME DEFINITION
 # The last one first: a function may have been taken twice.
 cmdmox__drop_functions() {
   local i
+  cmdmox__dropped=" "
   for ((i = ${#cmdmox__functions[@]} - 1; i >= 0; i--)); do
     builtin unset -f "${cmdmox__functions[i]}"
+    cmdmox__dropped+="${cmdmox__functions[i]} "
     eval "${cmdmox__functions_before[i]}"
   done
   cmdmox__functions=()
