@@ -70,8 +70,24 @@ static void list_calls(cmox_buf_t *out, const cmox_call_t **calls, size_t count,
   }
 }
 
+/* Of a command that has none: what was called may be what was meant. */
+static void list_others(cmox_buf_t *out, const cmox_journal_t *journal) {
+  const size_t end = cmox_journal_count(journal);
+  size_t from = cmox_journal_listed(journal);
+  if (from == end) return;
+  cmox_buf_puts(out, "   calls of other commands:\n");
+  const size_t before = end - from > CALLS_SHOWN_MAX ? end - from - CALLS_SHOWN_MAX : 0;
+  if (before) cmox_buf_printf(out, "     (%zu before these)\n", before);
+  for (from += before; from < end; from++) {
+    cmox_buf_puts(out, "     ");
+    cmox_describe_call(out, cmox_journal_at(journal, from));
+    cmox_buf_putc(out, '\n');
+  }
+}
+
 char *cmox_report_assertion(const cmox_assertion_t *assertion, const cmox_call_t **calls,
-                            size_t count, const cmox_assertion_result_t *result) {
+                            size_t count, const cmox_assertion_result_t *result,
+                            const cmox_journal_t *journal) {
   cmox_buf_t out = CMOX_BUF_EMPTY;
   headline(&out, assertion, count, result);
   bool complete = true;
@@ -80,6 +96,7 @@ char *cmox_report_assertion(const cmox_assertion_t *assertion, const cmox_call_t
     complete = comparison(&out, &assertion->patterns[result->pattern], call);
   }
   list_calls(&out, calls, count, assertion->subject->taken - count);
+  if (assertion->subject->id == 0 && assertion->subject->taken == 0) list_others(&out, journal);
   out.failed |= !complete;
   return cmox_buf_take_text(&out);
 }

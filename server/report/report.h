@@ -32,7 +32,8 @@ char *cmox_report_tap(const cmox_findings_t *findings, const char *label);
 /* What is wrong with an assertion that has not passed; owned by the caller, NULL when memory is
  * out. */
 char *cmox_report_assertion(const cmox_assertion_t *assertion, const cmox_call_t **calls,
-                            size_t count, const cmox_assertion_result_t *result);
+                            size_t count, const cmox_assertion_result_t *result,
+                            const cmox_journal_t *journal);
 
 /* The rows of a comparison, as all reports in text have them; those that are equal only up to a
  * handful. */

@@ -12,7 +12,7 @@ static cmox_code_t check(const cmox_session_t *session, const cmox_assertion_t *
   cmox_assertion_result_t result;
   cmox_code_t code = cmox_assertion_check(assertion, calls, count, &result, error);
   if (code == CMOX_OK && !result.passed) {
-    *text = cmox_report_assertion(assertion, calls, count, &result);
+    *text = cmox_report_assertion(assertion, calls, count, &result, session->journal);
     if (!*text) code = no_memory(error);
   }
   cmox_free_block(calls);

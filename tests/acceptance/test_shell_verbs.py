@@ -104,6 +104,13 @@ class Paths(Shell):
                 self.assertEqual((status, out), (2, b""))
                 self.assertIn(told, err)
 
+    def test_of_a_command_that_was_never_called_the_other_calls_are_told(self):
+        begin = START + "cmdmox stub git\ngit push\n"
+        status, _, err = self.sh(begin + "cmdmox assert called gti push; exit $?")
+        self.assertEqual((status, err.endswith(b"\n   calls of other commands:\n     git push\n")), (1, True), err)
+        _, _, err = self.sh(begin + "for i in 1 2 3 4 5 6 7 8 9 10 11; do git $i; done; cmdmox assert called gti")
+        self.assertRegex(err, rb"gti was never called\n   calls of other commands:\n     \(2 before these\)\n     git 2\n(?s:.*)     git 11\n$")
+
     def test_the_dialect_of_a_session(self):
         _, _, err = self.sh('eval "$(cmdmox session start --dialect bats)"\ncmdmox mock git push\ngit pull; cmdmox verify')
         self.assertIn(b"     cmdmox_mock git pull\n", err)

@@ -84,3 +84,28 @@ helper() {
   run git pull
   run git push
 }
+
+@test "a mock that is never called, in a test that defines a function" {
+  cmdmox_mock git push
+  of_the_test() {
+    true
+  }
+  of_the_test
+}
+
+deploy() {
+  true
+}
+
+@test "a mock of a function, which needs an option" {
+  cmdmox_mock deploy prod
+  cmdmox_mock --function helper
+  deploy prod
+}
+
+@test "the same, verified in the test" {
+  cmdmox_mock --function --times 2 helper
+  cmdmox_mock deploy
+  deploy
+  cmdmox_verify
+}

@@ -67,7 +67,6 @@ teardown() {
 }
 
 @test "a word of the shell, and what is no name" {
-  run cmdmox_start
   cmdmox_start
   run cmdmox_mock --function if
   [ "$status" -eq 2 ]

@@ -75,6 +75,7 @@ cmdmox__needed=" break builtin continue declare eval exec exit export local prin
 cmdmox__take_function() { # NAME DEFINITION
   local before
   if ((BASH_SUBSHELL > 0)); then
+    # shellcheck disable=SC2016 # as one writes it
     printf 'cmdmox: --function: this is a subshell (run, $(...), a pipe), and the test would not see the function %s: declare it in the test itself\n' "$1" >&2
     return 2
   fi
@@ -92,8 +93,10 @@ cmdmox__take_function() { # NAME DEFINITION
 # The last one first: a function may have been taken twice.
 cmdmox__drop_functions() {
   local i
+  cmdmox__dropped=" "
   for ((i = ${#cmdmox__functions[@]} - 1; i >= 0; i--)); do
     builtin unset -f "${cmdmox__functions[i]}"
+    cmdmox__dropped+="${cmdmox__functions[i]} "
     eval "${cmdmox__functions_before[i]}"
   done
   cmdmox__functions=()

@@ -7,6 +7,7 @@
 #   cmdmox__told      1 once a verification has failed in the test's own shell, so that it could not go unseen
 #   cmdmox__begun     FILE:LINE that began it
 cmdmox__session=
+cmdmox__dropped=" " # functions that were doubles until the end
 
 cmdmox__find_program() {
   local installed=$cmdmox__here/../../../bin/cmdmox
@@ -23,7 +24,7 @@ cmdmox__find_program() {
 
 # A session belongs to one test, whose shell has the shims on its PATH.
 cmdmox__check_place() { # FUNCTION
-  local frame
+  local frame text
   if [[ -z ${BATS_TEST_FILENAME-} ]]; then
     cmdmox__give_up "$1 is for tests of bats; elsewhere: eval \"\$(cmdmox session start)\""
   fi
@@ -40,7 +41,9 @@ cmdmox__check_place() { # FUNCTION
     cmdmox__give_up "$1 stands in teardown: there the test's session is over, and commands are the real ones; call it in the test"
   fi
   if ((BASH_SUBSHELL > 0)); then
-    cmdmox__give_up "$1 is the first of its test, and stands in a subshell (run, \$(...), a pipe), whose PATH the test would not see: say cmdmox_start before it"
+    text="$1 is the first of its test, and stands in a subshell (run, \$(...), a pipe), whose PATH the test would not see: say cmdmox_start before it"
+    { printf '# cmdmox: %s\n' "$text" >&3; } 2>/dev/null || : # run keeps the rest to itself
+    cmdmox__give_up "$text"
   fi
 }
 
@@ -125,6 +128,7 @@ cmdmox__close() {
 
 cmdmox__tell_end() {
   if ((cmdmox__ended == 1)); then
+    cmdmox__name_functions
     cmdmox__tell 'calls were not as expected' "$cmdmox__report"
   elif ((cmdmox__ended != 0)); then
     cmdmox__tell 'calls could not be verified' "$cmdmox__report"

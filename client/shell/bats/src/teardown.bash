@@ -32,7 +32,7 @@ cmdmox__teardown() {
   fi
   if [[ -n $cmdmox__wrong ]]; then
     skip() { exit 1; } # what is wrong is not to be hidden by a teardown that says skip
-    cmdmox__test_at=$(shopt -s extdebug && declare -F "${BATS_TEST_NAME%% *}") || cmdmox__test_at=
+    cmdmox__find_test
     cmdmox__blame_test # for a teardown that exits
   fi
   cmdmox__own_teardown "$@" || cmdmox__status=$?
@@ -66,6 +66,19 @@ cmdmox__blame() { # "NAME LINE FILE"
   BATS_DEBUG_LAST_STACK_TRACE=("${rest%% *} $name ${rest#* }")
   # shellcheck disable=SC2034 # of bats, for a shell that exits
   BATS_DEBUG_LASTLAST_STACK_TRACE=("${BATS_DEBUG_LAST_STACK_TRACE[@]}")
+}
+
+# Sets cmdmox__test_at to the test's "NAME LINE FILE". bash takes for the line of a function that of another one that it
+# defines: so it is looked for in the file as bats runs it, which has NAME() in place of @test.
+cmdmox__find_test() {
+  local name=${BATS_TEST_NAME%% *} line number=0
+  cmdmox__test_at=
+  [[ -r ${BATS_TEST_SOURCE-} ]] || return 0
+  while IFS= read -r line || [[ -n $line ]]; do
+    number=$((number + 1))
+    [[ $line != *"$name() {"* ]] || cmdmox__test_at="$name $number $BATS_TEST_SOURCE"
+    [[ -z $cmdmox__test_at ]] || return 0
+  done <"$BATS_TEST_SOURCE"
 }
 
 # Unless the body has failed: that is the failure of the test.

@@ -14,6 +14,23 @@ cmdmox__tell() { # TITLE TEXT
   fi
 }
 
+# What the report cannot know: a command that was never called is a function of this shell, which is found before any
+# program. Adds to cmdmox__report.
+cmdmox__name_functions() {
+  local line name said=$cmdmox__dropped lines=
+  for name in ${cmdmox__functions[@]+"${cmdmox__functions[@]}"}; do
+    said+="$name "
+  done
+  while IFS= read -r line; do
+    [[ $line =~ never\ called:\ (mock|spy)\ ([^ ]+) ]] || continue
+    name=${BASH_REMATCH[2]}
+    [[ $said != *" $name "* ]] && declare -F "$name" >/dev/null || continue
+    said+="$name "
+    lines+=$'\n'"$name is a function of this test, which the shell finds before any program: cmdmox_${BASH_REMATCH[1]} --function $name"
+  done <<<"$cmdmox__report"
+  [[ -z $lines ]] || cmdmox__report+=$'\n'$lines
+}
+
 # The test cannot go on: what follows would call real commands.
 cmdmox__give_up() { # TEXT
   printf 'cmdmox: %s\n' "$1" >&2
