@@ -31,7 +31,7 @@ struct cmox_session {
   uint64_t last_question;
   char *refused; /* why the first refused request was; NULL: none */
   uint64_t refused_count;
-  uint64_t judged; /* calls that there were when it was verified last, refused requests too */
+  uint64_t judged;  /* calls that there were when it was verified last, refused requests too */
   char *unreplayed; /* owned; why replay failed first, as refused calls say it; NULL: it did not */
   bool recursed;    /* a real command has come back to its own shim too often */
 };
@@ -62,6 +62,9 @@ cmox_code_t cmox_call_proceed(cmox_session_t *session, cmox_call_t *call, cmox_a
                               cmox_error_t *error);
 /* What a call that failed is answered with, from its finding; NULL: memory is out. */
 cmox_reply_data_t *cmox_call_refusal(const cmox_session_t *session, const cmox_call_t *call);
+
+/* ---- judge.c ---- */
+cmox_code_t cmox_on_verify(cmox_session_t *session, const cmox_event_t *event, cmox_error_t *error);
 
 /* ---- hold.c: calls that wait for the test ---- */
 bool cmox_call_hold(cmox_session_t *session, cmox_call_t *call); /* false: memory is out */
