@@ -1,10 +1,13 @@
 // What cannot be is refused with words, and by an error of this package.
 import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
 import test from 'node:test';
 
 import { CmdMox, CmdMoxError, predicate } from 'cmdmox';
 
-import { ran, thrown, withSession } from './support.mjs';
+import { HERE, place, ran, thrown, withSession } from './support.mjs';
 
 const CASES = {
   'connect that is a number': [() => new CmdMox({ connect: 3 }), 'connect is number 3: write unix:/path/to/socket'],
@@ -44,3 +47,12 @@ mox.close();
     assert.deepEqual(done, { status: 0, out: 'true\n', err: '' });
   });
 }
+
+test('a second copy of the package', () => withSession(() => {
+  const second = path.join(place, 'second/node_modules/cmdmox');
+  cpSync(path.join(HERE, '../../package'), second, { recursive: true });
+  const other = createRequire(path.join(place, 'second/x.cjs'))('cmdmox');
+  const error = thrown(() => new other.CmdMox(), other.CmdMoxError);
+  assert.ok(error.message.includes(`${path.join(second, 'dist')}: they would not see each other's sessions`), error.message);
+  assert.match(error.message, /two copies of this package are used in one process, \S+dist and /);
+}));
