@@ -144,7 +144,20 @@ export function waitFor(what: 'answer' | 'command', happened: () => boolean, fro
 
 let bridge: Bridge | undefined;
 
+const OWNER = Symbol.for('cmdmox/1');
+
+/** Two copies of this package would each hook spawnSync(), and neither would hear of the other's sessions. */
+function refuseSecondCopy(): void {
+  const everyones = globalThis as unknown as Record<symbol, string>;
+  const first = (everyones[OWNER] ??= __dirname);
+  if (first !== __dirname) {
+    throw errorOf('BAD_STATE', `two copies of this package are used in one process, ${first} and ${__dirname}: they would not see each other's `
+      + 'sessions; have one installed (npm dedupe)');
+  }
+}
+
 /** The one of this thread; made with its first session. */
 export function theBridge(): Bridge {
+  if (!bridge) refuseSecondCopy();
   return (bridge ??= new Bridge());
 }

@@ -340,7 +340,7 @@ const forEver = (): number => 0;
 const once = (): number => 1;
 
 function variablesOf<T>(variables: T): T {
-  if (typeof variables !== 'object' || variables === null) throw new BuilderError(`${describe(variables)}: give an object of variables and values, or a name and a value`);
+  if (typeof variables !== 'object' || variables === null || Array.isArray(variables)) throw new BuilderError(`${describe(variables)}: give an object of variables and values, or a name and a value`);
   return variables;
 }
 
@@ -348,6 +348,9 @@ function variablesOf<T>(variables: T): T {
 function argumentsOf(table: Table, args: readonly unknown[]): Patch {
   const items = args.map((arg, index) => {
     try {
+      if (isValue(arg) && (typeof arg === 'string' ? arg.includes('\0') : arg.includes(0))) {
+        throw new BuilderError(`${describe(arg)} has a NUL byte, which no argument of a command can have`);
+      }
       return table.item(arg);
     } catch (error) {
       throw error instanceof CmdMoxError ? errorOf(error.reason, `argument ${index + 1}: ${error.message}`) : error;

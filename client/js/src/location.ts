@@ -72,16 +72,36 @@ export function at<T>(where: Location, body: () => T): T {
 export function caller(): Location {
   const standing = stands.at(-1);
   if (standing) return standing;
+  return placeOf(stackHere()) ?? new Location('', 0, '');
+}
+
+/** undefined: the test has its own way with stacks, or with Error; a place is worth no failure. */
+function stackHere(): string | undefined {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 50;
-  const stack = new Error().stack;
-  Error.stackTraceLimit = limit;
-  return placeOf(stack) ?? new Location('', 0, '');
+  try {
+    Error.stackTraceLimit = 50;
+    return textOf(new Error());
+  } catch {
+    return undefined;
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', limit);
+  }
+}
+
+/** The stack, where it is a text. */
+function textOf(error: Error): string | undefined {
+  try {
+    const stack: unknown = error.stack;
+    return typeof stack === 'string' ? stack : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An error that is about to be thrown to the test: its stack begins at the test's line. */
 export function outward<T extends Error>(error: T): T {
-  const lines = (error.stack ?? '').split('\n');
+  const lines = textOf(error)?.split('\n');
+  if (!lines) return error;
   const kept = lines.filter((line) => !(FRAME.test(line) && line.includes(OURS)));
   Object.defineProperty(error, 'stack', { value: kept.join('\n'), configurable: true, writable: true });
   return error;

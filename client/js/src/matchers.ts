@@ -6,7 +6,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 
 import { BuilderError, errorOf } from './errors.js';
 import { caller } from './location.js';
-import { describe, encode, isValue, printable, utf8, type Value } from './text.js';
+import { named, describe, encode, isValue, printable, utf8, type Value } from './text.js';
 import { ArgvItemSchema, MatcherNodeSchema, ValueType, type ArgvItem, type MatcherNode } from './v1/matcher_pb.js';
 
 const NESTING_MOST = 64;
@@ -249,8 +249,9 @@ export function not(matcher: Matching): Matcher {
  * not take the call in the end: it must do nothing but judge. Reports call it by `name`. */
 export function predicate(judge: TextPredicate, options?: { name?: string; asBytes?: false }): Matcher;
 export function predicate(judge: BytesPredicate, options: { name?: string; asBytes: true }): Matcher;
-export function predicate(judge: (value: never) => unknown, options: { name?: string; asBytes?: boolean } = {}): Matcher {
-  return new PredicateMatcher(judge, options.asBytes ?? false, options.name ?? '');
+export function predicate(judge: (value: never) => unknown, options?: { name?: string; asBytes?: boolean }): Matcher {
+  const { asBytes = false, name = '' } = named(options, 'predicate()', 'name', 'asBytes');
+  return new PredicateMatcher(judge, asBytes, name);
 }
 
 /** The variable is not there: withMatchingEnv("NAME", unset()). */

@@ -2,8 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { ServerError } from './errors.js';
+import { BuilderError, ServerError } from './errors.js';
 import { bundled } from './bundled.js';
+import { describe } from './text.js';
 
 const VARIABLE = 'CMDMOX_PROGRAM';
 
@@ -17,7 +18,11 @@ function isExecutable(file: string): boolean {
 }
 
 function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** A path that somebody has named: it must be a program. */
@@ -28,7 +33,10 @@ function checked(file: string, said: string): string {
 
 /** The option, CMDMOX_PROGRAM, the program that was installed with this package, or cmdmox on PATH: the first there is. */
 export function findProgram(named: string | undefined): string {
-  if (named !== undefined) return checked(named, 'program');
+  if (named !== undefined) {
+    if (typeof named !== 'string') throw new BuilderError(`program is ${describe(named)}: give the path of the cmdmox program`);
+    return checked(named, 'program');
+  }
   const variable = process.env[VARIABLE];
   if (variable) return checked(variable, VARIABLE);
   const installed = bundled();

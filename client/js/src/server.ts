@@ -162,6 +162,7 @@ export function endAll(): void {
 }
 
 function socketPath(address: string): string {
+  if (typeof address !== 'string') throw errorOf('BAD_ADDRESS', `connect is ${describe(address)}: write unix:/path/to/socket`);
   const scheme = /^([^:/.][^:]*):/.exec(address)?.[1];
   if (scheme !== undefined && scheme !== 'unix') {
     throw errorOf('UNSUPPORTED_SCHEME', `unsupported address scheme: ${address}; write unix:/path/to/socket`);
@@ -174,11 +175,19 @@ function socketPath(address: string): string {
   return file;
 }
 
+function statOf(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A server gives out a directory that goes first on PATH: only one of our own or of root's may. Node does not tell who is at
  * the other end of a socket, so that nobody else may be able to put another one there. */
 function checkOwner(file: string): void {
   const me = process.geteuid?.();
-  const its = fs.statSync(file, { throwIfNoEntry: false });
+  const its = statOf(file);
   if (me === undefined || !its) return; // connecting says so
   if (its.uid !== me && its.uid !== 0) {
     throw errorOf('PERMISSION_DENIED', `the server at ${file} belongs to another user (uid ${its.uid}): its commands would run as you; start one `

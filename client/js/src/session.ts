@@ -12,7 +12,7 @@ import * as living from './living.js';
 import { Location, caller, outward, said } from './location.js';
 import { reportOf, type Report } from './report.js';
 import { connectedServer, sharedServer, type Server } from './server.js';
-import { buffer, decode, describe, encode, ms, named, utf8, whole, type Value } from './text.js';
+import { buffer, decode, describe, encode, flag, folders, ms, named, utf8, whole, type Value } from './text.js';
 import * as v1 from './v1/control_pb.js';
 import type { DoubleAction } from './v1/double_pb.js';
 
@@ -99,11 +99,11 @@ export class CmdMox {
       if (connect !== undefined && program !== undefined) {
         throw new BuilderError('program is that of a server which is started here; the one that connect names has its own');
       }
-      const path = known.path === undefined ? process.env.PATH : utf8(known.path, 'path');
+      const path = known.path === undefined ? process.env.PATH : folders(known.path);
       const request = {
         label: utf8(known.label ?? '', 'label'),
         dialect: 'javascript',
-        contained: Boolean(known.contained),
+        contained: flag(known.contained ?? false, 'contained'),
         callbackDeadlineMs: callbackDeadline === undefined ? 0 : Math.max(ms(callbackDeadline, 'callbackDeadline'), 1),
         ...(path === undefined ? {} : { pathPresence: { case: 'path' as const, value: encode(path, 'path') } }),
         ...(known.maxJournalEntries === undefined ? {}
@@ -522,6 +522,7 @@ export class CmdMox {
   /** Answers all calls that wait at this gate; how many. */
   release(gate: string): number {
     return said('release', () => {
+      if (gate === undefined) throw new BuilderError('there is no gate: give its name');
       const request = { gate: gateName(gate) };
       return Number(this.#open().ask('ReleaseCalls', v1.ReleaseCallsRequestSchema, request, v1.ReleaseCallsResponseSchema).released);
     });

@@ -76,6 +76,18 @@ export function printable(text: string): string {
   return Buffer.from(text).toString('utf8').replaceAll('\0', '?');
 }
 
+export function flag(value: unknown, what: string): boolean {
+  if (typeof value !== 'boolean') throw new BuilderError(`${what} is ${describe(value)}: give true or false`);
+  return value;
+}
+
+/** What PATH can hold. */
+export function folders(value: unknown): string {
+  if (typeof value !== 'string') throw new BuilderError(`path is ${describe(value)}: give folders with : between them`);
+  if (encode(value, 'path').includes(0)) throw new BuilderError(`path is ${describe(value)}, with a NUL byte: no variable can hold one`);
+  return value;
+}
+
 /** An object of named options, all of which are known. */
 export function named<T extends object>(value: T | undefined, what: string, ...names: (keyof T & string)[]): Partial<T> {
   if (value === undefined) return {};
