@@ -24,7 +24,9 @@ cmdmox__name_functions() {
   while IFS= read -r line; do
     [[ $line =~ never\ called:\ (mock|spy)\ ([^ ]+) ]] || continue
     name=${BASH_REMATCH[2]}
-    [[ $said != *" $name "* ]] && declare -F "$name" >/dev/null || continue
+    if [[ $said == *" $name "* ]] || ! declare -F "$name" >/dev/null; then
+      continue
+    fi
     said+="$name "
     lines+=$'\n'"$name is a function of this test, which the shell finds before any program: cmdmox_${BASH_REMATCH[1]} --function $name"
   done <<<"$cmdmox__report"
