@@ -76,7 +76,7 @@ class Suite(Bats):
 def shown(text):
     text = text.replace(HERE, "HERE").replace(LIBRARY, "LIBRARY")
     text = re.sub(r"/tmp/(t-\w+/)?cmdmox-\w+", "/SESSION", text)
-    text = re.sub(r"/\S*/programs/git\b", "/usr/bin/git", text)
+    text = re.sub(r"/\S*/programs/(git|wget)\b", r"/usr/bin/\1", text)
     return re.sub(r"/\S*/bats-core/", "BATS/", text)
 
 
@@ -86,7 +86,8 @@ class Cases(Bats):
         # What reports say of a command depends on whether it is installed.
         programs = os.path.join(self.work, "programs")
         os.mkdir(programs)
-        os.symlink("/bin/true", os.path.join(programs, "git"))
+        for name in ("git", "wget"):
+            os.symlink("/bin/true", os.path.join(programs, name))
         self.environment["PATH"] = f"{programs}:{self.environment['PATH']}"
 
     def check(self, name, *options, expected=None):
