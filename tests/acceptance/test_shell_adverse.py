@@ -52,7 +52,7 @@ class Gone(Shell):
     def test_its_process_was_killed(self):
         self.leaves("files", "a killed session leaves its directory to the next one")
         child = self.start(START + "cmdmox stub git; echo ready; read line\n"
-                           "git; echo $?; cmdmox calls; echo $?" + END + 'echo $?; command -v git; printf "%s\n" "$PATH"',
+                           "git; echo $?; cmdmox calls; echo $?" + END + 'echo $?; echo "$(command -v git)"; printf "%s\n" "$PATH"',
                            stdin=subprocess.PIPE)
         self.assertEqual(child.stdout.readline(), b"ready\n")
         [keeper] = until(lambda: [pid for pid, _, line in children() if line == "cmdmox session start"], "it")
